@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034	# variables are for the scripts that source it
 #
 # Shared by the scripts in vm/: where things are, and how they talk to the
 # user.  Sourced, never executed.
@@ -11,7 +11,6 @@ BUILD=${BUILD:-$ROOT/build}
 CACHE=${XDG_CACHE_HOME:-${HOME:?HOME is not set}/.cache}/iouring-lts
 
 # The kernel-tree part of the repository: same paths as in a kernel tree.
-# shellcheck disable=SC2034	# used by the scripts that source this file
 TREE_PARTS=(fs include Documentation tools)
 
 msg()
