@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# io_uring for Linux 6.12. "make" alone lists what can be made.
+#
+# KERNEL=plain|debug|stock selects the kernel (see vm/config/), KERNEL_SRC=PATH
+# the 6.12.y tree or tarball to start from (see vm/fetch).
+
+KERNEL ?= plain
+export KERNEL_SRC
+
+help:
+	@echo 'make run      build, boot, and do I/O with fio through io_uring'
+	@echo 'make test     build, boot, and run the selftests and KUnit (TESTS="rw nop": only these)'
+	@echo 'make kernel   build build/$(KERNEL)/bzImage'
+	@echo 'make shell    a shell in the guest; for a single command: vm/run -- CMD'
+	@echo 'make check    checkpatch, sparse, layers, configurations, scripts'
+	@echo 'make series   the patch series for a 6.12 tree, in build/series/'
+	@echo 'make bench    measure against the untouched base'
+	@echo 'make clean    remove build/'
+	@echo
+	@echo 'KERNEL=plain, debug (KASAN, lockdep, ...) or stock (the untouched base)'
+
+kernel:
+	@vm/packages build
+	@vm/build $(KERNEL)
+
+run:
+	@vm/demo $(KERNEL)
+
+test:
+	@vm/test $(KERNEL) $(TESTS)
+
+check:
+	@vm/check
+
+series:
+	@vm/series
+
+shell: kernel
+	@vm/run --kernel $(KERNEL) --timeout 0 --interactive -- $${SHELL:-/bin/bash} -i
+
+bench:
+	@bench/run
+
+clean:
+	rm -rf build
+
+.PHONY: help kernel run test check series shell bench clean
