@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Events of io_uring: one for each step in the life of a ring and of a
- * request.  Names and fields are what tools rely on; they are the same as in
- * other kernels of the same level, and new fields go last.
+ * request.  Tools rely on names, types and order of the fields: these are
+ * fixed, even where one is not named well (rw, data). New ones go last.
  *
  * Prototypes take scalars and plain pointers only, so that this file needs
  * none of the private headers.  Pointers serve as names: nothing follows them.
@@ -138,13 +138,13 @@ TRACE_EVENT(io_uring_queue_async_work,
 	TP_ARGS(ctx, req, user_data, opcode, flags, work, hashed),
 
 	TP_STRUCT__entry(
-		__field(void *,		ctx)
-		__field(void *,		req)
-		__field(u64,		user_data)
-		__field(u8,		opcode)
-		__field(unsigned long,	flags)
-		__field(void *,		work)
-		__field(int,		hashed)
+		__field(void *,			ctx)
+		__field(void *,			req)
+		__field(u64,			user_data)
+		__field(u8,			opcode)
+		__field(unsigned long long,	flags)
+		__field(void *,			work)
+		__field(int,			rw)
 		__string(op_str, io_uring_get_opcode(opcode))
 	),
 
@@ -155,14 +155,14 @@ TRACE_EVENT(io_uring_queue_async_work,
 		__entry->opcode		= opcode;
 		__entry->flags		= flags;
 		__entry->work		= work;
-		__entry->hashed		= hashed;
+		__entry->rw		= hashed;
 		__assign_str(op_str);
 	),
 
-	TP_printk("ring=%p req=%p user_data=0x%llx opcode=%s flags=0x%lx work=%p %s",
+	TP_printk("ring=%p req=%p user_data=0x%llx opcode=%s flags=0x%llx work=%p %s",
 		  __entry->ctx, __entry->req, __entry->user_data,
 		  __get_str(op_str), __entry->flags, __entry->work,
-		  __entry->hashed ? "hashed" : "normal")
+		  __entry->rw ? "hashed" : "normal")
 );
 
 /**
@@ -179,23 +179,23 @@ TRACE_EVENT(io_uring_defer,
 	TP_ARGS(ctx, req, user_data, opcode),
 
 	TP_STRUCT__entry(
-		__field(void *,		ctx)
-		__field(void *,		req)
-		__field(u64,		user_data)
-		__field(u8,		opcode)
+		__field(void *,			ctx)
+		__field(void *,			req)
+		__field(unsigned long long,	data)
+		__field(u8,			opcode)
 		__string(op_str, io_uring_get_opcode(opcode))
 	),
 
 	TP_fast_assign(
 		__entry->ctx		= ctx;
 		__entry->req		= req;
-		__entry->user_data	= user_data;
+		__entry->data		= user_data;
 		__entry->opcode		= opcode;
 		__assign_str(op_str);
 	),
 
 	TP_printk("ring=%p req=%p user_data=0x%llx opcode=%s",
-		  __entry->ctx, __entry->req, __entry->user_data,
+		  __entry->ctx, __entry->req, __entry->data,
 		  __get_str(op_str))
 );
 
@@ -266,11 +266,11 @@ TRACE_EVENT(io_uring_fail_link,
 	TP_ARGS(ctx, req, user_data, opcode, link),
 
 	TP_STRUCT__entry(
-		__field(void *,		ctx)
-		__field(void *,		req)
-		__field(u64,		user_data)
-		__field(u8,		opcode)
-		__field(void *,		link)
+		__field(void *,			ctx)
+		__field(void *,			req)
+		__field(unsigned long long,	user_data)
+		__field(u8,			opcode)
+		__field(void *,			link)
 		__string(op_str, io_uring_get_opcode(opcode))
 	),
 
@@ -347,12 +347,12 @@ TRACE_EVENT(io_uring_submit_req,
 	TP_ARGS(ctx, req, user_data, opcode, flags, sq_thread),
 
 	TP_STRUCT__entry(
-		__field(void *,		ctx)
-		__field(void *,		req)
-		__field(u64,		user_data)
-		__field(u8,		opcode)
-		__field(unsigned long,	flags)
-		__field(bool,		sq_thread)
+		__field(void *,			ctx)
+		__field(void *,			req)
+		__field(unsigned long long,	user_data)
+		__field(u8,			opcode)
+		__field(unsigned long long,	flags)
+		__field(bool,			sq_thread)
 		__string(op_str, io_uring_get_opcode(opcode))
 	),
 
@@ -366,7 +366,7 @@ TRACE_EVENT(io_uring_submit_req,
 		__assign_str(op_str);
 	),
 
-	TP_printk("ring=%p req=%p user_data=0x%llx opcode=%s flags=0x%lx sq_thread=%d",
+	TP_printk("ring=%p req=%p user_data=0x%llx opcode=%s flags=0x%llx sq_thread=%d",
 		  __entry->ctx, __entry->req, __entry->user_data,
 		  __get_str(op_str), __entry->flags, __entry->sq_thread)
 );
@@ -388,12 +388,12 @@ TRACE_EVENT(io_uring_poll_arm,
 	TP_ARGS(ctx, req, user_data, opcode, mask, events),
 
 	TP_STRUCT__entry(
-		__field(void *,		ctx)
-		__field(void *,		req)
-		__field(u64,		user_data)
-		__field(u8,		opcode)
-		__field(int,		mask)
-		__field(int,		events)
+		__field(void *,			ctx)
+		__field(void *,			req)
+		__field(unsigned long long,	user_data)
+		__field(u8,			opcode)
+		__field(int,			mask)
+		__field(int,			events)
 		__string(op_str, io_uring_get_opcode(opcode))
 	),
 
@@ -427,11 +427,11 @@ TRACE_EVENT(io_uring_task_add,
 	TP_ARGS(ctx, req, user_data, opcode, mask),
 
 	TP_STRUCT__entry(
-		__field(void *,		ctx)
-		__field(void *,		req)
-		__field(u64,		user_data)
-		__field(u8,		opcode)
-		__field(int,		mask)
+		__field(void *,			ctx)
+		__field(void *,			req)
+		__field(unsigned long long,	user_data)
+		__field(u8,			opcode)
+		__field(int,			mask)
 		__string(op_str, io_uring_get_opcode(opcode))
 	),
 
