@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * io_uring: the three system calls.
+ *
+ * Start reading at fs/io_uring/iou.h.
+ */
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/syscalls.h>
+#include <linux/uaccess.h>
+
+#include "io_uring/ctl/register.h"
+#include "io_uring/ctl/setup.h"
+#include "io_uring/iou.h"
+#include "io_uring/run/lock.h"
+#include "io_uring/run/submit.h"
+#include "io_uring/run/task.h"
+#include "io_uring/run/wait.h"
+
+#define IOU_ENTER_FLAGS							\
+	(IORING_ENTER_GETEVENTS | IORING_ENTER_SQ_WAKEUP |		\
+	 IORING_ENTER_SQ_WAIT | IORING_ENTER_EXT_ARG |			\
+	 IORING_ENTER_REGISTERED_RING | IORING_ENTER_ABS_TIMER)
+
+/* Slots of a task for registered rings */
+#define IOU_MAX_RING_FDS	16
+
+SYSCALL_DEFINE2(io_uring_setup, u32, entries, struct io_uring_params __user *, params)
+{
+	return iou_setup(entries, params);
+}
+
+/* No task can register rings yet, so all slots are empty */
+static int no_registered_ring(u32 index)
+{
+	return !current->io_uring || index >= IOU_MAX_RING_FDS ? -EINVAL : -EBADF;
+}
+
+static int enter_wait_args(u32 flags, const void __user *argp, size_t argsz,
+			   struct iou_wait_args *args)
+{
+	struct io_uring_getevents_arg ext;
+
+	args->absolute = flags & IORING_ENTER_ABS_TIMER;
+	if (!(flags & IORING_ENTER_EXT_ARG)) {
+		args->sigmask = argp;
+		args->sigmask_size = argsz;
+		return 0;
+	}
+	if (argsz != sizeof(ext))
+		return -EINVAL;
+	if (copy_from_user(&ext, argp, sizeof(ext)))
+		return -EFAULT;
+	args->sigmask = u64_to_user_ptr(ext.sigmask);
+	args->sigmask_size = ext.sigmask_sz;
+	args->min_wait_us = ext.min_wait_usec;
+	args->ts = u64_to_user_ptr(ext.ts);
+	return 0;
+}
+
+static int enter_wait(struct iou_ring *ring, u32 min_complete, u32 flags,
+		      const void __user *argp, size_t argsz)
+{
+	struct iou_wait_args args = {};
+	int error = enter_wait_args(flags, argp, argsz, &args);
+
+	return error ?: iou_wait_events(ring, min_complete, &args);
+}
+
+static int enter_submit(struct iou_ring *ring, u32 to_submit)
+{
+	struct iou_lane *lane;
+	int ret;
+
+	if (iou_ring_lock_killable(ring))
+		return -EINTR;
+	lane = iou_task_lane(ring);
+	ret = likely(lane) ? iou_submit(ring, lane, to_submit) : -ENOMEM;
+	iou_ring_unlock(ring);
+	return ret;
+}
+
+static int enter(struct iou_ring *ring, u32 to_submit, u32 min_complete, u32 flags,
+		 const void __user *argp, size_t argsz)
+{
+	int submitted = 0;
+	int ret;
+
+	/* Pairs with the release in register_enable() */
+	if (unlikely(smp_load_acquire(&ring->disabled)))
+		return -EBADFD;
+	if (likely(to_submit)) {
+		if (ring->single_issuer && READ_ONCE(ring->owner) != current)
+			return -EEXIST;
+		submitted = enter_submit(ring, to_submit);
+		if (submitted != to_submit)
+			return submitted;
+	}
+	if (!(flags & IORING_ENTER_GETEVENTS))
+		return submitted;
+	ret = enter_wait(ring, min_complete, flags, argp, argsz);
+	return submitted ?: ret;
+}
+
+SYSCALL_DEFINE6(io_uring_enter, unsigned int, fd, u32, to_submit, u32, min_complete,
+		u32, flags, const void __user *, argp, size_t, argsz)
+{
+	struct iou_ring *ring;
+	struct fd f;
+	long ret;
+
+	if (unlikely(flags & ~IOU_ENTER_FLAGS))
+		return -EINVAL;
+	if (unlikely(flags & IORING_ENTER_REGISTERED_RING))
+		return no_registered_ring(fd);
+	f = fdget(fd);
+	if (unlikely(fd_empty(f)))
+		return -EBADF;
+	ring = iou_ring_of_file(fd_file(f));
+	if (likely(ring))
+		ret = enter(ring, to_submit, min_complete, flags, argp, argsz);
+	else
+		ret = -EOPNOTSUPP;
+	fdput(f);
+	return ret;
+}
+
+SYSCALL_DEFINE4(io_uring_register, unsigned int, fd, unsigned int, opcode,
+		void __user *, arg, unsigned int, nr_args)
+{
+	bool registered = opcode & IORING_REGISTER_USE_REGISTERED_RING;
+	struct iou_ring *ring;
+	struct fd f;
+	long ret;
+
+	opcode &= ~IORING_REGISTER_USE_REGISTERED_RING;
+	if (opcode >= IORING_REGISTER_LAST)
+		return -EINVAL;
+	if (registered)
+		return no_registered_ring(fd);
+	f = fdget(fd);
+	if (fd_empty(f))
+		return -EBADF;
+	ring = iou_ring_of_file(fd_file(f));
+	ret = ring ? iou_register(ring, opcode, arg, nr_args) : -EOPNOTSUPP;
+	fdput(f);
+	return ret;
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Making rings.
+ */
+#ifndef IOU_CTL_SETUP_H
+#define IOU_CTL_SETUP_H
+
+#include "../iou.h"
+
+int iou_setup(u32 entries, struct io_uring_params __user *uparams);
+struct iou_ring *iou_ring_of_file(struct file *file);
+
+#endif

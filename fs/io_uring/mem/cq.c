@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The completion queue when it is full.
+ */
+#include <linux/slab.h>
+
+#include <trace/events/io_uring.h>
+
+#include "cq.h"
+#include "sq.h"
+
+/* Learn from the program how much room there is */
+static void cq_find_room(struct iou_cq *cq)
+{
+	/* H: slots are overwritten after this */
+	u32 head = iou_load_acquire(&cq->hdr->cq_head);
+	u32 used = cq->tail - head;
+
+	/* A head that cannot be is a full queue */
+	cq->room = used < cq->entries ? cq->entries - used : 0;
+}
+
+static void cq_set_overflow(struct iou_cq *cq)
+{
+	atomic_or(IORING_SQ_CQ_OVERFLOW, iou_raw(&cq->hdr->sq_flags));
+}
+
+static void cq_clear_overflow(struct iou_cq *cq)
+{
+	/*
+	 * The flushed CQEs must be visible to a program that finds the flag
+	 * gone.
+	 */
+	iou_cq_publish(cq);
+	atomic_andnot(IORING_SQ_CQ_OVERFLOW, iou_raw(&cq->hdr->sq_flags));
+}
+
+static void cq_lose(struct iou_cq *cq)
+{
+	cq->nr_lost++;
+	cq->lost_unreported = true;
+	iou_store(&cq->hdr->cq_overflow, cq->nr_lost);
+}
+
+/**
+ * iou_cq_post_slow() - add a CQE when no free slot is known
+ * @cq: its ring is locked, @room is 0
+ * @user_data: of the SQE
+ * @res: the result or a negative errno
+ * @flags: IORING_CQE_F_*
+ *
+ * Context: ring lock. May sleep, but not for I/O: this is on the completion
+ * path of the very I/O that reclaim might wait for.
+ */
+void iou_cq_post_slow(struct iou_cq *cq, u64 user_data, s32 res, u32 flags)
+{
+	struct iou_backlog_cqe *entry;
+
+	if (list_empty(&cq->backlog)) {
+		cq_find_room(cq);
+		if (cq->room) {
+			iou_cq_fill(cq, user_data, res, flags);
+			return;
+		}
+	}
+
+	entry = kmalloc(sizeof(*entry), GFP_NOIO | __GFP_ACCOUNT | __GFP_NOWARN);
+	trace_io_uring_cqe_overflow(cq, user_data, res, flags, entry);
+	if (!entry) {
+		cq_lose(cq);
+		return;
+	}
+	entry->user_data = user_data;
+	entry->res = res;
+	entry->flags = flags;
+	if (list_empty(&cq->backlog))
+		cq_set_overflow(cq);
+	list_add_tail(&entry->node, &cq->backlog);
+}
+
+/**
+ * iou_cq_flush_backlog() - move CQEs from the backlog to the CQ
+ * @cq: its ring is locked
+ *
+ * As many as fit, in order. Bounded by the number of slots.
+ */
+void iou_cq_flush_backlog(struct iou_cq *cq)
+{
+	struct iou_backlog_cqe *entry, *next;
+
+	if (list_empty(&cq->backlog))
+		return;
+	cq_find_room(cq);
+	list_for_each_entry_safe(entry, next, &cq->backlog, node) {
+		if (!cq->room)
+			return;
+		iou_cq_fill(cq, entry->user_data, entry->res, entry->flags);
+		list_del(&entry->node);
+		kfree(entry);
+	}
+	cq_clear_overflow(cq);
+}
+
+/**
+ * iou_cq_drop_backlog() - free the backlog of a ring that nobody can see
+ * @cq: the last reference is gone
+ */
+void iou_cq_drop_backlog(struct iou_cq *cq)
+{
+	struct iou_backlog_cqe *entry, *next;
+
+	list_for_each_entry_safe(entry, next, &cq->backlog, node)
+		kfree(entry);
+	INIT_LIST_HEAD(&cq->backlog);
+}

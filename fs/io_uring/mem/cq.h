@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The completion queue. Letters refer to the diagram in shared.h.
+ */
+#ifndef IOU_MEM_CQ_H
+#define IOU_MEM_CQ_H
+
+#include <linux/list.h>
+
+#include "shared.h"
+
+/**
+ * struct iou_cq - the kernel's end of the CQ
+ * @tail: [R] next slot to write; free running
+ * @room: [R] slots that are free for sure. 0 while there is a backlog, so that
+ *        one test finds both
+ * @mask: slots - 1
+ * @entries: number of slots
+ * @cqe_shift: log2 of the size of a CQE
+ * @published: [R] what the shared tail says; waiters read it without a lock
+ * @nr_lost: [R] CQEs for which not even the backlog had memory
+ * @lost_unreported: [R] some were lost since the last -EBADR
+ * @cqes: the CQEs
+ * @hdr: the shared words
+ * @backlog: [R] CQEs that found no slot, oldest first
+ *
+ * [R]: under the ring lock. The rest is constant.
+ */
+struct iou_cq {
+	u32 tail;
+	u32 room;
+	u32 mask;
+	u32 entries;
+	u32 cqe_shift;
+	u32 published;
+	u32 nr_lost;
+	bool lost_unreported;
+	void __shared *cqes;
+	struct iou_shared __shared *hdr;
+	struct list_head backlog;
+};
+
+/* A CQE that waits for room */
+struct iou_backlog_cqe {
+	struct list_head node;
+	u64 user_data;
+	s32 res;
+	u32 flags;
+};
+
+void iou_cq_post_slow(struct iou_cq *cq, u64 user_data, s32 res, u32 flags);
+void iou_cq_flush_backlog(struct iou_cq *cq);
+void iou_cq_drop_backlog(struct iou_cq *cq);
+
+/* Write a CQE into the next slot, which the caller knows to be free */
+static inline void iou_cq_fill(struct iou_cq *cq, u64 user_data, s32 res, u32 flags)
+{
+	size_t slot = (size_t)(cq->tail++ & cq->mask) << cq->cqe_shift;
+	struct io_uring_cqe *cqe = (void __force *)(cq->cqes + slot);
+
+	cq->room--;
+	WRITE_ONCE(cqe->user_data, user_data);
+	WRITE_ONCE(cqe->res, res);
+	WRITE_ONCE(cqe->flags, flags);
+	if (unlikely(cq->cqe_shift > 4)) {
+		WRITE_ONCE(cqe->big_cqe[0], 0);
+		WRITE_ONCE(cqe->big_cqe[1], 0);
+	}
+}
+
+/**
+ * iou_cq_post() - add a CQE
+ * @cq: its ring is locked
+ * @user_data: of the SQE
+ * @res: the result or a negative errno
+ * @flags: IORING_CQE_F_*
+ *
+ * The program sees it when the ring is unlocked. Without room it goes to the
+ * backlog.
+ */
+static inline void iou_cq_post(struct iou_cq *cq, u64 user_data, s32 res, u32 flags)
+{
+	if (likely(cq->room))
+		iou_cq_fill(cq, user_data, res, flags);
+	else
+		iou_cq_post_slow(cq, user_data, res, flags);
+}
+
+/* Show the program all CQEs written. For iou_ring_unlock(). */
+static inline void iou_cq_publish(struct iou_cq *cq)
+{
+	/* E: the CQEs were written before this */
+	iou_store_release(&cq->hdr->cq_tail, cq->tail);
+	WRITE_ONCE(cq->published, cq->tail);
+}
+
+/* The program's head; lock-free */
+static inline u32 iou_cq_head(const struct iou_cq *cq)
+{
+	return iou_load(&cq->hdr->cq_head);
+}
+
+/* Number of CQEs that the program has not consumed; lock-free */
+static inline u32 iou_cq_ready(const struct iou_cq *cq)
+{
+	return READ_ONCE(cq->published) - iou_cq_head(cq);
+}
+
+#endif

@@ -1,0 +1,578 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * READ, WRITE, READV, WRITEV.
+ *
+ * An attempt ends in one of these ways:
+ *
+ *   done               the CQE can be written
+ *   queued (O_DIRECT)  the device calls rw_complete() when it has finished
+ *   queued (buffered)  a page is being read; rw_page_wake() is called when it
+ *                      is there, and the next attempt goes on from it
+ *   would block        parked in poll if the file knows that, else a worker
+ *
+ * What was transferred before is in ->done; each attempt builds its iterator
+ * on the stack from what is left. Transfers on regular files and block devices
+ * go on until all is done, the end of the file or an error; an error after
+ * partial success is not reported.
+ */
+#include <linux/blkdev.h>
+#include <linux/fs.h>
+#include <linux/fsnotify.h>
+#include <linux/ioprio.h>
+#include <linux/pagemap.h>
+#include <linux/slab.h>
+#include <linux/uio.h>
+
+#include "../req/req.h"
+#include "../run/issue.h"
+#include "ops.h"
+
+#define IOU_FAST_IOV	8
+
+/**
+ * struct iou_rw - a transfer
+ * @iocb: ki_filp is NULL until the first attempt; until then ki_flags are the
+ *        RWF_* of the SQE and ki_pos is its off
+ * @addr: the buffer, or unused with iou_req.aux
+ * @len: bytes wanted
+ * @nowait: -EAGAIN is a result, the program asked for it (RWF_NOWAIT)
+ * @done: bytes transferred so far
+ * @cur_pos: the file position is used and updated
+ */
+struct iou_rw {
+	struct kiocb iocb;
+	u64 addr;
+	u32 len : 31;
+	u32 nowait : 1;
+	u32 done : 31;
+	u32 cur_pos : 1;
+};
+
+/**
+ * struct iou_vec - the stable copy of an array of iovecs; iou_req.aux
+ * @iter: over all of it
+ * @big: allocated array, or NULL
+ * @fast: used if there are few
+ */
+struct iou_vec {
+	struct iov_iter iter;
+	struct iovec *big;
+	struct iovec fast[IOU_FAST_IOV];
+};
+
+static_assert(sizeof(struct wait_page_queue) <= sizeof_field(struct iou_req, opwait));
+
+static int prep_rw(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
+{
+	struct iou_rw *rw = iou_req_cmd(req, struct iou_rw);
+	u16 ioprio = iou_sqe_get(sqe, ioprio);
+
+	rw->iocb.ki_filp = NULL;
+	rw->iocb.ki_pos = iou_sqe_get(sqe, off);
+	rw->iocb.ki_flags = (__force int)iou_sqe_get(sqe, rw_flags);
+	rw->addr = iou_sqe_get(sqe, addr);
+	rw->len = min_t(u32, iou_sqe_get(sqe, len), MAX_RW_COUNT);
+	rw->done = 0;
+	rw->cur_pos = false;
+	rw->nowait = false;
+	if (likely(!ioprio)) {
+		rw->iocb.ki_ioprio = get_current_ioprio();
+		return 0;
+	}
+	rw->iocb.ki_ioprio = ioprio;
+	if (ioprio_check_cap(ioprio))
+		return iou_reject(req, sqe, ioprio_check_cap(ioprio), "rw: bad ioprio");
+	return 0;
+}
+
+static int prep_vec(struct iou_req *req, const struct io_uring_sqe __shared *sqe, int dir)
+{
+	struct iou_rw *rw = iou_req_cmd(req, struct iou_rw);
+	u32 nr = iou_sqe_get(sqe, len);
+	int error = prep_rw(req, sqe);
+	struct iou_vec *vec;
+	ssize_t len;
+
+	if (error)
+		return error;
+	vec = kmalloc(sizeof(*vec), GFP_KERNEL_ACCOUNT);
+	if (!vec)
+		return iou_reject(req, sqe, -ENOMEM, "rw: no memory for the iovecs");
+	vec->big = vec->fast;
+	len = __import_iovec(dir, u64_to_user_ptr(rw->addr), nr, IOU_FAST_IOV, &vec->big,
+			     &vec->iter, iou_req_ring(req)->compat);
+	if (len < 0) {
+		kfree(vec);
+		return iou_reject(req, sqe, len, "rw: bad iovecs");
+	}
+	rw->len = len;
+	req->aux = vec;
+	req->held |= IOU_HELD_AUX;
+	return 0;
+}
+
+static void cleanup_vec(struct iou_req *req)
+{
+	struct iou_vec *vec = req->aux;
+
+	kfree(vec->big);
+	kfree(vec);
+}
+
+static bool rw_is_disk(const struct file *file)
+{
+	umode_t mode = file_inode(file)->i_mode;
+
+	return S_ISREG(mode) || S_ISBLK(mode);
+}
+
+static int rw_check_mode(const struct file *file, int dir)
+{
+	fmode_t may = dir == READ ? FMODE_READ : FMODE_WRITE;
+	fmode_t can = dir == READ ? FMODE_CAN_READ : FMODE_CAN_WRITE;
+
+	if (unlikely(!(file->f_mode & may)))
+		return -EBADF;
+	return likely(file->f_mode & can) ? 0 : -EINVAL;
+}
+
+static void rw_complete(struct kiocb *iocb, long res);
+
+/* Before the first attempt: what depends on the file */
+static int rw_begin(struct iou_req *req, int dir)
+{
+	struct iou_rw *rw = iou_req_cmd(req, struct iou_rw);
+	struct kiocb *iocb = &rw->iocb;
+	rwf_t flags = (__force rwf_t)iocb->ki_flags;
+	struct file *file;
+	int error;
+
+	if (!iou_req_get_file(req))
+		return -EBADF;
+	file = req->file;
+	error = rw_check_mode(file, dir);
+	if (error)
+		return error;
+	iocb->ki_filp = file;
+	iocb->ki_flags = file->f_iocb_flags;
+	iocb->ki_complete = rw_complete;
+	error = kiocb_set_rw_flags(iocb, flags, dir);
+	if (error)
+		return error;
+	/* No ring polls for completions yet */
+	if (iocb->ki_flags & IOCB_HIPRI)
+		return -EINVAL;
+	rw->nowait = !!(iocb->ki_flags & IOCB_NOWAIT);
+	if (iocb->ki_pos == -1) {
+		rw->cur_pos = !(file->f_mode & FMODE_STREAM);
+		iocb->ki_pos = rw->cur_pos ? file->f_pos : 0;
+	}
+	return rw_verify_area(dir, file, &iocb->ki_pos, rw->len);
+}
+
+/* An iterator over what is left to do. Return: 0 or -EFAULT */
+static int rw_iter(struct iou_req *req, int dir, struct iov_iter *iter)
+{
+	struct iou_rw *rw = iou_req_cmd(req, struct iou_rw);
+	struct iou_vec *vec = req->aux;
+	int error;
+
+	if (req->held & IOU_HELD_AUX) {
+		*iter = vec->iter;
+	} else {
+		error = import_ubuf(dir, u64_to_user_ptr(rw->addr), rw->len, iter);
+		if (unlikely(error))
+			return error;
+	}
+	if (rw->done)
+		iov_iter_advance(iter, rw->done);
+	return 0;
+}
+
+static ssize_t rw_one(struct file *file, int dir, struct iov_iter *iter, loff_t *pos)
+{
+	void __user *base = iter_iov_addr(iter);
+	size_t len = min(iter_iov_len(iter), iov_iter_count(iter));
+
+	if (dir == READ)
+		return file->f_op->read(file, base, len, pos);
+	return file->f_op->write(file, base, len, pos);
+}
+
+/* For files without read_iter() or write_iter(): segment by segment */
+static ssize_t rw_loop(struct kiocb *iocb, struct iov_iter *iter, int dir)
+{
+	struct file *file = iocb->ki_filp;
+	loff_t *pos = file->f_mode & FMODE_STREAM ? NULL : &iocb->ki_pos;
+	ssize_t total = 0;
+
+	if ((iocb->ki_flags & IOCB_NOWAIT) && !(file->f_flags & O_NONBLOCK))
+		return -EAGAIN;
+	while (iov_iter_count(iter)) {
+		size_t want = min(iter_iov_len(iter), iov_iter_count(iter));
+		ssize_t ret = rw_one(file, dir, iter, pos);
+
+		if (ret < 0)
+			return total ?: ret;
+		total += ret;
+		iov_iter_advance(iter, ret);
+		if (ret != want)
+			break;
+	}
+	return total;
+}
+
+static __always_inline ssize_t rw_call(struct kiocb *iocb, struct iov_iter *iter, int dir)
+{
+	const struct file_operations *fops = iocb->ki_filp->f_op;
+
+	if (dir == READ && likely(fops->read_iter))
+		return fops->read_iter(iocb, iter);
+	if (dir == WRITE && likely(fops->write_iter))
+		return fops->write_iter(iocb, iter);
+	return rw_loop(iocb, iter, dir);
+}
+
+/*
+ * A write to a regular file is protected against freezing for as long as it is
+ * with the file system: from before the call until it returns or, if it was
+ * queued, until rw_complete().
+ */
+static void rw_end_write(struct kiocb *iocb)
+{
+	if ((iocb->ki_flags & IOCB_WRITE) && S_ISREG(file_inode(iocb->ki_filp)->i_mode))
+		kiocb_end_write(iocb);
+}
+
+/* Return: false: frozen, and may not wait */
+static bool rw_start_write(struct kiocb *iocb, bool wait)
+{
+	struct inode *inode = file_inode(iocb->ki_filp);
+
+	iocb->ki_flags |= IOCB_WRITE;
+	if (!S_ISREG(inode->i_mode))
+		return true;
+	if (wait) {
+		sb_start_write(inode->i_sb);
+	} else if (!sb_start_write_trylock(inode->i_sb)) {
+		return false;
+	}
+	/* It may be released by another thread, see kiocb_end_write() */
+	__sb_writers_release(inode->i_sb, SB_FREEZE_WRITE);
+	return true;
+}
+
+/* The end: result, file position, fsnotify */
+static iou_verdict_t rw_finish(struct iou_req *req, int dir, ssize_t ret)
+{
+	struct iou_rw *rw = iou_req_cmd(req, struct iou_rw);
+
+	if (rw->done)
+		ret = rw->done;
+	if (ret > 0) {
+		if (rw->cur_pos)
+			req->file->f_pos = rw->iocb.ki_pos;
+		if (dir == READ)
+			fsnotify_access(req->file);
+		else
+			fsnotify_modify(req->file);
+	}
+	if (ret != rw->len)
+		req->held |= IOU_SHORT;
+	return iou_done(req, ret);
+}
+
+/* Something was transferred, but not all. Is it worth going on? */
+static bool rw_goes_on(struct iou_req *req, int dir)
+{
+	struct iou_rw *rw = iou_req_cmd(req, struct iou_rw);
+
+	if (!rw_is_disk(req->file))
+		return false;
+	return dir == WRITE ||
+	       rw->iocb.ki_pos < i_size_read(req->file->f_mapping->host);
+}
+
+/*
+ * Try until it would block.
+ * Return: -EAGAIN: it would; anything else is what the verdict is about.
+ */
+static __always_inline ssize_t rw_try(struct iou_req *req, int dir)
+{
+	struct iou_rw *rw = iou_req_cmd(req, struct iou_rw);
+	struct iov_iter iter;
+	ssize_t ret;
+
+	for (;;) {
+		ret = rw_iter(req, dir, &iter);
+		if (unlikely(ret))
+			return ret;
+		ret = rw_call(&rw->iocb, &iter, dir);
+		if (ret <= 0)
+			return ret;
+		rw->done += ret;
+		if (likely(rw->done == rw->len) || !rw_goes_on(req, dir))
+			return ret;
+		if (fatal_signal_pending(current))
+			return ret;
+	}
+}
+
+/* Some file systems say so when they cannot do it without blocking */
+static bool rw_would_block(const struct iou_req *req, ssize_t ret)
+{
+	return ret == -EAGAIN || (ret == -EOPNOTSUPP && rw_is_disk(req->file));
+}
+
+static int rw_page_wake(struct wait_queue_entry *entry, unsigned int mode, int sync,
+			void *key)
+{
+	struct wait_page_queue *page = container_of(entry, struct wait_page_queue, wait);
+	struct iou_req *req = entry->private;
+
+	if (!wake_page_match(page, key))
+		return 0;
+	list_del_init(&entry->entry);
+	iou_req_arrived(req);
+	return 1;
+}
+
+/* Can a page that is not there be waited for without a worker? */
+static bool rw_can_wait_for_page(const struct iou_req *req, int dir)
+{
+	const struct iou_rw *rw = (const struct iou_rw *)req->cmd;
+
+	return dir == READ && S_ISREG(file_inode(req->file)->i_mode) &&
+	       !(rw->iocb.ki_flags & IOCB_DIRECT) &&
+	       (req->file->f_op->fop_flags & FOP_BUFFER_RASYNC);
+}
+
+/* Start reading the page and be told when it is there, or find it there */
+static ssize_t rw_wait_for_page(struct iou_req *req)
+{
+	struct wait_page_queue *page = (struct wait_page_queue *)req->opwait;
+	struct iou_rw *rw = iou_req_cmd(req, struct iou_rw);
+
+	init_waitqueue_func_entry(&page->wait, rw_page_wake);
+	INIT_LIST_HEAD(&page->wait.entry);
+	page->wait.private = req;
+	rw->iocb.ki_waitq = page;
+	rw->iocb.ki_flags &= ~IOCB_NOWAIT;
+	rw->iocb.ki_flags |= IOCB_WAITQ;
+	req->event = iou_issue_again;
+	return rw_try(req, READ);
+}
+
+/* Is there no point in trying @dir without blocking? */
+static bool rw_always_blocks(const struct iou_req *req, int dir)
+{
+	const struct iou_rw *rw = (const struct iou_rw *)req->cmd;
+	const struct file *file = req->file;
+
+	if (unlikely(!iou_file_nowait(file)))
+		return true;
+	return dir == WRITE && !(rw->iocb.ki_flags & (IOCB_DIRECT | IOCB_NOWAIT)) &&
+	       S_ISREG(file_inode(file)->i_mode) &&
+	       !(file->f_op->fop_flags & FOP_BUFFER_WASYNC);
+}
+
+static __always_inline iou_verdict_t issue_rw(struct iou_req *req, int dir)
+{
+	struct iou_rw *rw = iou_req_cmd(req, struct iou_rw);
+	ssize_t ret;
+
+	if (!rw->iocb.ki_filp) {
+		ret = rw_begin(req, dir);
+		if (unlikely(ret))
+			return rw_finish(req, dir, ret);
+	}
+	rw->iocb.ki_flags &= ~IOCB_WAITQ;
+	if (rw_always_blocks(req, dir))
+		return IOU_RETRY;
+	if (dir == WRITE && !rw_start_write(&rw->iocb, false)) {
+		if (rw->nowait)
+			return rw_finish(req, dir, -EAGAIN);
+		return IOU_RETRY;
+	}
+	if (likely(req->file->f_mode & FMODE_NOWAIT))
+		rw->iocb.ki_flags |= IOCB_NOWAIT;
+	/* Its completion may come before the call returns */
+	req->state = IOU_S_BUSY;
+	ret = rw_try(req, dir);
+	if (ret == -EAGAIN && !rw->nowait && rw_can_wait_for_page(req, dir))
+		ret = rw_wait_for_page(req);
+	if (ret == -EIOCBQUEUED)
+		return IOU_BUSY;
+	if (dir == WRITE)
+		rw_end_write(&rw->iocb);
+	if (unlikely(rw_would_block(req, ret)) && !rw->nowait)
+		return IOU_RETRY;
+	return rw_finish(req, dir, ret);
+}
+
+static iou_verdict_t work_rw(struct iou_req *req, int dir)
+{
+	struct iou_rw *rw = iou_req_cmd(req, struct iou_rw);
+	bool park = false;
+	ssize_t ret;
+
+	if (!rw->iocb.ki_filp) {
+		ret = rw_begin(req, dir);
+		if (ret)
+			return rw_finish(req, dir, ret);
+	}
+	rw->iocb.ki_flags &= ~(IOCB_WAITQ | IOCB_NOWAIT);
+	if (rw->nowait)
+		rw->iocb.ki_flags |= IOCB_NOWAIT;
+	else
+		park = iou_req_can_park(req) && iou_file_nowait(req->file);
+	if (park && (req->file->f_mode & FMODE_NOWAIT))
+		rw->iocb.ki_flags |= IOCB_NOWAIT;
+	if (dir == WRITE)
+		rw_start_write(&rw->iocb, true);
+	ret = rw_try(req, dir);
+	if (ret == -EIOCBQUEUED)
+		return IOU_BUSY;
+	if (dir == WRITE)
+		rw_end_write(&rw->iocb);
+	if (ret == -EAGAIN && park)
+		return IOU_RETRY;
+	return rw_finish(req, dir, ret);
+}
+
+static int rw_dir(const struct iou_req *req)
+{
+	return req->opcode == IORING_OP_READ || req->opcode == IORING_OP_READV ? READ : WRITE;
+}
+
+/* A device has finished */
+static void rw_event(struct iou_req *req, bool cancel)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	struct iou_rw *rw = iou_req_cmd(req, struct iou_rw);
+	ssize_t ret = req->res;
+
+	if (rw_would_block(req, ret) && !rw->nowait && !cancel) {
+		/* It was asked not to block; a worker may */
+		iou_issue_async(req);
+		return;
+	}
+	if (ret > 0)
+		rw->done += ret;
+	rw_finish(req, rw_dir(req), ret);
+	iou_req_complete(req);
+}
+
+/* Any context */
+static void rw_complete(struct kiocb *iocb, long res)
+{
+	struct iou_rw *rw = container_of(iocb, struct iou_rw, iocb);
+	struct iou_req *req = iou_cmd_req(rw);
+
+	rw_end_write(iocb);
+	req->res = res;
+	req->event = rw_event;
+	iou_req_arrived(req);
+}
+
+static iou_verdict_t issue_read(struct iou_req *req)
+{
+	return issue_rw(req, READ);
+}
+
+static iou_verdict_t work_read(struct iou_req *req)
+{
+	return work_rw(req, READ);
+}
+
+static iou_verdict_t issue_write(struct iou_req *req)
+{
+	return issue_rw(req, WRITE);
+}
+
+static iou_verdict_t work_write(struct iou_req *req)
+{
+	return work_rw(req, WRITE);
+}
+
+static iou_verdict_t start_read(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
+{
+	return prep_rw(req, sqe) ? IOU_REJECTED : issue_rw(req, READ);
+}
+
+static iou_verdict_t start_write(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
+{
+	return prep_rw(req, sqe) ? IOU_REJECTED : issue_rw(req, WRITE);
+}
+
+static int prep_readv(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
+{
+	return prep_vec(req, sqe, READ);
+}
+
+static int prep_writev(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
+{
+	return prep_vec(req, sqe, WRITE);
+}
+
+static iou_verdict_t start_readv(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
+{
+	return prep_readv(req, sqe) ? IOU_REJECTED : issue_read(req);
+}
+
+static iou_verdict_t start_writev(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
+{
+	return prep_writev(req, sqe) ? IOU_REJECTED : issue_write(req);
+}
+
+const struct iou_op iou_op_read = {
+	.name		= "READ",
+	.start		= start_read,
+	.prep		= prep_rw,
+	.issue		= issue_read,
+	.work		= work_read,
+	.poll_events	= EPOLLIN,
+	.needs_file	= true,
+	.has_ioprio	= true,
+	.unbound	= true,
+};
+
+const struct iou_op iou_op_write = {
+	.name		= "WRITE",
+	.start		= start_write,
+	.prep		= prep_rw,
+	.issue		= issue_write,
+	.work		= work_write,
+	.poll_events	= EPOLLOUT,
+	.needs_file	= true,
+	.has_ioprio	= true,
+	.hashed		= true,
+	.unbound	= true,
+};
+
+const struct iou_op iou_op_readv = {
+	.name		= "READV",
+	.start		= start_readv,
+	.prep		= prep_readv,
+	.issue		= issue_read,
+	.work		= work_read,
+	.cleanup	= cleanup_vec,
+	.poll_events	= EPOLLIN,
+	.needs_file	= true,
+	.has_ioprio	= true,
+	.unbound	= true,
+};
+
+const struct iou_op iou_op_writev = {
+	.name		= "WRITEV",
+	.start		= start_writev,
+	.prep		= prep_writev,
+	.issue		= issue_write,
+	.work		= work_write,
+	.cleanup	= cleanup_vec,
+	.poll_events	= EPOLLOUT,
+	.needs_file	= true,
+	.has_ioprio	= true,
+	.hashed		= true,
+	.unbound	= true,
+};

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The table of opcodes: one row each. An opcode that is not here is refused.
+ */
+#include <linux/io_uring.h>
+
+#include "../req/req.h"
+#include "ops.h"
+#include "table.h"
+
+static int prep_unsupported(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
+{
+	return iou_reject(req, sqe, -EINVAL, "opcode is not supported");
+}
+
+static iou_verdict_t start_unsupported(struct iou_req *req,
+				       const struct io_uring_sqe __shared *sqe)
+{
+	prep_unsupported(req, sqe);
+	return IOU_REJECTED;
+}
+
+/* Its checks of flags and ioprio must not hide what is really wrong */
+static const struct iou_op iou_op_unsupported = {
+	.name		= "INVALID",
+	.start		= start_unsupported,
+	.prep		= prep_unsupported,
+	.has_ioprio	= true,
+};
+
+#define OP(name)	[IORING_OP_##name]
+
+const struct iou_op *const iou_optab[256] = {
+	[0 ... 255]		= &iou_op_unsupported,
+	OP(NOP)			= &iou_op_nop,
+	OP(READV)		= &iou_op_readv,
+	OP(WRITEV)		= &iou_op_writev,
+	OP(FSYNC)		= &iou_op_fsync,
+	OP(SYNC_FILE_RANGE)	= &iou_op_sync_file_range,
+	OP(FALLOCATE)		= &iou_op_fallocate,
+	OP(READ)		= &iou_op_read,
+	OP(WRITE)		= &iou_op_write,
+	OP(FADVISE)		= &iou_op_fadvise,
+	OP(MADVISE)		= &iou_op_madvise,
+	OP(FTRUNCATE)		= &iou_op_ftruncate,
+};
+
+/**
+ * iou_op_supported() - is there such an opcode?
+ * @opcode: any
+ */
+bool iou_op_supported(u8 opcode)
+{
+	return iou_optab[opcode] != &iou_op_unsupported;
+}
+
+/**
+ * io_uring_get_opcode() - the name of an opcode, for tracing
+ * @opcode: any
+ *
+ * Return: as in IORING_OP_<name>; "INVALID" if there is none.
+ */
+const char *io_uring_get_opcode(u8 opcode)
+{
+	return iou_optab[opcode]->name;
+}

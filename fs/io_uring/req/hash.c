@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Per-inode serialisation of work.
+ *
+ * Buffered writers of one inode would only queue up on its lock, each with a
+ * worker of its own. Requests enter and leave under the ring lock, so who is
+ * next is a plain list; a waiting request occupies no worker.
+ */
+#include <linux/fs.h>
+#include <linux/hash.h>
+
+#include "hash.h"
+
+static u32 hash_of(const struct iou_req *req)
+{
+	return hash_ptr(file_inode(req->file), IOU_HASH_BITS);
+}
+
+/**
+ * iou_hash_enter() - ask for a turn on the inode of a request's file
+ * @req: about to go to a worker
+ *
+ * Context: ring lock.
+ * Return: true: it is @req's turn, until iou_hash_leave(). false: @req waits
+ * and will be found on ring->ready when its turn has come.
+ */
+bool iou_hash_enter(struct iou_req *req)
+{
+	struct iou_ring *ring = iou_req_ring(req);
+	u32 i = hash_of(req);
+
+	iou_assert_locked(ring);
+	req->held |= IOU_HELD_HASH;
+	if (ring->hash[i].busy) {
+		list_add_tail(&req->work.node, &ring->hash[i].waiting);
+		return false;
+	}
+	ring->hash[i].busy = true;
+	return true;
+}
+
+/**
+ * iou_hash_leave() - give the turn to the next
+ * @req: whose turn it was
+ *
+ * Context: ring lock.
+ */
+void iou_hash_leave(struct iou_req *req)
+{
+	struct iou_ring *ring = iou_req_ring(req);
+	u32 i = hash_of(req);
+
+	iou_assert_locked(ring);
+	req->held &= ~IOU_HELD_HASH;
+	if (list_empty(&ring->hash[i].waiting)) {
+		ring->hash[i].busy = false;
+		return;
+	}
+	list_move_tail(ring->hash[i].waiting.next, &ring->ready);
+	ring->cold |= IOU_COLD_READY;
+}
+
+/**
+ * iou_hash_abandon() - stop waiting for a turn
+ * @req: iou_hash_enter() said false, and its turn has not come
+ *
+ * Context: ring lock.
+ */
+void iou_hash_abandon(struct iou_req *req)
+{
+	iou_assert_locked(iou_req_ring(req));
+	req->held &= ~IOU_HELD_HASH;
+	list_del(&req->work.node);
+}

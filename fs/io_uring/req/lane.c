@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Lanes.
+ *
+ * Pushing is legal everywhere: in hard interrupts, under waitqueue locks, on
+ * PREEMPT_RT. It takes no lock but those inside task_work_add() and of the
+ * scheduler, and sleeps nowhere.
+ */
+#include <linux/rcupdate.h>
+#include <linux/sched/task.h>
+#include <linux/slab.h>
+
+#include <trace/events/io_uring.h>
+
+#include "lane.h"
+
+/**
+ * iou_lane_create() - attach a task to a ring
+ * @ring: locked, not closing
+ * @task: current's
+ *
+ * Context: ring lock. May sleep.
+ * Return: the lane, or NULL without memory.
+ */
+struct iou_lane *iou_lane_create(struct iou_ring *ring, struct iou_task *task)
+{
+	struct iou_lane *lane = kzalloc(sizeof(*lane), GFP_KERNEL_ACCOUNT);
+	u32 flags = ring->setup_flags;
+
+	if (!lane)
+		return NULL;
+	lane->ring = ring;
+	lane->task = task;
+	lane->deferred = flags & IORING_SETUP_DEFER_TASKRUN;
+	lane->taskrun_flag = flags & IORING_SETUP_TASKRUN_FLAG;
+	lane->notify = flags & IORING_SETUP_COOP_TASKRUN ? TWA_SIGNAL_NO_IPI : TWA_SIGNAL;
+	init_llist_head(&lane->events);
+	get_task_struct(task->task);
+	list_add_tail(&lane->ring_node, &ring->lanes);
+	if (lane->deferred)
+		WRITE_ONCE(ring->owner_lane, lane);
+	spin_lock(&task->lock);
+	list_add(&lane->task_node, &task->lanes);
+	spin_unlock(&task->lock);
+	return lane;
+}
+
+/**
+ * iou_lane_detach() - take a lane off its task's list
+ * @lane: attached or not
+ *
+ * Context: ring lock.
+ */
+void iou_lane_detach(struct iou_lane *lane)
+{
+	struct iou_task *task = lane->task;
+
+	iou_assert_locked(lane->ring);
+	if (lane->detached)
+		return;
+	lane->detached = true;
+	spin_lock(&task->lock);
+	list_del(&lane->task_node);
+	if (task->last_lane == lane) {
+		task->last_lane = NULL;
+		WRITE_ONCE(task->last_ring, NULL);
+	}
+	spin_unlock(&task->lock);
+	lane->ring->cold |= IOU_COLD_REAP;
+}
+
+static void lane_free_rcu(struct rcu_head *rcu)
+{
+	struct iou_lane *lane = container_of(rcu, struct iou_lane, rcu);
+
+	put_task_struct(lane->task->task);
+	kfree(lane);
+}
+
+/**
+ * iou_lane_free() - free a lane that has nothing in flight
+ * @lane: detached. A pusher may still be looking at it: it gets a grace period
+ *
+ * Context: ring lock.
+ */
+void iou_lane_free(struct iou_lane *lane)
+{
+	iou_assert_locked(lane->ring);
+	list_del(&lane->ring_node);
+	if (lane->ring->owner_lane == lane)
+		WRITE_ONCE(lane->ring->owner_lane, NULL);
+	call_rcu(&lane->rcu, lane_free_rcu);
+}
+
+/* Have a kernel worker run the events of a task that cannot */
+static void task_run_orphans(struct iou_task *task)
+{
+	get_task_struct(task->task);
+	if (!queue_work(system_unbound_wq, &task->orphan_work))
+		put_task_struct(task->task);
+}
+
+/* Have a lane's task run its events as soon as it can */
+static void lane_make_ready(struct iou_lane *lane)
+{
+	struct iou_task *task = lane->task;
+
+	if (!llist_add(&lane->ready_node, &task->ready))
+		return;
+	if (unlikely(task_work_add(task->task, &task->tw, lane->notify)))
+		task_run_orphans(task);
+}
+
+static void lane_queue_orphan(struct iou_lane *lane)
+{
+	if (!xchg(&lane->queued, 1))
+		lane_make_ready(lane);
+}
+
+/**
+ * iou_lane_orphan() - nobody will come and ask for a lane's events
+ * @lane: its task exits, or its ring is being closed
+ *
+ * From now on a deferred lane works like any other.
+ *
+ * Context: ring lock, so that the lane stays.
+ */
+void iou_lane_orphan(struct iou_lane *lane)
+{
+	if (!lane->deferred)
+		return;
+	WRITE_ONCE(lane->orphan, true);
+	/* Pairs with the atomic_inc_return() in push_deferred() */
+	smp_mb();
+	if (iou_lane_pending(lane))
+		lane_queue_orphan(lane);
+}
+
+/**
+ * iou_lane_hand_over() - let a kernel worker run a lane's events
+ * @lane: has events, and is on no list; its task is being killed
+ *
+ * Context: the lane's task.
+ */
+void iou_lane_hand_over(struct iou_lane *lane)
+{
+	llist_add(&lane->ready_node, &lane->task->ready);
+	task_run_orphans(lane->task);
+}
+
+static void push_deferred(struct iou_lane *lane, bool first)
+{
+	struct iou_ring *ring = lane->ring;
+	/*
+	 * A full barrier between queueing the event and looking at what the
+	 * sleeper wants, or whether there is one at all. Pairs with those in
+	 * iou_wait_events() and iou_lane_orphan().
+	 */
+	u32 nr = atomic_inc_return(&lane->nr_events);
+	u32 want = READ_ONCE(lane->want);
+
+	if (unlikely(READ_ONCE(lane->orphan))) {
+		lane_queue_orphan(lane);
+		return;
+	}
+	if (want && nr >= want)
+		wake_up_state(lane->task->task, TASK_INTERRUPTIBLE);
+	if (!first)
+		return;
+	if (lane->taskrun_flag)
+		iou_sq_set_flag(&ring->sq, IORING_SQ_TASKRUN);
+	if (READ_ONCE(ring->polled))
+		irq_work_queue(&ring->poll_wake);
+}
+
+/**
+ * iou_lane_push() - a request's event has come
+ * @req: CLAIMED by the caller, who must not touch it afterwards
+ *
+ * @req->event() will be called in the lane's task, with the ring locked.
+ * Events of one lane run in the order in which they were pushed.
+ *
+ * Context: any.
+ */
+void iou_lane_push(struct iou_req *req)
+{
+	struct iou_lane *lane = req->lane;
+	bool first;
+
+	/* The request keeps the lane only until somebody takes it from there */
+	rcu_read_lock();
+	trace_io_uring_task_add(lane->ring, req, req->user_data, req->opcode, 0);
+	first = llist_add(&req->qnode, &lane->events);
+	if (lane->deferred) {
+		push_deferred(lane, first);
+	} else if (first) {
+		if (lane->taskrun_flag)
+			iou_sq_set_flag(&lane->ring->sq, IORING_SQ_TASKRUN);
+		lane_make_ready(lane);
+	}
+	rcu_read_unlock();
+}
+
+/**
+ * iou_lane_take() - take all events off a lane
+ * @lane: its ring is locked
+ *
+ * Return: the requests, linked by ->qnode, oldest first.
+ */
+struct llist_node *iou_lane_take(struct iou_lane *lane)
+{
+	struct llist_node *list, *node;
+	u32 nr = 0;
+
+	if (lane->taskrun_flag)
+		iou_sq_clear_flag(&lane->ring->sq, IORING_SQ_TASKRUN);
+	if (lane->deferred && lane->orphan) {
+		WRITE_ONCE(lane->queued, 0);
+		/* An event that comes from here on is queued again */
+		smp_mb();
+	}
+	list = llist_del_all(&lane->events);
+	if (lane->deferred) {
+		llist_for_each(node, list)
+			nr++;
+		atomic_sub(nr, &lane->nr_events);
+	}
+	return llist_reverse_order(list);
+}

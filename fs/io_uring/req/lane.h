@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Lanes: how an event of a request reaches the task it belongs to.
+ */
+#ifndef IOU_REQ_LANE_H
+#define IOU_REQ_LANE_H
+
+#include "../iou.h"
+
+struct iou_lane *iou_lane_create(struct iou_ring *ring, struct iou_task *task);
+void iou_lane_detach(struct iou_lane *lane) __must_hold(&lane->ring->lock);
+void iou_lane_free(struct iou_lane *lane) __must_hold(&lane->ring->lock);
+void iou_lane_orphan(struct iou_lane *lane);
+void iou_lane_hand_over(struct iou_lane *lane);
+void iou_lane_push(struct iou_req *req);
+struct llist_node *iou_lane_take(struct iou_lane *lane);
+
+/* Are there events to run? Lock-free. */
+static inline bool iou_lane_pending(const struct iou_lane *lane)
+{
+	return !llist_empty(&lane->events);
+}
+
+#endif

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The less common parts of a request's life.
+ */
+#include <linux/cred.h>
+#include <linux/fs.h>
+#include <linux/slab.h>
+
+#include "hash.h"
+#include "req.h"
+
+#define IOU_REQ_BATCH	8
+
+static struct kmem_cache *req_cache;
+
+/**
+ * iou_req_init_cache() - prepare for making requests
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int __init iou_req_init_cache(void)
+{
+	BUILD_BUG_ON(offsetof(struct iou_req, cmd) != 64);
+	BUILD_BUG_ON(sizeof(struct iou_req) > 256);
+	req_cache = KMEM_CACHE(iou_req, SLAB_HWCACHE_ALIGN | SLAB_ACCOUNT);
+	return req_cache ? 0 : -ENOMEM;
+}
+
+/**
+ * iou_req_refill() - get a request when none is free
+ * @ring: locked
+ *
+ * Context: ring lock. May sleep.
+ * Return: a request, or NULL without memory. A few more are then free.
+ */
+struct iou_req *iou_req_refill(struct iou_ring *ring)
+{
+	void *reqs[IOU_REQ_BATCH];
+	int i, nr;
+
+	iou_assert_locked(ring);
+	nr = kmem_cache_alloc_bulk(req_cache, GFP_KERNEL | __GFP_NOWARN,
+				   IOU_REQ_BATCH, reqs);
+	if (unlikely(!nr)) {
+		reqs[0] = kmem_cache_alloc(req_cache, GFP_KERNEL | __GFP_NOWARN);
+		if (!reqs[0])
+			return NULL;
+		nr = 1;
+	}
+	for (i = 1; i < nr; i++) {
+		struct iou_req *req = reqs[i];
+
+		req->state = IOU_S_DONE;
+		req->next = ring->free_reqs;
+		ring->free_reqs = req;
+	}
+	return reqs[0];
+}
+
+/**
+ * iou_req_free_all() - free a ring's unused requests
+ * @ring: nobody can reach it any more
+ */
+void iou_req_free_all(struct iou_ring *ring)
+{
+	struct iou_req *req;
+
+	while ((req = ring->free_reqs)) {
+		ring->free_reqs = req->next;
+		kmem_cache_free(req_cache, req);
+	}
+}
+
+/**
+ * iou_req_drop() - release what a request holds
+ * @req: completing
+ *
+ * Context: ring lock.
+ */
+void iou_req_drop(struct iou_req *req)
+{
+	struct iou_lane *lane = req->lane;
+
+	iou_assert_locked(lane->ring);
+	if (req->held & IOU_HELD_AUX)
+		iou_req_op(req)->cleanup(req);
+	if (req->held & IOU_HELD_HASH)
+		iou_hash_leave(req);
+	if (req->held & IOU_HELD_FILE)
+		fput(req->file);
+	if (req->held & IOU_HELD_CREDS)
+		put_cred(req->creds);
+	if (req->held & IOU_HELD_INFLIGHT) {
+		lane->nr_inflight--;
+		if (unlikely(lane->detached || lane->ring->closing))
+			lane->ring->cold |= IOU_COLD_REAP;
+	}
+	req->held = 0;
+}
+
+/**
+ * iou_req_keep() - a request outlives its submission
+ * @req: not kept yet
+ *
+ * Counts it in its lane, and makes a borrowed file its own. The handler of its
+ * event needs the ring lock, so it is early enough to do this before that is
+ * released; a worker needs no lock, so there it has to be done before.
+ *
+ * Context: ring lock, in the lane's task.
+ */
+void iou_req_keep(struct iou_req *req)
+{
+	iou_assert_locked(iou_req_ring(req));
+	iou_req_own_file(req);
+	req->held |= IOU_HELD_INFLIGHT;
+	req->nr_polls = 0;
+	req->lane->nr_inflight++;
+}
+
+/* For the tracepoint: a private copy of an SQE that may change meanwhile */
+static void trace_reject(struct iou_req *req, const struct io_uring_sqe __shared *sqe,
+			 int error, const char *reason)
+{
+	struct io_uring_sqe copy;
+
+	memcpy(&copy, (const void __force *)sqe, sizeof(copy));
+	trace_io_uring_req_failed(&copy, iou_req_ring(req), req, error, reason);
+}
+
+/**
+ * iou_reject() - refuse an SQE and say why
+ * @req: made for it
+ * @sqe: the SQE
+ * @error: negative errno, the result
+ * @reason: what is wrong, a constant string: goes to the tracepoint
+ *          io_uring_req_failed and to the ring's fdinfo
+ *
+ * Context: ring lock, in the lane's task.
+ * Return: @error
+ */
+int iou_reject(struct iou_req *req, const struct io_uring_sqe __shared *sqe,
+	       int error, const char *reason)
+{
+	struct iou_ring *ring = iou_req_ring(req);
+
+	if (trace_io_uring_req_failed_enabled())
+		trace_reject(req, sqe, error, reason);
+	ring->last_error.reason = reason;
+	ring->last_error.error = error;
+	ring->last_error.opcode = req->opcode;
+	ring->last_error.user_data = req->user_data;
+	req->res = error;
+	return error;
+}

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The end of a ring, of a task, of a program.
+ *
+ * What is parked ends at once. What waits for a worker is taken back, what runs
+ * in one is interrupted. What a device is busy with ends by itself, and its
+ * lane and ring live until then; nobody waits for it but exec.
+ */
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+
+#include <linux/io_uring.h>
+
+#include "../req/hash.h"
+#include "../req/lane.h"
+#include "../req/req.h"
+#include "cancel.h"
+#include "lock.h"
+#include "poll.h"
+#include "task.h"
+#include "worker.h"
+
+static void cancel_parked(struct iou_lane *lane)
+	__must_hold(&lane->ring->lock)
+{
+	struct iou_req *req, *next;
+
+	list_for_each_entry_safe(req, next, &lane->ring->parked, index)
+		if (req->lane == lane && iou_poll_claim(req))
+			iou_req_end(req, -ECANCELED);
+}
+
+static void cancel_hashed(struct iou_lane *lane)
+	__must_hold(&lane->ring->lock)
+{
+	struct iou_ring *ring = lane->ring;
+	struct iou_req *req, *next;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(ring->hash); i++) {
+		list_for_each_entry_safe(req, next, &ring->hash[i].waiting, work.node) {
+			if (req->lane != lane)
+				continue;
+			iou_hash_abandon(req);
+			iou_req_end(req, -ECANCELED);
+		}
+	}
+}
+
+static bool work_of_lane(struct iou_work *work, void *lane)
+{
+	return container_of(work, struct iou_req, work)->lane == lane;
+}
+
+static void cancel_queued(struct iou_lane *lane)
+	__must_hold(&lane->ring->lock)
+{
+	struct iou_req *req, *next;
+	LIST_HEAD(removed);
+
+	if (!lane->task->pool)
+		return;
+	iou_pool_cancel(lane->task->pool, work_of_lane, lane, &removed);
+	list_for_each_entry_safe(req, next, &removed, work.node)
+		iou_req_end(req, -ECANCELED);
+}
+
+/* End all of a lane's requests that can be ended */
+static void cancel_lane(struct iou_lane *lane)
+	__must_hold(&lane->ring->lock)
+{
+	if (!lane->nr_inflight)
+		return;
+	cancel_parked(lane);
+	cancel_hashed(lane);
+	cancel_queued(lane);
+}
+
+/**
+ * iou_cancel_ring() - the ring's file is gone
+ * @ring: will be freed when nothing is in flight any more; the caller must not
+ *        touch it afterwards
+ *
+ * Context: may sleep.
+ */
+void iou_cancel_ring(struct iou_ring *ring)
+{
+	struct iou_lane *lane;
+
+	iou_ring_lock(ring);
+	ring->closing = true;
+	ring->cold |= IOU_COLD_REAP;
+	list_for_each_entry(lane, &ring->lanes, ring_node) {
+		cancel_lane(lane);
+		/* Nobody will come and ask for the events */
+		iou_lane_orphan(lane);
+	}
+	iou_ring_unlock(ring);
+}
+
+/* The ring of some lane of a task, with a reference; or NULL */
+static struct iou_ring *task_any_ring(struct iou_task *task, struct iou_lane **lane)
+{
+	struct iou_ring *ring = NULL;
+
+	spin_lock(&task->lock);
+	*lane = list_first_entry_or_null(&task->lanes, struct iou_lane, task_node);
+	if (*lane) {
+		/* A lane on this list was not reaped, so its ring is not dead */
+		ring = (*lane)->ring;
+		refcount_inc(&ring->refs);
+	}
+	spin_unlock(&task->lock);
+	return ring;
+}
+
+/*
+ * The thread exits: nothing waits. Its lanes live on without it until what is
+ * in flight has ended.
+ */
+static void task_exit(struct iou_task *task)
+{
+	struct iou_lane *lane;
+	struct iou_ring *ring;
+
+	if (task->pool)
+		iou_pool_exit(task->pool);
+	while ((ring = task_any_ring(task, &lane))) {
+		iou_ring_lock(ring);
+		/* The ring may have been closed and the lane reaped meanwhile */
+		if (iou_task_has_lane(task, lane)) {
+			cancel_lane(lane);
+			iou_lane_detach(lane);
+			iou_lane_orphan(lane);
+		}
+		iou_ring_unlock(ring);
+		iou_ring_put(ring);
+	}
+}
+
+/* Return: something is in flight */
+static bool exec_cancel_lanes(struct iou_task *task)
+{
+	struct iou_lane *lane;
+	struct iou_ring *ring;
+	bool busy = false;
+
+	while (!busy && (ring = task_any_ring(task, &lane))) {
+		iou_ring_lock(ring);
+		if (iou_task_has_lane(task, lane)) {
+			/* Other lanes run their events in task work */
+			if (lane->deferred)
+				iou_task_run_lane(lane, true);
+			cancel_lane(lane);
+			busy = lane->nr_inflight;
+			if (!busy)
+				iou_lane_detach(lane);
+		}
+		iou_ring_unlock(ring);
+		iou_ring_put(ring);
+	}
+	return busy;
+}
+
+/*
+ * Another program is about to run: what is in flight may use the memory of the
+ * old one, so wait for it.
+ */
+static void task_exec(struct iou_task *task)
+{
+	while (exec_cancel_lanes(task)) {
+		if (fatal_signal_pending(current))
+			return;
+		if (!iou_task_run_work())
+			schedule_timeout_killable(1);
+	}
+	if (!task->pool)
+		return;
+	iou_pool_exit(task->pool);
+	iou_pool_join(task->pool);
+	iou_pool_free(task->pool);
+	task->pool = NULL;
+}
+
+/**
+ * __io_uring_cancel() - the current thread exits or runs another program
+ * @exec: the latter
+ *
+ * Context: may sleep.
+ */
+void __io_uring_cancel(bool exec)
+{
+	struct iou_task *task = &current->io_uring->iou;
+
+	if (exec)
+		task_exec(task);
+	else
+		task_exit(task);
+}

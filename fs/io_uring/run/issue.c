@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What happens after an attempt: completion, parking, a worker.
+ *
+ *   .issue says RETRY -> the file can be polled: park; its event tries again
+ *                     -> else: a worker does it with .work
+ *   .work  says RETRY -> it would block for long on a file that can be polled:
+ *                        back to the lane, which parks it
+ */
+#include <linux/audit.h>
+#include <linux/cred.h>
+#include <linux/fs.h>
+#include <linux/poll.h>
+
+#include "../req/hash.h"
+#include "../req/lane.h"
+#include "../req/req.h"
+#include "issue.h"
+#include "lock.h"
+#include "poll.h"
+#include "worker.h"
+
+static void issue_retry(struct iou_req *req) __must_hold(&iou_req_ring(req)->lock);
+
+/**
+ * iou_issue_settle() - act on a verdict of .start or .issue
+ * @req: issued
+ * @verdict: what it said
+ *
+ * Context: ring lock, in the lane's task. May sleep.
+ */
+void iou_issue_settle(struct iou_req *req, iou_verdict_t verdict)
+{
+	if (likely(verdict == IOU_DONE || verdict == IOU_REJECTED)) {
+		iou_req_complete(req);
+		return;
+	}
+	if (!(req->held & IOU_HELD_INFLIGHT))
+		iou_req_keep(req);
+	if (verdict == IOU_RETRY)
+		issue_retry(req);
+}
+
+/* Parked, and the file may be ready now */
+static void parked_event(struct iou_req *req, bool cancel)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	iou_poll_unpark(req);
+	req->nr_polls++;
+	iou_issue_again(req, cancel);
+}
+
+/* Try to park. Return: 0 and errors of iou_poll_park(); 1: try .issue again */
+static int issue_park(struct iou_req *req)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	int ret;
+
+	if (!iou_req_can_park(req))
+		return -EINVAL;
+	req->event = parked_event;
+	ret = iou_poll_park(req, iou_req_op(req)->poll_events);
+	if (ret > 0)
+		req->nr_polls++;
+	return ret;
+}
+
+static void issue_retry(struct iou_req *req)
+{
+	iou_verdict_t verdict = IOU_RETRY;
+
+	while (verdict == IOU_RETRY) {
+		int ret = issue_park(req);
+
+		if (!ret)
+			return;
+		if (ret == -ECANCELED) {
+			iou_req_end(req, ret);
+			return;
+		}
+		if (ret < 0 || !iou_file_nowait(req->file)) {
+			/* Not again: a worker may block */
+			req->nr_polls = IOU_MAX_POLLS;
+			iou_issue_async(req);
+			return;
+		}
+		req->state = IOU_S_ISSUED;
+		verdict = iou_req_op(req)->issue(req);
+	}
+	iou_issue_settle(req, verdict);
+}
+
+/**
+ * iou_issue_again() - an event handler: what was in the way has gone
+ * @req: claimed
+ * @cancel: do not try, end
+ *
+ * Context: ring lock, in the lane's task or with @cancel.
+ */
+void iou_issue_again(struct iou_req *req, bool cancel)
+{
+	if (unlikely(cancel || iou_req_ring(req)->closing)) {
+		iou_req_end(req, -ECANCELED);
+		return;
+	}
+	req->state = IOU_S_ISSUED;
+	if (iou_file_nowait(req->file))
+		iou_issue_settle(req, iou_req_op(req)->issue(req));
+	else
+		iou_issue_async(req);
+}
+
+/*
+ * The worker's side. A worker holds no ring lock.
+ */
+
+static void work_run(struct iou_work *work)
+{
+	struct iou_req *req = container_of(work, struct iou_req, work);
+	const struct iou_op *op = iou_req_op(req);
+	const struct cred *old = NULL;
+
+	req->state = IOU_S_WORKING;
+	if (req->creds != current_cred())
+		old = override_creds(req->creds);
+	if (op->audit)
+		audit_uring_entry(req->opcode);
+	req->verdict = op->work(req);
+	if (op->audit)
+		audit_uring_exit(req->verdict != IOU_DONE || req->res >= 0, req->res);
+	if (old)
+		revert_creds(old);
+}
+
+/* A worker would block for long: park instead */
+static void work_park_event(struct iou_req *req, bool cancel)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	if (cancel || iou_req_ring(req)->closing) {
+		iou_req_end(req, -ECANCELED);
+		return;
+	}
+	req->state = IOU_S_ISSUED;
+	issue_retry(req);
+}
+
+static void work_done_event(struct iou_req *req, bool cancel)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	iou_req_complete(req);
+}
+
+static void work_post(struct iou_req *req)
+{
+	if (!iou_req_ring(req)->deferred) {
+		iou_ring_push_done(req);
+		return;
+	}
+	/* Only the owner of the ring may see CQEs appear */
+	req->event = work_done_event;
+	req->state = IOU_S_CLAIMED;
+	iou_lane_push(req);
+}
+
+static void work_done(struct iou_work *work)
+{
+	struct iou_req *req = container_of(work, struct iou_req, work);
+
+	if (req->verdict == IOU_BUSY) {
+		/* The second of callee and worker pushes, see iou_req_arrived() */
+		if (cmpxchg(&req->state, IOU_S_WORKING, IOU_S_BUSY) != IOU_S_WORKING)
+			iou_lane_push(req);
+		return;
+	}
+	if (req->verdict == IOU_RETRY) {
+		req->event = work_park_event;
+		req->state = IOU_S_CLAIMED;
+		iou_lane_push(req);
+		return;
+	}
+	work_post(req);
+}
+
+static void work_fail(struct iou_work *work, int error)
+{
+	struct iou_req *req = container_of(work, struct iou_req, work);
+
+	req->res = error;
+	work_post(req);
+}
+
+static const struct iou_pool_ops work_ops = {
+	.run	= work_run,
+	.done	= work_done,
+	.fail	= work_fail,
+};
+
+static struct iou_pool *task_pool(struct iou_lane *lane)
+{
+	u32 max[2] = { lane->ring->max_workers[0], lane->ring->max_workers[1] };
+	struct iou_task *task = lane->task;
+
+	if (likely(task->pool))
+		return task->pool;
+	task->pool = iou_pool_create(task, min(lane->ring->sq.entries,
+					       4 * num_online_cpus()), &work_ops);
+	if (task->pool)
+		iou_pool_set_max(task->pool, max);
+	return task->pool;
+}
+
+static bool work_is_hashed(const struct iou_req *req)
+{
+	const struct file *file = req->file;
+
+	if (!iou_req_op(req)->hashed || !S_ISREG(file_inode(file)->i_mode))
+		return false;
+	return !((file->f_flags & O_DIRECT) &&
+		 (file->f_op->fop_flags & FOP_DIO_PARALLEL_WRITE));
+}
+
+static bool work_is_unbound(const struct iou_req *req)
+{
+	umode_t mode;
+
+	if (!iou_req_op(req)->unbound)
+		return false;
+	if (!req->file)
+		return true;
+	mode = file_inode(req->file)->i_mode;
+	return !S_ISREG(mode) && !S_ISBLK(mode);
+}
+
+/**
+ * iou_issue_async() - let a worker do it
+ * @req: prepared, perhaps issued before
+ *
+ * Context: ring lock, in the lane's task. May sleep.
+ */
+void iou_issue_async(struct iou_req *req)
+{
+	struct iou_pool *pool = task_pool(req->lane);
+	bool hashed;
+
+	if (!pool) {
+		iou_req_end(req, -ENOMEM);
+		return;
+	}
+	if (iou_req_op(req)->needs_file && !iou_req_get_file(req)) {
+		iou_req_end(req, -EBADF);
+		return;
+	}
+	if (!(req->held & IOU_HELD_INFLIGHT))
+		iou_req_keep(req);
+	iou_req_own_file(req);
+	if (!(req->held & IOU_HELD_CREDS)) {
+		req->creds = get_current_cred();
+		req->held |= IOU_HELD_CREDS;
+	}
+	req->work.unbound = work_is_unbound(req);
+	req->state = IOU_S_QUEUED;
+	hashed = work_is_hashed(req);
+	trace_io_uring_queue_async_work(iou_req_ring(req), req, req->user_data,
+					req->opcode, req->sqe_flags, &req->work, hashed);
+	if (hashed && !(req->held & IOU_HELD_HASH) && !iou_hash_enter(req))
+		return;
+	if (!iou_pool_queue(pool, &req->work))
+		iou_req_end(req, -ECANCELED);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The ring lock: taken and released here and nowhere else.
+ */
+#ifndef IOU_RUN_LOCK_H
+#define IOU_RUN_LOCK_H
+
+#include "../iou.h"
+
+void iou_ring_unlock(struct iou_ring *ring) __releases(&ring->lock);
+void iou_ring_publish(struct iou_ring *ring) __must_hold(&ring->lock);
+void iou_ring_push_done(struct iou_req *req);
+void iou_ring_put(struct iou_ring *ring);
+void iou_ring_init_lock(struct iou_ring *ring);
+
+/* Who locks keeps the ring alive, see the banner of iou.h */
+static inline void iou_ring_lock(struct iou_ring *ring) __acquires(&ring->lock)
+{
+	mutex_lock(&ring->lock);
+}
+
+/* Return: 0, or -EINTR: a fatal signal came first */
+static inline int __must_check iou_ring_lock_killable(struct iou_ring *ring)
+{
+	return mutex_lock_killable(&ring->lock);
+}
+
+/* Return: whether it was free */
+static inline bool __must_check iou_ring_trylock(struct iou_ring *ring)
+{
+	return mutex_trylock(&ring->lock);
+}
+
+#endif

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Tasks, and how they come to run their events.
+ */
+#include <linux/rcupdate.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+#include <linux/slab.h>
+
+#include <linux/io_uring.h>
+#include <trace/events/io_uring.h>
+
+#include "../req/lane.h"
+#include "lock.h"
+#include "task.h"
+#include "worker.h"
+
+/**
+ * iou_task_run_lane() - run the events of a lane
+ * @lane: its ring is locked
+ * @cancel: its task cannot do anything any more: requests have to end
+ *
+ * Context: ring lock; in the lane's task, or with @cancel.
+ */
+void iou_task_run_lane(struct iou_lane *lane, bool cancel)
+{
+	struct llist_node *list = iou_lane_take(lane);
+	struct iou_req *req, *next;
+	u32 nr = 0;
+
+	llist_for_each_entry_safe(req, next, list, qnode) {
+		req->event(req, cancel);
+		nr++;
+	}
+	if (lane->deferred)
+		trace_io_uring_local_work_run(lane->ring, nr, 1);
+}
+
+/* Run the events of all ready lanes. In the task, or in a kernel worker. */
+static void task_run_ready(struct iou_task *task)
+{
+	bool mine = current == task->task;
+	bool cancel = !mine || (current->flags & PF_EXITING);
+	struct llist_node *list = llist_reverse_order(llist_del_all(&task->ready));
+	struct iou_lane *lane, *next;
+	u32 nr = 0;
+
+	llist_for_each_entry_safe(lane, next, list, ready_node) {
+		/* Its events keep the lane, and the lane keeps the ring */
+		struct iou_ring *ring = lane->ring;
+
+		nr++;
+		if (!mine) {
+			iou_ring_lock(ring);
+		} else if (iou_ring_lock_killable(ring)) {
+			/* Do not keep the dying waiting */
+			iou_lane_hand_over(lane);
+			continue;
+		}
+		iou_task_run_lane(lane, cancel);
+		iou_ring_unlock(ring);
+	}
+	trace_io_uring_task_work_run(task, nr);
+}
+
+static void task_work(struct callback_head *cb)
+{
+	task_run_ready(container_of(cb, struct iou_task, tw));
+}
+
+/* The task is gone, or on its way out */
+static void task_orphan_work(struct work_struct *work)
+{
+	struct iou_task *task = container_of(work, struct iou_task, orphan_work);
+
+	task_run_ready(task);
+	put_task_struct(task->task);
+}
+
+/**
+ * iou_task_run_work() - run what is pending for the current task
+ *
+ * For those who wait: TIF_NOTIFY_SIGNAL alone is no signal.
+ *
+ * Context: no lock held. May sleep.
+ * Return: whether there was something.
+ */
+bool iou_task_run_work(void)
+{
+	if (test_thread_flag(TIF_NOTIFY_SIGNAL))
+		clear_notify_signal();
+	if (!task_work_pending(current))
+		return false;
+	__set_current_state(TASK_RUNNING);
+	task_work_run();
+	return true;
+}
+
+/**
+ * iou_task_current() - the current thread's iou_task
+ *
+ * Context: may sleep.
+ * Return: it, made if need be; or NULL without memory.
+ */
+struct iou_task *iou_task_current(void)
+{
+	struct io_uring_task *task = current->io_uring;
+
+	if (task)
+		return &task->iou;
+	task = kzalloc(sizeof(*task), GFP_KERNEL_ACCOUNT);
+	if (!task)
+		return NULL;
+	task->iou.task = current;
+	spin_lock_init(&task->iou.lock);
+	INIT_LIST_HEAD(&task->iou.lanes);
+	init_llist_head(&task->iou.ready);
+	init_task_work(&task->iou.tw, task_work);
+	INIT_WORK(&task->iou.orphan_work, task_orphan_work);
+	current->io_uring = task;
+	return &task->iou;
+}
+
+/**
+ * iou_task_has_lane() - is a lane still attached?
+ * @task: current's
+ * @lane: was on its list a moment ago; not looked into
+ *
+ * Context: with the lock of the lane's ring the answer stays true.
+ */
+bool iou_task_has_lane(struct iou_task *task, const struct iou_lane *lane)
+{
+	const struct iou_lane *entry;
+	bool found = false;
+
+	spin_lock(&task->lock);
+	list_for_each_entry(entry, &task->lanes, task_node)
+		found |= entry == lane;
+	spin_unlock(&task->lock);
+	return found;
+}
+
+static struct iou_lane *task_search(struct iou_task *task, struct iou_ring *ring)
+{
+	struct iou_lane *lane, *found = NULL;
+
+	spin_lock(&task->lock);
+	list_for_each_entry(lane, &task->lanes, task_node)
+		if (lane->ring == ring)
+			found = lane;
+	spin_unlock(&task->lock);
+	return found;
+}
+
+/**
+ * iou_task_find_lane() - iou_task_lane(), when it is not the ring used last
+ * @ring: locked; its file is open
+ *
+ * Context: ring lock. May sleep.
+ * Return: the lane or NULL.
+ */
+struct iou_lane *iou_task_find_lane(struct iou_ring *ring)
+{
+	struct iou_task *task = iou_task_current();
+	struct iou_lane *lane;
+
+	iou_assert_locked(ring);
+	if (!task)
+		return NULL;
+	lane = task_search(task, ring);
+	if (!lane)
+		lane = iou_lane_create(ring, task);
+	if (!lane)
+		return NULL;
+	spin_lock(&task->lock);
+	task->last_lane = lane;
+	WRITE_ONCE(task->last_ring, ring);
+	spin_unlock(&task->lock);
+	return lane;
+}
+
+/**
+ * __io_uring_free() - free what a task_struct owned
+ * @tsk: its last reference is gone, so no lane pins it
+ *
+ * Context: any in which task_structs are freed. Does not sleep.
+ */
+void __io_uring_free(struct task_struct *tsk)
+{
+	struct iou_task *task = &tsk->io_uring->iou;
+
+	WARN_ON_ONCE(!list_empty(&task->lanes));
+	WARN_ON_ONCE(!llist_empty(&task->ready));
+	if (task->pool)
+		iou_pool_free(task->pool);
+	kfree(tsk->io_uring);
+	tsk->io_uring = NULL;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Tasks: what a thread owns for all its rings.
+ */
+#ifndef IOU_RUN_TASK_H
+#define IOU_RUN_TASK_H
+
+#include "../iou.h"
+
+struct iou_task *iou_task_current(void);
+bool iou_task_has_lane(struct iou_task *task, const struct iou_lane *lane);
+struct iou_lane *iou_task_find_lane(struct iou_ring *ring) __must_hold(&ring->lock);
+void iou_task_run_lane(struct iou_lane *lane, bool cancel)
+	__must_hold(&lane->ring->lock);
+bool iou_task_run_work(void);
+
+/**
+ * iou_task_lane() - the lane of the current task and a ring
+ * @ring: locked; its file is open
+ *
+ * Context: ring lock. May sleep.
+ * Return: the lane, attached if need be; or NULL without memory.
+ */
+static inline struct iou_lane *iou_task_lane(struct iou_ring *ring)
+	__must_hold(&ring->lock)
+{
+	struct io_uring_task *task = current->io_uring;
+
+	if (likely(task && READ_ONCE(task->iou.last_ring) == ring))
+		return task->iou.last_lane;
+	return iou_task_find_lane(ring);
+}
+
+#endif

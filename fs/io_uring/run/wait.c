@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Waiting for completions in io_uring_enter().
+ *
+ * A waiter sleeps on ring->cq_wait with the tail it wants to see. Posting CQEs
+ * wakes every waiter whose tail is reached; none stands before another.
+ *
+ *   waiter                              poster (iou_ring_unlock)
+ *
+ *   queue itself, set task state        publish cq.tail
+ *   full barrier                        full barrier
+ *   read cq.tail                        look at cq_wait
+ *
+ * On a deferred ring the events themselves have to wake the waiter, and only
+ * when there are enough of them:
+ *
+ *   waiter                              pusher (iou_lane_push)
+ *
+ *   publish lane->want                  queue the event, count it
+ *   full barrier                        full barrier
+ *   read lane->nr_events                read lane->want
+ */
+#include <linux/compat.h>
+#include <linux/hrtimer.h>
+#include <linux/sched/signal.h>
+
+#include <trace/events/io_uring.h>
+
+#include "../req/lane.h"
+#include "lock.h"
+#include "task.h"
+#include "wait.h"
+
+/**
+ * struct iou_wait - somebody waits
+ * @entry: in ring->cq_wait
+ * @ring: on which
+ * @lane: deferred, and the waiter's; else NULL
+ * @target: the CQ tail it wants to see
+ * @expires: then it stops, on the ring's clock; KTIME_MAX: never
+ * @min_expires: then one CQE will do; KTIME_MAX: never
+ * @iowait: account the sleep as waiting for I/O
+ */
+struct iou_wait {
+	struct wait_queue_entry entry;
+	struct iou_ring *ring;
+	struct iou_lane *lane;
+	u32 target;
+	ktime_t expires;
+	ktime_t min_expires;
+	bool iowait;
+};
+
+static bool wait_reached(const struct iou_wait *wait)
+{
+	return (s32)(READ_ONCE(wait->ring->cq.published) - wait->target) >= 0;
+}
+
+/* A waiter whose number is not there yet does not hide the next one */
+static int wait_wake(struct wait_queue_entry *entry, unsigned int mode, int sync,
+		     void *key)
+{
+	struct iou_wait *wait = container_of(entry, struct iou_wait, entry);
+
+	return wait_reached(wait) ? default_wake_function(entry, mode, sync, key) : 0;
+}
+
+/* Run what is pending and flush the backlog. Return: -EINTR if being killed */
+static int wait_collect(struct iou_ring *ring, struct iou_lane *lane)
+{
+	bool backlog = !list_empty_careful(&ring->cq.backlog);
+
+	iou_task_run_work();
+	if (!backlog && !(lane && iou_lane_pending(lane)))
+		return 0;
+	if (iou_ring_lock_killable(ring))
+		return -EINTR;
+	if (lane)
+		iou_task_run_lane(lane, false);
+	iou_cq_flush_backlog(&ring->cq);
+	iou_ring_unlock(ring);
+	return 0;
+}
+
+/* Tell pushers how many events to wait for; 0: none, awake */
+static void wait_set_want(struct iou_wait *wait, bool sleeping)
+{
+	u32 want = wait->target - READ_ONCE(wait->ring->cq.published);
+
+	if (wait->lane)
+		WRITE_ONCE(wait->lane->want, sleeping ? want : 0);
+}
+
+static bool wait_has_events(const struct iou_wait *wait)
+{
+	return wait->lane && wait->lane->want &&
+	       (u32)atomic_read(&wait->lane->nr_events) >= wait->lane->want;
+}
+
+/* Return: -ETIME: the time of this phase is over; else 0 */
+static int wait_sleep(struct iou_wait *wait)
+{
+	ktime_t expires = min(wait->expires, wait->min_expires);
+	int token = 0;
+	int ret = 0;
+
+	wait_set_want(wait, true);
+	/* The full barrier of both tables above */
+	set_current_state(TASK_INTERRUPTIBLE);
+	if (wait_reached(wait) || wait_has_events(wait) || signal_pending(current)) {
+		__set_current_state(TASK_RUNNING);
+		wait_set_want(wait, false);
+		return 0;
+	}
+	if (wait->iowait)
+		token = io_schedule_prepare();
+	if (expires == KTIME_MAX)
+		schedule();
+	else if (!schedule_hrtimeout_range_clock(&expires, 0, HRTIMER_MODE_ABS,
+						 wait->ring->clockid))
+		ret = -ETIME;
+	if (wait->iowait)
+		io_schedule_finish(token);
+	__set_current_state(TASK_RUNNING);
+	wait_set_want(wait, false);
+	return ret;
+}
+
+/* The first phase is over. Return: 0: wait on, for one CQE; else the end */
+static int wait_next_phase(struct iou_wait *wait)
+{
+	if (wait->min_expires == KTIME_MAX || wait->expires <= wait->min_expires)
+		return -ETIME;
+	if (iou_cq_ready(&wait->ring->cq) || wait->expires == KTIME_MAX)
+		return -ETIME;
+	wait->min_expires = KTIME_MAX;
+	wait->target = READ_ONCE(wait->ring->cq.published) + 1;
+	return 0;
+}
+
+static int wait_loop(struct iou_wait *wait)
+{
+	int ret;
+
+	for (;;) {
+		ret = wait_sleep(wait);
+		if (wait_collect(wait->ring, wait->lane))
+			return -EINTR;
+		if (wait_reached(wait))
+			return 0;
+		if (ret)
+			ret = wait_next_phase(wait);
+		if (ret)
+			return ret;
+		if (task_sigpending(current))
+			return -EINTR;
+		if (READ_ONCE(wait->ring->cq.lost_unreported))
+			return 0;
+	}
+}
+
+/* CQEs were lost: say so once */
+static int wait_report_lost(struct iou_ring *ring)
+{
+	if (likely(!READ_ONCE(ring->cq.lost_unreported)))
+		return 0;
+	WRITE_ONCE(ring->cq.lost_unreported, false);
+	return -EBADR;
+}
+
+/* Has this thread I/O in flight? Only the ring it used last is looked at. */
+static bool wait_is_iowait(const struct iou_ring *ring)
+{
+	struct io_uring_task *task = current->io_uring;
+
+	return task && READ_ONCE(task->iou.last_ring) == ring &&
+	       READ_ONCE(task->iou.last_lane->nr_inflight);
+}
+
+static ktime_t ring_time(const struct iou_ring *ring)
+{
+	return ring->clockid == CLOCK_BOOTTIME ? ktime_get_boottime() : ktime_get();
+}
+
+static int wait_set_time(struct iou_wait *wait, const struct iou_wait_args *args)
+{
+	ktime_t now = 0;
+
+	wait->expires = KTIME_MAX;
+	wait->min_expires = KTIME_MAX;
+	if (args->min_wait_us || (args->ts && !args->absolute))
+		now = ring_time(wait->ring);
+	if (args->ts) {
+		struct timespec64 ts;
+
+		if (get_timespec64(&ts, args->ts))
+			return -EFAULT;
+		wait->expires = timespec64_to_ktime(ts);
+		if (!args->absolute)
+			wait->expires = ktime_add_safe(wait->expires, now);
+	}
+	if (args->min_wait_us)
+		wait->min_expires = ktime_add_us(now, args->min_wait_us);
+	return 0;
+}
+
+static int wait_set_sigmask(const struct iou_wait_args *args)
+{
+	if (!args->sigmask)
+		return 0;
+	if (in_compat_syscall())
+		return set_compat_user_sigmask(args->sigmask, args->sigmask_size);
+	return set_user_sigmask(args->sigmask, args->sigmask_size);
+}
+
+/*
+ * Find the lane whose events are run here and nowhere else, if there is one.
+ * Return: 0; -EINTR if being killed; -ENOMEM.
+ */
+static int wait_find_lane(struct iou_wait *wait)
+{
+	struct iou_ring *ring = wait->ring;
+
+	if (!ring->deferred)
+		return 0;
+	if (iou_ring_lock_killable(ring))
+		return -EINTR;
+	wait->lane = iou_task_lane(ring);
+	iou_ring_unlock(ring);
+	return wait->lane ? 0 : -ENOMEM;
+}
+
+/**
+ * iou_wait_events() - wait until enough CQEs are visible
+ * @ring: its file is open
+ * @min_complete: how many; 0: collect what there is
+ * @args: how
+ *
+ * Context: sleeps.
+ * Return: 0 if any CQE is visible. Otherwise -ETIME, -EINTR, -EBADR (some were
+ * lost), 0 if none was asked for; -EFAULT, -EINVAL for bad arguments; -EEXIST:
+ * the ring is deferred and somebody else's.
+ */
+int iou_wait_events(struct iou_ring *ring, u32 min_complete,
+		    const struct iou_wait_args *args)
+{
+	struct iou_wait wait = {
+		.entry = {
+			.func = wait_wake,
+			.private = current,
+		},
+		.ring = ring,
+	};
+	int ret;
+
+	if (ring->deferred && READ_ONCE(ring->owner) != current)
+		return -EEXIST;
+	min_complete = min(min_complete, ring->cq.entries);
+	ret = wait_find_lane(&wait);
+	if (ret)
+		return ret;
+	if (wait_collect(ring, wait.lane))
+		return -EINTR;
+	if (iou_cq_ready(&ring->cq) >= min_complete)
+		return 0;
+
+	wait.iowait = wait_is_iowait(ring);
+	wait.target = iou_cq_head(&ring->cq) + min_complete;
+	ret = wait_set_sigmask(args);
+	if (ret)
+		return ret;
+	ret = wait_set_time(&wait, args);
+	if (!ret)
+		ret = wait_report_lost(ring);
+	trace_io_uring_cqring_wait(ring, min_complete);
+	if (!ret) {
+		add_wait_queue(&ring->cq_wait, &wait.entry);
+		ret = wait_loop(&wait);
+		remove_wait_queue(&ring->cq_wait, &wait.entry);
+	}
+	restore_saved_sigmask_unless(ret == -EINTR);
+	return iou_cq_ready(&ring->cq) ? 0 : ret;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The worker pool: threads that may block in a task's stead.
+ */
+#ifndef IOU_RUN_WORKER_H
+#define IOU_RUN_WORKER_H
+
+#include "../iou.h"
+
+/**
+ * struct iou_pool_ops - what a pool does with work
+ * @run: do it. In a worker, may block; interrupted by a cancel
+ * @done: it was run, and the pool has forgotten it: pass it on
+ * @fail: no worker could be made for it. Any context that may sleep
+ */
+struct iou_pool_ops {
+	void (*run)(struct iou_work *work);
+	void (*done)(struct iou_work *work);
+	void (*fail)(struct iou_work *work, int error);
+};
+
+typedef bool (*iou_work_match_fn)(struct iou_work *work, void *data);
+
+struct iou_pool *iou_pool_create(struct iou_task *task, u32 max_bounded,
+				 const struct iou_pool_ops *ops);
+void iou_pool_free(struct iou_pool *pool);
+bool iou_pool_queue(struct iou_pool *pool, struct iou_work *work);
+u32 iou_pool_cancel(struct iou_pool *pool, iou_work_match_fn match, void *data,
+		    struct list_head *removed);
+void iou_pool_exit(struct iou_pool *pool);
+void iou_pool_join(struct iou_pool *pool);
+void iou_pool_set_max(struct iou_pool *pool, u32 max[2]);
+
+#endif

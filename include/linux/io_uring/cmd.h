@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What a driver needs for its ->uring_cmd() method.
+ *
+ * IORING_OP_URING_CMD is not implemented yet: PROBE says so, the opcode fails
+ * with -EINVAL, and no driver is ever called with a command. The functions
+ * below let the drivers of the tree compile; reaching one is a bug and warns.
+ */
+#ifndef _LINUX_IO_URING_CMD_H
+#define _LINUX_IO_URING_CMD_H
+
+#include <linux/bug.h>
+#include <linux/build_bug.h>
+#include <linux/errno.h>
+#include <linux/io_uring_types.h>
+#include <linux/types.h>
+#include <uapi/linux/io_uring.h>
+
+struct file;
+struct iov_iter;
+struct task_struct;
+
+/**
+ * struct io_uring_cmd - a command on its way through a driver
+ * @file: the file it was sent to
+ * @sqe: the submission, readable until the command is done
+ * @task_work_cb: what the driver wants run in the submitting task
+ * @cmd_op: which command, defined by the driver
+ * @flags: IORING_URING_CMD_* and internal ones
+ * @pdu: the driver's own
+ */
+struct io_uring_cmd {
+	struct file *file;
+	const struct io_uring_sqe *sqe;
+	void (*task_work_cb)(struct io_uring_cmd *cmd, unsigned int issue_flags);
+	u32 cmd_op;
+	u32 flags;
+	u8 pdu[32];
+};
+
+static inline const void *io_uring_sqe_cmd(const struct io_uring_sqe *sqe)
+{
+	return sqe->cmd;
+}
+
+#define io_uring_cmd_to_pdu(cmd, pdu_type)				\
+({									\
+	BUILD_BUG_ON(sizeof(pdu_type) > sizeof((cmd)->pdu));		\
+	(pdu_type *)(cmd)->pdu;						\
+})
+
+static inline int io_uring_cmd_import_fixed(u64 ubuf, unsigned long len, int rw,
+					    struct iov_iter *iter, void *cmd)
+{
+	WARN_ON_ONCE(1);
+	return -EOPNOTSUPP;
+}
+
+static inline void io_uring_cmd_done(struct io_uring_cmd *cmd, ssize_t ret,
+				     u64 res2, unsigned int issue_flags)
+{
+	WARN_ON_ONCE(1);
+}
+
+static inline void
+io_uring_cmd_complete_in_task(struct io_uring_cmd *cmd,
+			      void (*cb)(struct io_uring_cmd *, unsigned int))
+{
+	WARN_ON_ONCE(1);
+}
+
+static inline void
+io_uring_cmd_do_in_task_lazy(struct io_uring_cmd *cmd,
+			     void (*cb)(struct io_uring_cmd *, unsigned int))
+{
+	WARN_ON_ONCE(1);
+}
+
+static inline void io_uring_cmd_mark_cancelable(struct io_uring_cmd *cmd,
+						unsigned int issue_flags)
+{
+	WARN_ON_ONCE(1);
+}
+
+static inline void io_uring_cmd_issue_blocking(struct io_uring_cmd *cmd)
+{
+	WARN_ON_ONCE(1);
+}
+
+static inline struct task_struct *io_uring_cmd_get_task(struct io_uring_cmd *cmd)
+{
+	WARN_ON_ONCE(1);
+	return NULL;
+}
+
+#endif
