@@ -93,7 +93,10 @@ configure()
 		! grep "^CONFIG_$option=" "$dir/.config" || die "CONFIG_$option cannot be turned off"
 	done
 	cmp -s "$dir/.config" "$OBJ/.config" || cp "$dir/.config" "$OBJ/.config"
+	# Two checks in a row with the same configuration.
+	! cmp -s "$dir/.config" "$CHECK_TMP/config-made" || return 0
 	W='' kbuild prepare >"$dir/log" 2>&1 || { cat "$dir/log"; die "make prepare failed"; }
+	cp "$dir/.config" "$CHECK_TMP/config-made"
 }
 
 # Build the objects given, with more warnings, any of which is an error: a
