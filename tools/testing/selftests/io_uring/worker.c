@@ -1,0 +1,551 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The worker pool as seen from outside: threads called iou-wrk-<pid> that do
+ * what cannot be done at once, as many as needed and no more, and that go.
+ *
+ * A worker is kept busy by a write to an eventfd whose counter has no room for
+ * it: poll() calls that file writable, so that the request is not parked.
+ */
+#include "iou_test.h"
+
+#include <dirent.h>
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <linux/userfaultfd.h>
+
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ	22
+#endif
+
+#include "../kselftest_harness.h"
+
+#define NR_BLOCKED	8
+
+FIXTURE(worker)
+{
+	struct ring ring;
+	int efd[NR_BLOCKED];
+	int pipe[2];
+	__u64 value;
+};
+
+FIXTURE_VARIANT(worker)
+{
+	unsigned int setup;
+};
+
+FIXTURE_VARIANT_ADD(worker, plain) {
+	.setup = 0,
+};
+
+FIXTURE_VARIANT_ADD(worker, coop) {
+	.setup = IORING_SETUP_COOP_TASKRUN,
+};
+
+FIXTURE_VARIANT_ADD(worker, defer) {
+	.setup = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN,
+};
+
+FIXTURE_SETUP(worker)
+{
+	const char *missing = setup_missing(variant->setup);
+	const __u64 almost = ULLONG_MAX - 2;
+	unsigned int i;
+
+	if (missing)
+		SKIP(return, "kernel lacks %s", missing);
+	ASSERT_EQ(0, ring_open(&self->ring, 16, variant->setup));
+	ASSERT_EQ(0, pipe(self->pipe));
+	for (i = 0; i < NR_BLOCKED; i++) {
+		self->efd[i] = eventfd(0, EFD_CLOEXEC);
+		ASSERT_LE(0, self->efd[i]);
+		ASSERT_EQ(8, write(self->efd[i], &almost, 8));
+	}
+	self->value = 5;
+}
+
+FIXTURE_TEARDOWN(worker)
+{
+	unsigned int i;
+
+	ring_close(&self->ring);
+	for (i = 0; i < NR_BLOCKED; i++)
+		close(self->efd[i]);
+	close(self->pipe[0]);
+	close(self->pipe[1]);
+}
+
+/* How many threads of this process are called iou-wrk-<@tid>? */
+static unsigned int count_workers(pid_t tid)
+{
+	char want[32], comm[32], path[PATH_MAX];
+	struct dirent *entry;
+	unsigned int n = 0;
+	DIR *dir;
+
+	snprintf(want, sizeof(want), "iou-wrk-%d\n", tid);
+	dir = opendir("/proc/self/task");
+	if (!dir)
+		return 0;
+	while ((entry = readdir(dir))) {
+		snprintf(path, sizeof(path), "/proc/self/task/%s/comm", entry->d_name);
+		if (read_small_file(path, comm, sizeof(comm)) && !strcmp(comm, want))
+			n++;
+	}
+	closedir(dir);
+	return n;
+}
+
+/* Wait until there are @n of them, at least (@n > 0) or at most. */
+static bool wait_workers(pid_t tid, unsigned int n, bool at_least, int ms)
+{
+	long end = now_ms() + ms;
+
+	do {
+		unsigned int now = count_workers(tid);
+
+		if (at_least ? now >= n : now <= n)
+			return true;
+		nap();
+	} while (now_ms() < end);
+	return false;
+}
+
+static bool block(struct ring *r, int efd, __u64 *value, __u64 user_data)
+{
+	struct io_uring_sqe *sqe = prep(r, IORING_OP_WRITE, efd, value, 8, -1);
+
+	if (!sqe)
+		return false;
+	sqe->flags = IOSQE_ASYNC;
+	sqe->user_data = user_data;
+	return ring_submit(r) == 1;
+}
+
+static bool unblock(int efd)
+{
+	__u64 v;
+
+	return read(efd, &v, 8) == 8;
+}
+
+TEST_F(worker, is_a_thread_with_a_name)
+{
+	struct io_uring_cqe cqe;
+
+	EXPECT_EQ(0u, count_workers(getpid()));
+	ASSERT_TRUE(block(&self->ring, self->efd[0], &self->value, 1));
+	EXPECT_TRUE(wait_workers(getpid(), 1, true, WAIT_MS));
+	EXPECT_EQ(-ETIME, ring_enter_wait(&self->ring, 1, 20));
+	ASSERT_TRUE(unblock(self->efd[0]));
+	ASSERT_EQ(0, ring_wait(&self->ring, &cqe));
+	EXPECT_EQ(8, cqe.res);
+	EXPECT_EQ(1u, cqe.user_data);
+	/* The write did happen. */
+	ASSERT_EQ(8, read(self->efd[0], &self->value, 8));
+	EXPECT_EQ(5ull, (unsigned long long)self->value);
+}
+
+/* Workers that are blocked do not keep others from being done. */
+TEST_F(worker, pool_grows)
+{
+	struct ring *r = &self->ring;
+	struct io_uring_cqe cqe;
+	unsigned int i;
+	char c = 0;
+
+	for (i = 0; i < NR_BLOCKED; i++)
+		ASSERT_TRUE(block(r, self->efd[i], &self->value, 100 + i));
+	EXPECT_TRUE(wait_workers(getpid(), NR_BLOCKED, true, WAIT_MS));
+
+	ASSERT_EQ(1, write(self->pipe[1], "x", 1));
+	prep(r, IORING_OP_READ, self->pipe[0], &c, 1, -1)->flags = IOSQE_ASYNC;
+	EXPECT_EQ(1, ring_result(r));
+	EXPECT_EQ('x', c);
+	prep(r, IORING_OP_NOP, -1, NULL, 0, 0)->flags = IOSQE_ASYNC;
+	EXPECT_EQ(0, ring_result(r));
+
+	/* Each is woken by its own event. */
+	for (i = NR_BLOCKED; i--;) {
+		ASSERT_TRUE(unblock(self->efd[i]));
+		ASSERT_EQ(0, ring_wait(r, &cqe));
+		EXPECT_EQ(100 + i, cqe.user_data);
+		EXPECT_EQ(8, cqe.res);
+	}
+}
+
+TEST_F(worker, maximum)
+{
+	struct ring *r = &self->ring;
+	unsigned int max[2] = { 0, 2 }, old[2] = { };
+	unsigned int i, most = 0;
+	struct io_uring_cqe cqe;
+	long end;
+	int err;
+
+	err = sys_register(r->fd, IORING_REGISTER_IOWQ_MAX_WORKERS, old, 2);
+	if (err == -EINVAL)
+		SKIP(return, "kernel lacks IOWQ_MAX_WORKERS");
+	ASSERT_EQ(0, err);
+	ASSERT_EQ(0, sys_register(r->fd, IORING_REGISTER_IOWQ_MAX_WORKERS, max, 2));
+	for (i = 0; i < NR_BLOCKED; i++)
+		ASSERT_TRUE(block(r, self->efd[i], &self->value, i));
+	EXPECT_TRUE(wait_workers(getpid(), 2, true, WAIT_MS));
+	for (end = now_ms() + 200; now_ms() < end; nap()) {
+		unsigned int now = count_workers(getpid());
+
+		most = now > most ? now : most;
+	}
+	EXPECT_EQ(2u, most);
+	/* Those that had to queue get their turn. */
+	for (i = 0; i < NR_BLOCKED; i++)
+		ASSERT_TRUE(unblock(self->efd[i]));
+	for (i = 0; i < NR_BLOCKED; i++) {
+		ASSERT_EQ(0, ring_wait(r, &cqe));
+		EXPECT_EQ(8, cqe.res);
+	}
+	EXPECT_GE(2u, count_workers(getpid()));
+
+	memset(old, 0, sizeof(old));
+	ASSERT_EQ(0, sys_register(r->fd, IORING_REGISTER_IOWQ_MAX_WORKERS, old, 2));
+	EXPECT_EQ(2u, old[1]);
+	EXPECT_NE(0u, old[0]);
+}
+
+TEST_F(worker, maximum_arguments)
+{
+	unsigned int max[2] = { 0, 0 };
+	int fd = self->ring.fd;
+
+	if (sys_register(fd, IORING_REGISTER_IOWQ_MAX_WORKERS, max, 2) == -EINVAL)
+		SKIP(return, "kernel lacks IOWQ_MAX_WORKERS");
+	EXPECT_EQ(-EINVAL, sys_register(fd, IORING_REGISTER_IOWQ_MAX_WORKERS, NULL, 2));
+	EXPECT_EQ(-EINVAL, sys_register(fd, IORING_REGISTER_IOWQ_MAX_WORKERS, max, 1));
+	EXPECT_EQ(-EINVAL, sys_register(fd, IORING_REGISTER_IOWQ_MAX_WORKERS, max, 3));
+	EXPECT_EQ(-EFAULT, sys_register(fd, IORING_REGISTER_IOWQ_MAX_WORKERS,
+					no_access(4096), 2));
+	max[1] = (unsigned int)INT_MAX + 1;
+	EXPECT_EQ(-EINVAL, sys_register(fd, IORING_REGISTER_IOWQ_MAX_WORKERS, max, 2));
+}
+
+/* The bound for regular files: the SQ's length, or four per CPU. */
+static unsigned int bound(struct ring *r)
+{
+	unsigned int cpus = 4 * sysconf(_SC_NPROCESSORS_ONLN);
+
+	return r->p.sq_entries < cpus ? r->p.sq_entries : cpus;
+}
+
+/* However much there is to do, and however fast it comes. */
+TEST_F(worker, bounded)
+{
+	struct ring *r = &self->ring;
+	unsigned int i, now, most = 0;
+	struct io_uring_cqe cqe;
+	char *mem = pages(4096);
+
+	ASSERT_NE(NULL, mem);
+	for (i = 0; i < 800; i++) {
+		struct io_uring_sqe *sqe = prep(r, IORING_OP_MADVISE, -1, mem, 4096, 0);
+
+		ASSERT_NE(NULL, sqe);
+		sqe->fadvise_advice = MADV_DONTNEED;
+		if (i % 16 != 15)
+			continue;
+		ASSERT_EQ(16, ring_submit(r));
+		now = count_workers(getpid());
+		most = now > most ? now : most;
+		while (load(r->cq_tail) != r->next) {
+			if (ring_enter_wait(r, 1, WAIT_MS))
+				break;
+		}
+		while (ring_reap(r, &cqe))
+			EXPECT_EQ(0, cqe.res);
+	}
+	EXPECT_EQ(r->next, load(r->cq_tail));
+	EXPECT_LE(1u, most);
+	EXPECT_GE(bound(r), most);
+}
+
+/* A region whose pages appear when we say so: its fd, or -errno. */
+static int open_userfault(void *mem, size_t size)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register reg = {
+		.range = { .start = (uintptr_t)mem, .len = size },
+		.mode = UFFDIO_REGISTER_MODE_MISSING,
+	};
+	int fd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0)
+		return -errno;
+	if (ioctl(fd, UFFDIO_API, &api) || ioctl(fd, UFFDIO_REGISTER, &reg)) {
+		close(fd);
+		return -EOPNOTSUPP;
+	}
+	return fd;
+}
+
+/* Blocked work that is bounded stays so; what is not is not held up by it. */
+TEST_F(worker, bounded_and_blocked)
+{
+	const size_t size = 16 * 4096;
+	char *mem = pages(size);
+	struct uffdio_zeropage zero = { .range = { .len = size } };
+	unsigned int i, most = 0;
+	struct io_uring_cqe cqe;
+	long end;
+	int uffd;
+	char c;
+
+	ASSERT_NE(NULL, mem);
+	uffd = open_userfault(mem, size);
+	if (uffd < 0)
+		SKIP(return, "no userfaultfd (%s)", strerror(-uffd));
+	for (i = 0; i < 16; i++)
+		prep(&self->ring, IORING_OP_MADVISE, -1, mem + i * 4096, 4096, 0)->fadvise_advice =
+			MADV_POPULATE_READ;
+	ASSERT_EQ(16, ring_submit(&self->ring));
+	EXPECT_EQ(POLLIN, poll_fd(uffd, POLLIN, WAIT_MS));
+	EXPECT_TRUE(wait_workers(getpid(), bound(&self->ring), true, WAIT_MS));
+	for (end = now_ms() + 200; now_ms() < end; nap()) {
+		unsigned int now = count_workers(getpid());
+
+		most = now > most ? now : most;
+	}
+	EXPECT_EQ(bound(&self->ring), most);
+
+	/* A pipe is served by the other pool. */
+	ASSERT_EQ(1, write(self->pipe[1], "p", 1));
+	prep(&self->ring, IORING_OP_READ, self->pipe[0], &c, 1, -1)->flags = IOSQE_ASYNC;
+	EXPECT_EQ(1, ring_result(&self->ring));
+	EXPECT_EQ('p', c);
+
+	zero.range.start = (uintptr_t)mem;
+	ASSERT_EQ(0, ioctl(uffd, UFFDIO_ZEROPAGE, &zero));
+	for (i = 0; i < 16; i++) {
+		ASSERT_EQ(0, ring_wait(&self->ring, &cqe));
+		EXPECT_EQ(0, cqe.res);
+	}
+	close(uffd);
+}
+
+/* One pool per task, whatever the number of its rings. */
+TEST_F(worker, pool_is_shared)
+{
+	struct io_uring_cqe cqe;
+	struct ring second;
+
+	ASSERT_EQ(0, ring_open(&second, 4, variant->setup));
+	ASSERT_TRUE(block(&self->ring, self->efd[0], &self->value, 1));
+	ASSERT_TRUE(block(&second, self->efd[1], &self->value, 2));
+	EXPECT_TRUE(wait_workers(getpid(), 2, true, WAIT_MS));
+	ASSERT_TRUE(unblock(self->efd[1]));
+	ASSERT_EQ(0, ring_wait(&second, &cqe));
+	EXPECT_EQ(2u, cqe.user_data);
+	EXPECT_FALSE(ring_reap(&self->ring, &cqe));
+	ASSERT_TRUE(unblock(self->efd[0]));
+	ASSERT_EQ(0, ring_wait(&self->ring, &cqe));
+	EXPECT_EQ(1u, cqe.user_data);
+	ring_close(&second);
+}
+
+struct in_thread {
+	struct ring ring;
+	unsigned int setup;
+	int efd;
+	__u64 value;
+	bool named;
+	int res;
+};
+
+static void *work_in_thread(void *arg)
+{
+	struct in_thread *t = arg;
+	pid_t tid = syscall(SYS_gettid);
+	struct io_uring_cqe cqe;
+
+	t->res = NO_RESULT;
+	if (ring_open(&t->ring, 4, t->setup) || !block(&t->ring, t->efd, &t->value, 1))
+		return NULL;
+	t->named = wait_workers(tid, 1, true, WAIT_MS);
+	if (unblock(t->efd) && !ring_wait(&t->ring, &cqe))
+		t->res = cqe.res;
+	ring_close(&t->ring);
+	return NULL;
+}
+
+/* The name has the id of the task that submits, not that of the process. */
+TEST_F(worker, of_a_thread)
+{
+	struct in_thread t = { .setup = variant->setup, .efd = self->efd[0], .value = 5 };
+	pthread_t thread;
+
+	ASSERT_EQ(0, pthread_create(&thread, NULL, work_in_thread, &t));
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	EXPECT_TRUE(t.named);
+	EXPECT_EQ(8, t.res);
+	EXPECT_EQ(0u, count_workers(getpid()));
+}
+
+static unsigned int handled;
+
+static void on_signal(int sig)
+{
+	__atomic_fetch_add(&handled, 1, __ATOMIC_RELAXED);
+}
+
+/* Signals to the process are for its own threads. */
+TEST_F(worker, takes_no_signals)
+{
+	struct sigaction sa = { .sa_handler = on_signal };
+	struct io_uring_cqe cqe;
+	sigset_t set;
+
+	ASSERT_EQ(0, sigaction(SIGUSR1, &sa, NULL));
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	ASSERT_EQ(0, sigprocmask(SIG_BLOCK, &set, NULL));
+	ASSERT_TRUE(block(&self->ring, self->efd[0], &self->value, 1));
+	EXPECT_TRUE(wait_workers(getpid(), 1, true, WAIT_MS));
+	ASSERT_EQ(0, kill(getpid(), SIGUSR1));
+	EXPECT_EQ(-ETIME, ring_enter_wait(&self->ring, 1, 20));
+	EXPECT_EQ(0u, handled);
+	ASSERT_EQ(0, sigprocmask(SIG_UNBLOCK, &set, NULL));
+	EXPECT_EQ(1u, handled);
+	ASSERT_TRUE(unblock(self->efd[0]));
+	ASSERT_EQ(0, ring_wait(&self->ring, &cqe));
+	EXPECT_EQ(8, cqe.res);
+}
+
+/* Stopped and continued: the work is done, or was interrupted and says so. */
+TEST_F(worker, stop_and_continue)
+{
+	int p[2], status;
+	pid_t pid;
+	char c;
+
+	ASSERT_EQ(0, pipe(p));
+	pid = fork();
+	if (!pid) {
+		struct io_uring_cqe cqe;
+		struct ring r;
+
+		if (ring_open(&r, 4, variant->setup) ||
+		    !block(&r, self->efd[0], &self->value, 1) ||
+		    !wait_workers(getpid(), 1, true, WAIT_MS) || write(p[1], "r", 1) != 1)
+			_exit(255);
+		_exit(ring_wait(&r, &cqe) ? 254 : cqe.res);
+	}
+	ASSERT_EQ(1, read(p[0], &c, 1));
+	ASSERT_EQ(0, kill(pid, SIGSTOP));
+	ASSERT_EQ(pid, waitpid(pid, &status, WUNTRACED));
+	EXPECT_TRUE(WIFSTOPPED(status));
+	ASSERT_EQ(0, kill(pid, SIGCONT));
+	ASSERT_TRUE(unblock(self->efd[0]));
+	status = reap(pid, WAIT_MS);
+	EXPECT_TRUE(status == 8 << 8 || status == (-EINTR & 0xff) << 8) {
+		TH_LOG("status %#x", status);
+	}
+	close(p[0]);
+	close(p[1]);
+}
+
+/* ------------------------------------------------------------------------
+ * The end, with work running
+ */
+
+enum ending { EXIT, KILL, EXEC, CLOSE };
+
+static void end_with_work(const enum ending how, unsigned int setup, const int *efd, __u64 *value,
+			  int ready)
+{
+	struct ring r;
+	unsigned int i;
+
+	if (ring_open(&r, 16, setup))
+		_exit(255);
+	for (i = 0; i < 4; i++)
+		if (!block(&r, efd[i], value, i))
+			_exit(254);
+	if (!wait_workers(getpid(), 4, true, WAIT_MS) || write(ready, "r", 1) != 1)
+		_exit(253);
+	switch (how) {
+	case EXIT:
+		_exit(0);
+	case EXEC:
+		execl("/bin/true", "true", NULL);
+		_exit(252);
+	case CLOSE:
+		ring_close(&r);
+		_exit(fresh_ring_works() ? 0 : 251);
+	case KILL:
+		pause();
+	}
+	_exit(250);
+}
+
+/* Does it end in time, killed if it has to be, by itself if not? */
+static bool ended(pid_t pid, bool killed)
+{
+	return killed ? kill_ends(pid, 2000) : reap(pid, 2000) == 0;
+}
+
+TEST_F(worker, ends_with_the_process)
+{
+	static const enum ending endings[] = { EXIT, KILL, EXEC, CLOSE };
+	unsigned int i;
+	int p[2];
+	char c;
+
+	ASSERT_EQ(0, pipe(p));
+	for (i = 0; i < ARRAY_LEN(endings); i++) {
+		pid_t pid = fork_detached();
+
+		if (!pid)
+			end_with_work(endings[i], variant->setup, self->efd, &self->value, p[1]);
+		ASSERT_EQ(1, read(p[0], &c, 1));
+		EXPECT_TRUE(ended(pid, endings[i] == KILL)) {
+			TH_LOG("ending %d", endings[i]);
+		}
+	}
+	/* None of the writes happened. */
+	for (i = 0; i < 4; i++) {
+		__u64 v = 0;
+
+		ASSERT_EQ(8, read(self->efd[i], &v, 8));
+		EXPECT_EQ(ULLONG_MAX - 2, (unsigned long long)v);
+	}
+	close(p[0]);
+	close(p[1]);
+	EXPECT_TRUE(fresh_ring_works());
+}
+
+/* Slow: workers that have nothing to do leave after about five seconds. */
+TEST_F_TIMEOUT(worker, idle_ones_leave, 60)
+{
+	struct io_uring_cqe cqe;
+	unsigned int i;
+	long start;
+
+	for (i = 0; i < NR_BLOCKED; i++)
+		ASSERT_TRUE(block(&self->ring, self->efd[i], &self->value, i));
+	ASSERT_TRUE(wait_workers(getpid(), NR_BLOCKED, true, WAIT_MS));
+	for (i = 0; i < NR_BLOCKED; i++)
+		ASSERT_TRUE(unblock(self->efd[i]));
+	for (i = 0; i < NR_BLOCKED; i++) {
+		ASSERT_EQ(0, ring_wait(&self->ring, &cqe));
+		EXPECT_EQ(8, cqe.res);
+	}
+	start = now_ms();
+	EXPECT_TRUE(wait_workers(getpid(), 1, false, 20000));
+	EXPECT_LT(1000, now_ms() - start);
+	/* New ones come when they are needed. */
+	for (i = 0; i < 2; i++) {
+		prep(&self->ring, IORING_OP_NOP, -1, NULL, 0, 0)->flags = IOSQE_ASYNC;
+		EXPECT_EQ(0, ring_result(&self->ring));
+	}
+}
+
+TEST_HARNESS_MAIN
