@@ -1,0 +1,610 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * How rings, tasks and processes end: requests that wait or run are cancelled,
+ * the files they hold are released, and nobody has to wait for that long.
+ *
+ * A pipe tells: while a request holds its read end the write end can be polled
+ * without an error; when the last reader is gone it reports POLLERR.
+ */
+#include "iou_test.h"
+
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+
+#include "../kselftest_harness.h"
+
+/* A ring that goes gives up its files within this. */
+#define RELEASE_MS	2000
+
+FIXTURE(exit)
+{
+	int pipe[2];
+	int ready[2];
+};
+
+FIXTURE_VARIANT(exit)
+{
+	unsigned int setup;
+	__u8 sqe_flags;
+};
+
+FIXTURE_VARIANT_ADD(exit, plain) {
+	.setup = 0,
+};
+
+FIXTURE_VARIANT_ADD(exit, async) {
+	.sqe_flags = IOSQE_ASYNC,
+};
+
+FIXTURE_VARIANT_ADD(exit, coop) {
+	.setup = IORING_SETUP_COOP_TASKRUN,
+};
+
+FIXTURE_VARIANT_ADD(exit, defer) {
+	.setup = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN,
+};
+
+FIXTURE_VARIANT_ADD(exit, defer_async) {
+	.setup = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN,
+	.sqe_flags = IOSQE_ASYNC,
+};
+
+FIXTURE_SETUP(exit)
+{
+	const char *missing = setup_missing(variant->setup);
+
+	if (missing)
+		SKIP(return, "kernel lacks %s", missing);
+	ASSERT_EQ(0, pipe(self->pipe));
+	ASSERT_EQ(0, pipe(self->ready));
+}
+
+FIXTURE_TEARDOWN(exit)
+{
+	close(self->pipe[0]);
+	close(self->pipe[1]);
+	close(self->ready[0]);
+	close(self->ready[1]);
+}
+
+/* Everything a task may leave behind. */
+static char sink[64];
+static __u64 five = 5;
+
+/* A write that keeps a worker busy for ever, see worker.c. */
+static bool block_worker(struct ring *r)
+{
+	const __u64 almost = ULLONG_MAX - 2;
+	int efd = eventfd(0, EFD_CLOEXEC);
+	struct io_uring_sqe *sqe;
+
+	if (efd < 0 || write(efd, &almost, 8) != 8)
+		return false;
+	sqe = prep(r, IORING_OP_WRITE, efd, &five, 8, -1);
+	if (!sqe)
+		return false;
+	sqe->flags = IOSQE_ASYNC;
+	return ring_submit(r) == 1;
+}
+
+/*
+ * A worker looks up the file of an ASYNC request when it comes to it. Wait
+ * until one submitted later is done, and then a little: most have been seen.
+ */
+static bool let_workers_begin(struct ring *r)
+{
+	struct io_uring_cqe cqe;
+	struct io_uring_sqe *sqe;
+	unsigned int i;
+	int p[2];
+	bool ok;
+
+	if (pipe(p) || write(p[1], "x", 1) != 1)
+		return false;
+	sqe = prep(r, IORING_OP_READ, p[0], sink, 1, -1);
+	if (!sqe)
+		return false;
+	sqe->flags = IOSQE_ASYNC;
+	ok = ring_submit(r) == 1 && !ring_wait(r, &cqe) && cqe.res == 1;
+	for (i = 0; i < 10; i++)
+		nap();
+	close(p[0]);
+	close(p[1]);
+	return ok;
+}
+
+/*
+ * Open a ring and put into it: reads that wait on @fd, work that runs, CQEs
+ * that nobody reaps and an SQE that nobody submits.
+ */
+static bool fill(struct ring *r, unsigned int setup, __u8 sqe_flags, int fd)
+{
+	unsigned int i;
+
+	if (ring_open(r, 16, setup))
+		return false;
+	for (i = 0; i < 8; i++) {
+		struct io_uring_sqe *sqe = prep(r, IORING_OP_READ, fd, sink, 1, -1);
+
+		if (!sqe)
+			return false;
+		sqe->flags = sqe_flags;
+	}
+	if (ring_submit(r) != 8 || !block_worker(r))
+		return false;
+	if ((sqe_flags & IOSQE_ASYNC) && !let_workers_begin(r))
+		return false;
+	if (!prep_nop(r, 1) || ring_submit(r) != 1 || !prep_nop(r, 2))
+		return false;
+	ring_publish(r);
+	return true;
+}
+
+enum ending { RETURN, KILLED, EXEC, EXEC_KILLED, CLOSE, IN_THREAD };
+
+struct thread_arg {
+	unsigned int setup;
+	__u8 sqe_flags;
+	int fd;
+	bool ok;
+};
+
+static void *fill_in_thread(void *arg)
+{
+	struct thread_arg *t = arg;
+	struct ring r;
+
+	t->ok = fill(&r, t->setup, t->sqe_flags, t->fd);
+	return NULL;
+}
+
+/*
+ * The life of a process that leaves everything behind in one way or another,
+ * once @go says so.
+ */
+static void live(enum ending how, unsigned int setup, __u8 sqe_flags, int fd, int ready, int go)
+{
+	struct thread_arg t = { setup, sqe_flags, fd, false };
+	pthread_t thread;
+	struct ring r;
+	char c;
+
+	if (how == IN_THREAD) {
+		if (pthread_create(&thread, NULL, fill_in_thread, &t) ||
+		    pthread_join(thread, NULL) || !t.ok)
+			_exit(255);
+	} else if (!fill(&r, setup, sqe_flags, fd)) {
+		_exit(255);
+	}
+	/* From here on only requests hold this end of the pipe. */
+	close(fd);
+	if (write(ready, "r", 1) != 1)
+		_exit(254);
+	do {
+		errno = 0;
+	} while (read(go, &c, 1) < 0 && errno == EINTR);
+
+	switch (how) {
+	case RETURN:
+	case IN_THREAD:
+		_exit(0);
+	case EXEC:
+		execl("/bin/true", "true", NULL);
+		break;
+	case EXEC_KILLED:
+		/* It lives on, as somebody who has no ring. */
+		execl("/bin/sleep", "sleep", "1000", NULL);
+		break;
+	case CLOSE:
+		ring_close(&r);
+		for (;;)
+			pause();
+	case KILLED:
+		for (;;)
+			pause();
+	}
+	_exit(253);
+}
+
+/* Has the other end lost its last reader? */
+static int readers_gone(int fd, int ms)
+{
+	return poll_fd(fd, 0, ms);
+}
+
+struct outcome {
+	bool held;	/* the requests held the pipe */
+	bool released;	/* and let go of it */
+	bool ended;	/* the process ended as it should */
+};
+
+static struct outcome run(enum ending how, unsigned int setup, __u8 sqe_flags, int fds[2],
+			  int ready[2])
+{
+	struct outcome o = { };
+	pid_t pid;
+	int go[2];
+	char c;
+
+	if (pipe(go))
+		return o;
+	pid = fork_detached();
+	if (!pid) {
+		close(fds[1]);
+		close(go[1]);
+		live(how, setup, sqe_flags, fds[0], ready[1], go[0]);
+	}
+	close(go[0]);
+	close(fds[0]);
+	fds[0] = -1;
+	if (read(ready[0], &c, 1) != 1)
+		return o;
+	o.held = readers_gone(fds[1], 0) == 0;
+	if (how == KILLED)
+		o.ended = kill_ends(pid, RELEASE_MS);
+	close(go[1]);
+	if (how == RETURN || how == EXEC || how == IN_THREAD)
+		o.ended = reap(pid, RELEASE_MS) == 0;
+	o.released = readers_gone(fds[1], RELEASE_MS) == POLLERR;
+	if (how == CLOSE || how == EXEC_KILLED)
+		o.ended = kill_ends(pid, RELEASE_MS);
+	return o;
+}
+
+TEST_F(exit, process_returns)
+{
+	struct outcome o = run(RETURN, variant->setup, variant->sqe_flags, self->pipe,
+			       self->ready);
+
+	EXPECT_TRUE(o.held);
+	EXPECT_TRUE(o.ended);
+	EXPECT_TRUE(o.released);
+}
+
+TEST_F(exit, process_killed)
+{
+	struct outcome o = run(KILLED, variant->setup, variant->sqe_flags, self->pipe,
+			       self->ready);
+
+	EXPECT_TRUE(o.held);
+	EXPECT_TRUE(o.ended);
+	EXPECT_TRUE(o.released);
+}
+
+TEST_F(exit, exec_and_end)
+{
+	struct outcome o = run(EXEC, variant->setup, variant->sqe_flags, self->pipe, self->ready);
+
+	EXPECT_TRUE(o.held);
+	EXPECT_TRUE(o.ended);
+	EXPECT_TRUE(o.released);
+}
+
+/* The ring goes with the old program, not with the process. */
+TEST_F(exit, exec_and_live)
+{
+	struct outcome o = run(EXEC_KILLED, variant->setup, variant->sqe_flags, self->pipe,
+			       self->ready);
+
+	EXPECT_TRUE(o.held);
+	EXPECT_TRUE(o.released);
+	EXPECT_TRUE(o.ended);
+}
+
+TEST_F(exit, ring_closed)
+{
+	struct outcome o = run(CLOSE, variant->setup, variant->sqe_flags, self->pipe, self->ready);
+
+	EXPECT_TRUE(o.held);
+	EXPECT_TRUE(o.released);
+	EXPECT_TRUE(o.ended);
+}
+
+TEST_F(exit, process_whose_thread_left)
+{
+	struct outcome o = run(IN_THREAD, variant->setup, variant->sqe_flags, self->pipe,
+			       self->ready);
+
+	EXPECT_TRUE(o.held);
+	EXPECT_TRUE(o.ended);
+	EXPECT_TRUE(o.released);
+}
+
+/* Requests that hold the pipe while nothing happens: the counter-check. */
+TEST_F(exit, requests_hold_files)
+{
+	struct ring r;
+
+	ASSERT_TRUE(fill(&r, variant->setup, variant->sqe_flags, self->pipe[0]));
+	close(self->pipe[0]);
+	self->pipe[0] = -1;
+	EXPECT_EQ(0, readers_gone(self->pipe[1], 50));
+	ring_close(&r);
+	EXPECT_EQ(POLLERR, readers_gone(self->pipe[1], RELEASE_MS));
+	EXPECT_TRUE(fresh_ring_works());
+}
+
+/* A dying ring takes no data with it once its requests are gone. */
+TEST_F(exit, closed_ring_reads_nothing)
+{
+	struct ring r;
+	char c = 0;
+	int fd;
+
+	fd = dup(self->pipe[0]);
+	ASSERT_LE(0, fd);
+	ASSERT_TRUE(fill(&r, variant->setup, variant->sqe_flags, self->pipe[0]));
+	ring_close(&r);
+	/* Let it die: a second one, closed later, on a pipe of its own, is gone too. */
+	close(self->pipe[0]);
+	ASSERT_TRUE(fill(&r, variant->setup, variant->sqe_flags, self->ready[0]));
+	close(self->ready[0]);
+	self->ready[0] = -1;
+	ring_close(&r);
+	ASSERT_EQ(POLLERR, readers_gone(self->ready[1], RELEASE_MS));
+	self->pipe[0] = fd;
+	ASSERT_EQ(1, write(self->pipe[1], "x", 1));
+	EXPECT_EQ(POLLIN, poll_fd(fd, POLLIN, 100));
+	EXPECT_EQ(1, read(fd, &c, 1));
+	EXPECT_EQ('x', c);
+}
+
+/* Killed in the middle of it, again and again. */
+TEST_F(exit, killed_while_busy)
+{
+	unsigned int round;
+
+	for (round = 0; round < 5; round++) {
+		pid_t pid = fork_detached();
+		char c;
+
+		if (!pid) {
+			int fds[2];
+			int file = tmp_file(NULL, 0);
+			struct io_uring_cqe cqe;
+			unsigned int i;
+			struct ring r;
+
+			if (pipe(fds) || file < 0)
+				_exit(1);
+			if (!fill(&r, variant->setup, variant->sqe_flags, self->pipe[0]))
+				_exit(1);
+			for (i = 0;; i++) {
+				struct io_uring_sqe *sqe;
+				int fd = i % 3 ? file : fds[i / 3 % 2];
+
+				sqe = prep(&r, i % 2 ? IORING_OP_READ : IORING_OP_WRITE, fd,
+					   sink, i % 64, i % 4096);
+				if (sqe)
+					sqe->flags = i % 5 ? 0 : IOSQE_ASYNC;
+				if (i % 4 == 3)
+					ring_submit(&r);
+				while (ring_reap(&r, &cqe))
+					;
+				if (i % 64 == 63)
+					ring_flush(&r);
+				if (i == 256 && write(self->ready[1], "r", 1) != 1)
+					_exit(2);
+			}
+		}
+		ASSERT_EQ(1, read(self->ready[0], &c, 1));
+		EXPECT_TRUE(kill_ends(pid, RELEASE_MS));
+	}
+	close(self->pipe[0]);
+	self->pipe[0] = -1;
+	EXPECT_EQ(POLLERR, readers_gone(self->pipe[1], RELEASE_MS));
+	EXPECT_TRUE(fresh_ring_works());
+}
+
+/* ------------------------------------------------------------------------
+ * Threads that end while their ring lives on
+ */
+
+struct parked {
+	struct ring *ring;
+	int fd;
+	bool async;
+	int submitted;
+};
+
+static void *park_and_leave(void *arg)
+{
+	struct parked *p = arg;
+	struct io_uring_sqe *sqe = prep(p->ring, IORING_OP_READ, p->fd, sink, 1, -1);
+
+	sqe->user_data = 7;
+	sqe->flags = p->async ? IOSQE_ASYNC : 0;
+	p->submitted = ring_submit(p->ring);
+	return NULL;
+}
+
+/*
+ * There is nobody left to run what a thread left waiting: when its event comes
+ * it is cancelled, and the data stays where it is.
+ */
+TEST(thread_leaves_a_parked_read)
+{
+	struct parked p = { };
+	struct io_uring_cqe cqe;
+	struct ring r;
+	pthread_t thread;
+	int fds[2];
+	char c = 0;
+
+	ASSERT_EQ(0, ring_open(&r, 8, 0));
+	ASSERT_EQ(0, pipe(fds));
+	p.ring = &r;
+	p.fd = fds[0];
+	ASSERT_EQ(0, pthread_create(&thread, NULL, park_and_leave, &p));
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	ASSERT_EQ(1, p.submitted);
+	ASSERT_EQ(1, write(fds[1], "x", 1));
+	ASSERT_EQ(0, ring_wait_ms(&r, &cqe, RELEASE_MS));
+	EXPECT_EQ(7u, cqe.user_data);
+	EXPECT_TRUE(cqe.res == -ECANCELED || cqe.res == -EFAULT) {
+		TH_LOG("res %d", cqe.res);
+	}
+	EXPECT_EQ(1, read(fds[0], &c, 1));
+	EXPECT_EQ('x', c);
+	EXPECT_TRUE(ring_works(&r));
+	ring_close(&r);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+static void *block_and_leave(void *arg)
+{
+	struct parked *p = arg;
+
+	p->submitted = block_worker(p->ring);
+	return NULL;
+}
+
+/* What its workers do is cancelled at once: they go with it. */
+TEST(thread_leaves_a_running_worker)
+{
+	struct parked p = { };
+	struct io_uring_cqe cqe;
+	pthread_t thread;
+	struct ring r;
+
+	ASSERT_EQ(0, ring_open(&r, 8, 0));
+	p.ring = &r;
+	ASSERT_EQ(0, pthread_create(&thread, NULL, block_and_leave, &p));
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	ASSERT_EQ(1, p.submitted);
+	ASSERT_EQ(0, ring_wait_ms(&r, &cqe, RELEASE_MS));
+	EXPECT_TRUE(cqe.res == -ECANCELED || cqe.res == -EINTR) {
+		TH_LOG("res %d", cqe.res);
+	}
+	EXPECT_TRUE(ring_works(&r));
+	ring_close(&r);
+}
+
+/* The same between processes that share a ring. */
+TEST(process_leaves_a_parked_read)
+{
+	struct io_uring_cqe cqe;
+	struct ring r;
+	int fds[2];
+	char c = 0;
+	pid_t pid;
+
+	ASSERT_EQ(0, ring_open(&r, 8, 0));
+	ASSERT_EQ(0, pipe(fds));
+	pid = fork();
+	if (!pid) {
+		struct parked p = { .ring = &r, .fd = fds[0] };
+
+		park_and_leave(&p);
+		_exit(p.submitted != 1);
+	}
+	ASSERT_EQ(0, reap(pid, WAIT_MS));
+	ASSERT_EQ(1, write(fds[1], "x", 1));
+	ASSERT_EQ(0, ring_wait_ms(&r, &cqe, RELEASE_MS));
+	EXPECT_EQ(7u, cqe.user_data);
+	EXPECT_TRUE(cqe.res == -ECANCELED || cqe.res == -EFAULT) {
+		TH_LOG("res %d", cqe.res);
+	}
+	EXPECT_EQ(1, read(fds[0], &c, 1));
+	r.next = load(r.sq_tail);
+	EXPECT_TRUE(ring_works(&r));
+	ring_close(&r);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+/* A child that uses its parent's ring, while the parent does too. */
+TEST(shared_with_a_child)
+{
+	struct io_uring_cqe cqe;
+	unsigned int i, seen = 0;
+	struct ring r;
+	pid_t pid;
+
+	ASSERT_EQ(0, ring_open_cq(&r, 8, 1024, 0));
+	for (i = 0; i < 50; i++) {
+		pid = fork();
+		if (!pid)
+			_exit(!(prep_nop(&r, i) && ring_submit(&r) == 1));
+		ASSERT_EQ(0, reap(pid, WAIT_MS));
+		r.next = load(r.sq_tail);
+		ASSERT_TRUE(prep_nop(&r, 1000 + i));
+		ASSERT_EQ(1, ring_submit(&r));
+	}
+	while (ring_reap(&r, &cqe)) {
+		EXPECT_EQ(seen / 2 + (seen % 2 ? 1000 : 0), cqe.user_data);
+		seen++;
+	}
+	EXPECT_EQ(100u, seen);
+	ring_close(&r);
+}
+
+/* The parent goes; the child has the ring and may go on. */
+TEST(inherited_by_the_survivor)
+{
+	int done[2], alive[2];
+	pid_t parent;
+	char c = 0;
+
+	ASSERT_EQ(0, pipe(done));
+	ASSERT_EQ(0, pipe(alive));
+	parent = fork_detached();
+	if (!parent) {
+		struct ring r;
+
+		if (ring_open(&r, 8, 0) || !ring_works(&r))
+			_exit(1);
+		if (fork())
+			_exit(0);
+		close(alive[1]);
+		if (read(alive[0], &c, 1) != 0)
+			_exit(1);
+		c = ring_works(&r) ? 'y' : 'n';
+		_exit(write(done[1], &c, 1) != 1);
+	}
+	EXPECT_EQ(0, reap(parent, RELEASE_MS));
+	close(done[1]);
+	close(alive[1]);
+	ASSERT_EQ(1, read(done[0], &c, 1));
+	EXPECT_EQ('y', c);
+	close(done[0]);
+	close(alive[0]);
+}
+
+/* A ring's fd may not be sent to others. */
+TEST(not_over_a_socket)
+{
+	union {
+		struct cmsghdr hdr;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = { };
+	struct iovec iov = { .iov_base = sink, .iov_len = 1 };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	struct ring r;
+	int sk[2];
+
+	ASSERT_EQ(0, ring_open(&r, 8, 0));
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, sk));
+	control.hdr.cmsg_level = SOL_SOCKET;
+	control.hdr.cmsg_type = SCM_RIGHTS;
+	control.hdr.cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(&control.hdr), &r.fd, sizeof(int));
+	EXPECT_EQ(-1, sendmsg(sk[0], &msg, 0));
+	EXPECT_EQ(EINVAL, errno);
+	/* Any other fd may. */
+	memcpy(CMSG_DATA(&control.hdr), &sk[1], sizeof(int));
+	EXPECT_EQ(1, sendmsg(sk[0], &msg, 0));
+	EXPECT_TRUE(ring_works(&r));
+	close(sk[0]);
+	close(sk[1]);
+	ring_close(&r);
+}
+
+TEST_HARNESS_MAIN
