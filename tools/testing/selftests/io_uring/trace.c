@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The tracepoints that tools know: their names, the fields these look at, and
+ * that the most used of them fire. Recorded in a trace instance of our own.
+ */
+#include "iou_test.h"
+
+#include <sys/mount.h>
+
+#include "../kselftest_harness.h"
+
+FIXTURE(trace)
+{
+	char root[PATH_MAX];		/* of tracefs */
+	char instance[PATH_MAX + 32];
+	char *text;
+};
+
+#define TEXT_SIZE	(1024 * 1024)
+
+static int write_file(const char *dir, const char *file, const char *value)
+{
+	char path[2 * PATH_MAX];
+	int fd, ret;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, file);
+	fd = open(path, O_WRONLY | O_CLOEXEC | O_TRUNC);
+	if (fd < 0)
+		return -errno;
+	ret = write(fd, value, strlen(value)) < 0 ? -errno : 0;
+	close(fd);
+	return ret;
+}
+
+static bool read_file(const char *dir, const char *file, char *text)
+{
+	char path[2 * PATH_MAX];
+	size_t len = 0;
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, file);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	while (len < TEXT_SIZE - 1) {
+		n = read(fd, text + len, TEXT_SIZE - 1 - len);
+		if (n <= 0)
+			break;
+		len += n;
+	}
+	close(fd);
+	text[len] = '\0';
+	return true;
+}
+
+/* Find tracefs; mount it if nobody has. */
+static bool find_tracefs(char *root, size_t size)
+{
+	static const char *const roots[] = { "/sys/kernel/tracing", "/sys/kernel/debug/tracing" };
+	char path[PATH_MAX];
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_LEN(roots); i++) {
+		snprintf(path, sizeof(path), "%s/events", roots[i]);
+		if (access(path, R_OK) && !i)
+			mount("tracefs", roots[i], "tracefs", 0, NULL);
+		if (!access(path, R_OK)) {
+			snprintf(root, size, "%s", roots[i]);
+			return true;
+		}
+	}
+	return false;
+}
+
+FIXTURE_SETUP(trace)
+{
+	if (getuid())
+		SKIP(return, "needs root");
+	if (!find_tracefs(self->root, sizeof(self->root)))
+		SKIP(return, "no tracefs");
+	self->text = malloc(TEXT_SIZE);
+	ASSERT_NE(NULL, self->text);
+	snprintf(self->instance, sizeof(self->instance), "%s/instances/iou_test.%d", self->root,
+		 getpid());
+	if (mkdir(self->instance, 0700))
+		SKIP(return, "no trace instances (%s)", strerror(errno));
+}
+
+FIXTURE_TEARDOWN(trace)
+{
+	write_file(self->instance, "events/enable", "0");
+	rmdir(self->instance);
+	free(self->text);
+}
+
+/* Does the format of this event have this field? */
+static bool has_field(const char *format, const char *field)
+{
+	size_t len = strlen(field);
+	const char *p = format;
+
+	while ((p = strstr(p, field))) {
+		/* "field:<type> <name>;" or "field:<type> <name>[n];" */
+		if (p > format && (p[-1] == ' ' || p[-1] == '*') &&
+		    (p[len] == ';' || p[len] == '['))
+			return true;
+		p += len;
+	}
+	return false;
+}
+
+TEST_F(trace, names_and_fields)
+{
+	static const struct {
+		const char *event;
+		const char *fields[6];
+	} t[] = {
+		{ "io_uring_create", { "fd", "ctx", "sq_entries", "cq_entries", "flags" } },
+		{ "io_uring_register", { "ctx", "opcode", "nr_files", "nr_bufs", "ret" } },
+		{ "io_uring_file_get", { "ctx", "req", "user_data", "fd" } },
+		{ "io_uring_queue_async_work", { "ctx", "req", "user_data", "opcode" } },
+		{ "io_uring_defer", { "ctx", "req", "opcode" } },
+		{ "io_uring_link", { "ctx", "req", "target_req" } },
+		{ "io_uring_cqring_wait", { "ctx", "min_events" } },
+		{ "io_uring_fail_link", { "ctx", "req", "opcode", "link" } },
+		{ "io_uring_complete", { "ctx", "req", "user_data", "res", "cflags" } },
+		{ "io_uring_submit_req", { "ctx", "req", "user_data", "opcode", "flags" } },
+		{ "io_uring_poll_arm", { "ctx", "req", "user_data", "opcode", "mask", "events" } },
+		{ "io_uring_task_add", { "ctx", "req", "user_data", "opcode", "mask" } },
+		{ "io_uring_req_failed", { "user_data", "opcode", "flags", "error" } },
+		{ "io_uring_cqe_overflow", { "ctx", "user_data", "res", "cflags", "ocqe" } },
+		{ "io_uring_task_work_run", { "tctx", "count" } },
+		{ "io_uring_short_write", { "ctx", "fpos", "wanted", "got" } },
+		{ "io_uring_local_work_run", { "ctx", "count", "loops" } },
+	};
+	char file[64];
+	unsigned int i, j;
+
+	for (i = 0; i < ARRAY_LEN(t); i++) {
+		snprintf(file, sizeof(file), "events/io_uring/%s/format", t[i].event);
+		self->text[0] = '\0';
+		EXPECT_TRUE(read_file(self->root, file, self->text)) {
+			TH_LOG("no event %s", t[i].event);
+		}
+		for (j = 0; j < ARRAY_LEN(t[i].fields) && t[i].fields[j]; j++) {
+			EXPECT_TRUE(has_field(self->text, t[i].fields[j])) {
+				TH_LOG("%s has no field %s", t[i].event, t[i].fields[j]);
+			}
+		}
+	}
+}
+
+/* Start to record what this process and its workers do. */
+static bool record(const char *instance)
+{
+	char pid[16];
+
+	snprintf(pid, sizeof(pid), "%d", getpid());
+	return !write_file(instance, "options/event-fork", "1") &&
+	       !write_file(instance, "set_event_pid", pid) &&
+	       !write_file(instance, "events/io_uring/enable", "1");
+}
+
+/* The line of an event that mentions all of these, or NULL. */
+static const char *find(char *text, const char *event, const char *a, const char *b)
+{
+	char *line, *save, *copy = strdup(text);
+	const char *found = NULL;
+
+	for (line = strtok_r(copy, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		if (strstr(line, event) && (!a || strstr(line, a)) && (!b || strstr(line, b))) {
+			found = text + (line - copy);
+			break;
+		}
+	}
+	free(copy);
+	return found;
+}
+
+TEST_F(trace, life_of_a_request)
+{
+	struct io_uring_cqe cqe;
+	struct ring r;
+
+	ASSERT_TRUE(record(self->instance));
+	ASSERT_EQ(0, ring_open_cq(&r, 8, 64, 0));
+	ASSERT_TRUE(prep_nop(&r, 0xabc1));
+	ASSERT_EQ(1, ring_submit_wait(&r, 1));
+	ASSERT_TRUE(ring_reap(&r, &cqe));
+	EXPECT_EQ(-ETIME, ring_enter_wait(&r, 5, 1));
+	ring_close(&r);
+	ASSERT_TRUE(read_file(self->instance, "trace", self->text));
+	EXPECT_NE(NULL, find(self->text, "io_uring_create: ", "sq size 8", "cq size 64"));
+	EXPECT_NE(NULL, find(self->text, "io_uring_submit_req: ", "0xabc1", "NOP"));
+	EXPECT_NE(NULL, find(self->text, "io_uring_complete: ", "0xabc1", "result 0"));
+	EXPECT_NE(NULL, find(self->text, "io_uring_cqring_wait: ", "min_events 5", NULL));
+	/* In that order. */
+	EXPECT_LT(find(self->text, "io_uring_create: ", NULL, NULL),
+		  find(self->text, "io_uring_submit_req: ", NULL, NULL));
+	EXPECT_LT(find(self->text, "io_uring_submit_req: ", NULL, NULL),
+		  find(self->text, "io_uring_complete: ", NULL, NULL));
+}
+
+TEST_F(trace, bad_request)
+{
+	struct io_uring_sqe *sqe;
+	struct ring r;
+
+	ASSERT_TRUE(record(self->instance));
+	ASSERT_EQ(0, ring_open(&r, 8, 0));
+	sqe = ring_sqe(&r);
+	sqe->user_data = 0xabc2;
+	sqe->nop_flags = 1u << 31;
+	EXPECT_EQ(-EINVAL, ring_result(&r));
+	ring_close(&r);
+	ASSERT_TRUE(read_file(self->instance, "trace", self->text));
+	EXPECT_NE(NULL, find(self->text, "io_uring_req_failed: ", "0xabc2", "error=-22"));
+	EXPECT_NE(NULL, find(self->text, "io_uring_complete: ", "0xabc2", "result -22"));
+}
+
+TEST_F(trace, parked_request)
+{
+	struct io_uring_cqe cqe;
+	struct ring r;
+	int p[2];
+	char c;
+
+	ASSERT_TRUE(record(self->instance));
+	ASSERT_EQ(0, ring_open(&r, 8, 0));
+	ASSERT_EQ(0, pipe(p));
+	prep(&r, IORING_OP_READ, p[0], &c, 1, -1)->user_data = 0xabc3;
+	ASSERT_EQ(1, ring_submit(&r));
+	ASSERT_EQ(1, write(p[1], "x", 1));
+	ASSERT_EQ(0, ring_wait(&r, &cqe));
+	ring_close(&r);
+	ASSERT_TRUE(read_file(self->instance, "trace", self->text));
+	EXPECT_NE(NULL, find(self->text, "io_uring_file_get: ", "0xabc3", NULL));
+	EXPECT_NE(NULL, find(self->text, "io_uring_poll_arm: ", "0xabc3", "READ"));
+	EXPECT_NE(NULL, find(self->text, "io_uring_task_add: ", "0xabc3", NULL));
+	EXPECT_NE(NULL, find(self->text, "io_uring_task_work_run: ", NULL, NULL));
+	EXPECT_NE(NULL, find(self->text, "io_uring_complete: ", "0xabc3", "result 1"));
+	close(p[0]);
+	close(p[1]);
+}
+
+TEST_F(trace, async_request_and_overflow)
+{
+	struct io_uring_cqe cqe;
+	struct io_uring_sqe *sqe;
+	unsigned int i;
+	struct ring r;
+
+	ASSERT_TRUE(record(self->instance));
+	ASSERT_EQ(0, ring_open_cq(&r, 4, 4, 0));
+	sqe = ring_sqe(&r);
+	sqe->flags = IOSQE_ASYNC;
+	sqe->user_data = 0xabc4;
+	ASSERT_EQ(0, ring_result(&r));
+	for (i = 0; i < 5; i++) {
+		ASSERT_TRUE(prep_nop(&r, 0xabd0 + i));
+		ASSERT_EQ(1, ring_submit(&r));
+	}
+	for (i = 0; i < 5; i++)
+		ASSERT_EQ(0, ring_wait(&r, &cqe));
+	ring_close(&r);
+	ASSERT_TRUE(read_file(self->instance, "trace", self->text));
+	EXPECT_NE(NULL, find(self->text, "io_uring_queue_async_work: ", "0xabc4", "NOP"));
+	EXPECT_NE(NULL, find(self->text, "io_uring_cqe_overflow: ", "0xabd4", NULL));
+	EXPECT_EQ(NULL, find(self->text, "io_uring_cqe_overflow: ", "0xabd3", NULL));
+}
+
+TEST_F(trace, registration)
+{
+	char zero[16] = "";
+	struct ring r;
+
+	ASSERT_TRUE(record(self->instance));
+	ASSERT_EQ(0, ring_open(&r, 4, 0));
+	ASSERT_EQ(0, sys_register(r.fd, IORING_REGISTER_PROBE, zero, 0));
+	ring_close(&r);
+	ASSERT_TRUE(read_file(self->instance, "trace", self->text));
+	EXPECT_NE(NULL, find(self->text, "io_uring_register: ", "opcode 8", "ret 0"));
+}
+
+TEST_HARNESS_MAIN
