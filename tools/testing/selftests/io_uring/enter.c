@@ -365,9 +365,8 @@ TEST_F(enter, submit_all_goes_on)
 	struct ring r;
 
 	ASSERT_EQ(0, ring_open(&r, 8, variant->setup | IORING_SETUP_SUBMIT_ALL));
-	for (i = 0; i < 8; i++) {
+	for (i = 0; i < 8; i++)
 		ASSERT_TRUE(i % 3 ? prep_nop(&r, i) : prep_bad(&r, i));
-	}
 	EXPECT_EQ(8, ring_submit_wait(&r, 8));
 	EXPECT_EQ(8u, load(r.sq_head));
 	for (i = 0; i < 8; i++) {
