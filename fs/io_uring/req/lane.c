@@ -148,7 +148,7 @@ void iou_lane_hand_over(struct iou_lane *lane)
 	task_run_orphans(lane->task);
 }
 
-static void push_deferred(struct iou_lane *lane, bool first)
+static void push_deferred(struct iou_lane *lane, bool first, bool urgent)
 {
 	struct iou_ring *ring = lane->ring;
 	/*
@@ -163,7 +163,7 @@ static void push_deferred(struct iou_lane *lane, bool first)
 		lane_queue_orphan(lane);
 		return;
 	}
-	if (want && nr >= want)
+	if (want && (urgent || nr >= want))
 		wake_up_state(lane->task->task, TASK_INTERRUPTIBLE);
 	if (!first)
 		return;
@@ -185,6 +185,8 @@ static void push_deferred(struct iou_lane *lane, bool first)
 void iou_lane_push(struct iou_req *req)
 {
 	struct iou_lane *lane = req->lane;
+	/* Others wait for its turn on an inode: do not batch it */
+	bool urgent = req->held & IOU_HELD_HASH;
 	bool first;
 
 	/* The request keeps the lane only until somebody takes it from there */
@@ -192,7 +194,7 @@ void iou_lane_push(struct iou_req *req)
 	trace_io_uring_task_add(lane->ring, req, req->user_data, req->opcode, 0);
 	first = llist_add(&req->qnode, &lane->events);
 	if (lane->deferred) {
-		push_deferred(lane, first);
+		push_deferred(lane, first, urgent);
 	} else if (first) {
 		if (lane->taskrun_flag)
 			iou_sq_set_flag(&lane->ring->sq, IORING_SQ_TASKRUN);

@@ -152,14 +152,12 @@ static void work_done_event(struct iou_req *req, bool cancel)
 
 static void work_post(struct iou_req *req)
 {
-	if (!iou_req_ring(req)->deferred) {
-		iou_ring_push_done(req);
-		return;
-	}
-	/* Only the owner of the ring may see CQEs appear */
 	req->event = work_done_event;
 	req->state = IOU_S_CLAIMED;
-	iou_lane_push(req);
+	if (iou_req_ring(req)->deferred && !(req->held & IOU_HELD_HASH))
+		iou_lane_push(req);
+	else
+		iou_ring_push_done(req);
 }
 
 static void work_done(struct iou_work *work)

@@ -22,6 +22,7 @@
 #include <linux/rcupdate.h>
 #include <uapi/linux/eventpoll.h>
 
+#include "../req/hash.h"
 #include "../req/lane.h"
 #include "../req/req.h"
 #include "lock.h"
@@ -36,8 +37,18 @@ static void drain_done(struct iou_ring *ring)
 	struct llist_node *list = llist_reverse_order(llist_del_all(&ring->done));
 	struct iou_req *req, *next;
 
-	llist_for_each_entry_safe(req, next, list, qnode)
-		iou_req_complete(req);
+	llist_for_each_entry_safe(req, next, list, qnode) {
+		if (likely(!ring->deferred)) {
+			iou_req_complete(req);
+			continue;
+		}
+		/*
+		 * Here CQEs appear only when the owner asks for them. But who
+		 * comes next on the inode does not have to wait for that.
+		 */
+		iou_hash_leave(req);
+		iou_lane_push(req);
+	}
 }
 
 /* Work whose turn on its inode has come */
@@ -165,7 +176,8 @@ void iou_ring_publish(struct iou_ring *ring)
 
 /**
  * iou_ring_push_done() - a worker has finished a request
- * @req: its, with the result in place; not to be touched afterwards
+ * @req: its, CLAIMED, with the result in place; not to be touched afterwards.
+ *       On a deferred ring only if it has the turn on its inode
  *
  * Context: may sleep. Takes no ring lock but a free one.
  */
@@ -174,7 +186,6 @@ void iou_ring_push_done(struct iou_req *req)
 	struct iou_ring *ring = iou_req_ring(req);
 	bool locked;
 
-	req->state = IOU_S_CLAIMED;
 	rcu_read_lock();
 	/* J */
 	llist_add(&req->qnode, &ring->done);

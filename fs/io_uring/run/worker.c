@@ -244,6 +244,9 @@ static void worker_run(struct iou_worker *worker)
 			task_work_run();
 		cond_resched();
 		raw_spin_lock_irq(&pool->lock);
+		/* This thread counts as running: nobody was woken for newer work */
+		if (!work)
+			work = worker_next(worker);
 	}
 }
 
