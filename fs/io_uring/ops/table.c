@@ -20,12 +20,13 @@ static iou_verdict_t start_unsupported(struct iou_req *req,
 	return IOU_REJECTED;
 }
 
-/* Its checks of flags and ioprio must not hide what is really wrong */
+/* Checks that depend on the opcode must not hide what is really wrong */
 static const struct iou_op iou_op_unsupported = {
 	.name		= "INVALID",
 	.start		= start_unsupported,
 	.prep		= prep_unsupported,
 	.has_ioprio	= true,
+	.buffer_select	= true,
 };
 
 #define OP(name)	[IORING_OP_##name]

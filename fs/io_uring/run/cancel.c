@@ -2,9 +2,10 @@
 /*
  * The end of a ring, of a task, of a program.
  *
- * What is parked ends at once. What waits for a worker is taken back, what runs
- * in one is interrupted. What a device is busy with ends by itself, and its
- * lane and ring live until then; nobody waits for it but exec.
+ * What waits for a worker is taken back, what runs in one is interrupted. When a
+ * ring is closed or a program replaced, what is parked ends at once, too. What a
+ * device is busy with ends by itself, and its lane and ring live until then;
+ * nobody waits for it but exec.
  */
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
@@ -65,15 +66,22 @@ static void cancel_queued(struct iou_lane *lane)
 		iou_req_end(req, -ECANCELED);
 }
 
-/* End all of a lane's requests that can be ended */
-static void cancel_lane(struct iou_lane *lane)
+/* End what a lane's task was to do in its workers */
+static void cancel_workers(struct iou_lane *lane)
 	__must_hold(&lane->ring->lock)
 {
 	if (!lane->nr_inflight)
 		return;
-	cancel_parked(lane);
 	cancel_hashed(lane);
 	cancel_queued(lane);
+}
+
+/* End all of a lane's requests that can be ended */
+static void cancel_lane(struct iou_lane *lane)
+	__must_hold(&lane->ring->lock)
+{
+	cancel_workers(lane);
+	cancel_parked(lane);
 }
 
 /**
@@ -115,8 +123,9 @@ static struct iou_ring *task_any_ring(struct iou_task *task, struct iou_lane **l
 }
 
 /*
- * The thread exits: nothing waits. Its lanes live on without it until what is
- * in flight has ended.
+ * The thread exits: nothing waits. What is parked stays so, because another
+ * thread or process may hold the ring; when its event comes, a kernel worker
+ * ends it. The lanes live on until all has ended.
  */
 static void task_exit(struct iou_task *task)
 {
@@ -129,7 +138,7 @@ static void task_exit(struct iou_task *task)
 		iou_ring_lock(ring);
 		/* The ring may have been closed and the lane reaped meanwhile */
 		if (iou_task_has_lane(task, lane)) {
-			cancel_lane(lane);
+			cancel_workers(lane);
 			iou_lane_detach(lane);
 			iou_lane_orphan(lane);
 		}

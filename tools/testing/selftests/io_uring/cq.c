@@ -276,55 +276,34 @@ TEST_F(cq, tail_scribbled)
 	EXPECT_TRUE(ring_works(r));
 }
 
-/* Where the test failed, an unkillable process burns a CPU: let it go. */
-static void make_room(pid_t pid, int fd)
-{
-	int pidfd = syscall(__NR_pidfd_open, pid, 0);
-	struct ring r = { };
-
-	r.fd = syscall(__NR_pidfd_getfd, pidfd, fd, 0);
-	if (r.fd >= 0) {
-		struct io_uring_params p = { .flags = IORING_SETUP_CQSIZE, .cq_entries = CQ_ROOM };
-		int like = sys_setup(4, &p);
-
-		r.p = p;
-		if (!ring_map(&r))
-			store(r.cq_head, CQ_ROOM);
-		close(like);
-		ring_close(&r);
-	}
-	close(pidfd);
-}
-
 /*
  * The CQ is full, there is a backlog, and the application makes the CQ look
  * empty: there is nothing for it to see, and no room for what it waits for.
  */
 TEST_F(cq, killable_when_made_to_look_empty)
 {
-	struct ring r;
+	struct ring ring;
 	pid_t pid;
-	int p[2], fd;
+	int p[2];
 
 	ASSERT_EQ(0, pipe(p));
 	pid = fork_detached();
 	if (!pid) {
-		if (ring_open_cq(&r, 4, CQ_ROOM, variant->setup) || !nops(&r, 0, CQ_ROOM + 4))
+		if (ring_open_cq(&ring, 4, CQ_ROOM, variant->setup) ||
+		    !nops(&ring, 0, CQ_ROOM + 4) || !overflowed(&ring))
 			_exit(1);
-		store(r.cq_tail, load(r.cq_head));
-		fd = overflowed(&r) ? r.fd : -1;
-		if (write(p[1], &fd, sizeof(fd)) != sizeof(fd))
+		store(ring.cq_tail, load(ring.cq_head));
+		if (write(p[1], &ring, sizeof(ring)) != sizeof(ring))
 			_exit(2);
 		for (;;)
-			sys_enter(r.fd, 0, 1, IORING_ENTER_GETEVENTS, NULL, 0);
+			sys_enter(ring.fd, 0, 1, IORING_ENTER_GETEVENTS, NULL, 0);
 	}
 	close(p[1]);
-	ASSERT_EQ((ssize_t)sizeof(fd), read(p[0], &fd, sizeof(fd)));
-	EXPECT_LE(0, fd);
+	ASSERT_EQ((ssize_t)sizeof(ring), read(p[0], &ring, sizeof(ring)));
 	/* Give it the time to get into the kernel and stay there. */
 	EXPECT_EQ(-ETIMEDOUT, reap(pid, 200));
 	EXPECT_TRUE(kill_ends(pid, 1000)) {
-		make_room(pid, fd);
+		let_go(pid, ring.fd, &ring.p);
 	}
 	close(p[0]);
 	EXPECT_TRUE(fresh_ring_works());

@@ -285,21 +285,6 @@ static void app_stop(struct app *app)
 		close(app->fds[i]);
 }
 
-/* Where the test failed, let go of a process that cannot be killed. */
-static void unstick(pid_t pid, struct shared *shared)
-{
-	int pidfd = syscall(__NR_pidfd_open, pid, 0);
-	struct ring r = { .p = shared->p };
-
-	r.fd = syscall(__NR_pidfd_getfd, pidfd, shared->ring_fd, 0);
-	if (r.fd >= 0 && !ring_map(&r)) {
-		store(r.cq_head, 0);
-		store(r.cq_tail, 32);
-	}
-	ring_close(&r);
-	close(pidfd);
-}
-
 /* ------------------------------------------------------------------------
  * Tests
  */
@@ -335,7 +320,7 @@ TEST_F(hostile, scribbled_and_killed)
 	EXPECT_LT(before, after);
 
 	EXPECT_TRUE(kill_ends(pid, 2000)) {
-		unstick(pid, self->shared);
+		let_go(pid, self->shared->ring_fd, &self->shared->p);
 	}
 	/* Everything it had in flight is gone: nobody holds the pipe any more. */
 	EXPECT_EQ(POLLERR, poll_fd(self->pipe[1], 0, WAIT_MS));
@@ -370,7 +355,7 @@ TEST_F(hostile, scribbled_and_closed)
 	status = reap(pid, WAIT_MS);
 	EXPECT_EQ(0, status);
 	if (status == -ETIMEDOUT)
-		unstick(pid, self->shared);
+		let_go(pid, self->shared->ring_fd, &self->shared->p);
 	EXPECT_EQ(POLLERR, poll_fd(self->pipe[1], 0, WAIT_MS));
 }
 

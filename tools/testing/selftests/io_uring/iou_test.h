@@ -523,6 +523,55 @@ static inline int ring_result(struct ring *r)
 	return cqe.res;
 }
 
+/* The number after "@key:<tab>" in the fdinfo of a process's ring, or -1. */
+static inline long long ring_fdinfo(pid_t pid, int fd, const char *key)
+{
+	char path[64], text[4096], line[64];
+	char *p;
+
+	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", pid, fd);
+	if (!read_small_file(path, text, sizeof(text)))
+		return -1;
+	snprintf(line, sizeof(line), "\n%s:\t", key);
+	p = strstr(text, line);
+	return p ? strtoll(p + strlen(line), NULL, 0) : -1;
+}
+
+/**
+ * let_go() - make a process leave the kernel that SIGKILL could not end
+ * @pid: the process, which waits for CQEs that do not fit
+ * @fd: its ring
+ * @p: the ring's parameters
+ *
+ * For kernels that fail the test: the process would burn a CPU for ever. Make
+ * room in the CQ where the kernel thinks it is, until the backlog is empty.
+ */
+static inline void let_go(pid_t pid, int fd, const struct io_uring_params *p)
+{
+	int pidfd = syscall(__NR_pidfd_open, pid, 0);
+	long end = now_ms() + WAIT_MS;
+	struct ring r = { .p = *p };
+	long long tail;
+	unsigned int i;
+
+	r.fd = syscall(__NR_pidfd_getfd, pidfd, fd, 0);
+	if (r.fd < 0 || ring_map(&r))
+		end = 0;
+	while (now_ms() < end && !poll_fd(pidfd, POLLIN, 0)) {
+		/* It says nothing while the ring is busy. */
+		for (i = 0, tail = -1; i < 1000 && tail < 0; i++)
+			tail = ring_fdinfo(pid, fd, "CachedCqTail");
+		if (tail < 0)
+			continue;
+		store(r.cq_head, tail);
+		nap();
+		for (i = 0; i < 100000; i++)
+			store(r.cq_head, load(r.cq_tail));
+	}
+	ring_close(&r);
+	close(pidfd);
+}
+
 /* ------------------------------------------------------------------------
  * Requests
  */
