@@ -154,7 +154,7 @@ static int rw_begin(struct iou_req *req, int dir)
 	if (error)
 		return error;
 	iocb->ki_filp = file;
-	iocb->ki_flags = file->f_iocb_flags;
+	iocb->ki_flags = file->f_iocb_flags | IOCB_ALLOC_CACHE;
 	iocb->ki_complete = rw_complete;
 	error = kiocb_set_rw_flags(iocb, flags, dir);
 	if (error)

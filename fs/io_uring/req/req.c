@@ -47,13 +47,8 @@ struct iou_req *iou_req_refill(struct iou_ring *ring)
 			return NULL;
 		nr = 1;
 	}
-	for (i = 1; i < nr; i++) {
-		struct iou_req *req = reqs[i];
-
-		req->state = IOU_S_DONE;
-		req->next = ring->free_reqs;
-		ring->free_reqs = req;
-	}
+	for (i = 1; i < nr; i++)
+		iou_req_recycle(ring, reqs[i]);
 	return reqs[0];
 }
 
@@ -71,13 +66,9 @@ void iou_req_free_all(struct iou_ring *ring)
 	}
 }
 
-/**
- * iou_req_drop() - release what a request holds
- * @req: completing
- *
- * Context: ring lock.
- */
-void iou_req_drop(struct iou_req *req)
+/* Release what a request holds */
+static void req_drop(struct iou_req *req)
+	__must_hold(&iou_req_ring(req)->lock)
 {
 	struct iou_lane *lane = req->lane;
 
@@ -96,6 +87,36 @@ void iou_req_drop(struct iou_req *req)
 			lane->ring->cold |= IOU_COLD_REAP;
 	}
 	req->held = 0;
+}
+
+/* Is this a request that CQE_SKIP and links treat as failed? */
+static bool req_failed(const struct iou_req *req)
+{
+	return req->res < 0 || (req->held & IOU_SHORT);
+}
+
+/**
+ * iou_req_complete() - the only way for a request to end
+ * @req: ->res and ->cflags are set
+ *
+ * Writes the CQE, drops what the request holds and recycles it.
+ *
+ * Context: ring lock. May sleep.
+ */
+void iou_req_complete(struct iou_req *req)
+{
+	struct iou_ring *ring = iou_req_ring(req);
+
+	iou_assert_locked(ring);
+	/* Rather leak it than free it twice */
+	if (WARN_ON_ONCE(req->state == IOU_S_DONE))
+		return;
+	trace_io_uring_complete(ring, req, req->user_data, req->res, req->cflags, 0, 0);
+	if (likely(!(req->sqe_flags & IOSQE_CQE_SKIP_SUCCESS) || req_failed(req)))
+		iou_cq_post(&ring->cq, req->user_data, req->res, req->cflags);
+	if (req->held)
+		req_drop(req);
+	iou_req_recycle(ring, req);
 }
 
 /**

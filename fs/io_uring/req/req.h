@@ -17,7 +17,7 @@
 int iou_req_init_cache(void);
 struct iou_req *iou_req_refill(struct iou_ring *ring) __must_hold(&ring->lock);
 void iou_req_free_all(struct iou_ring *ring);
-void iou_req_drop(struct iou_req *req) __must_hold(&iou_req_ring(req)->lock);
+void iou_req_complete(struct iou_req *req) __must_hold(&iou_req_ring(req)->lock);
 void iou_req_keep(struct iou_req *req) __must_hold(&iou_req_ring(req)->lock);
 int iou_reject(struct iou_req *req, const struct io_uring_sqe __shared *sqe,
 	       int error, const char *reason);
@@ -77,36 +77,32 @@ static inline void iou_req_own_file(struct iou_req *req)
 	req->held |= IOU_HELD_FILE;
 }
 
-/* Is this a request that CQE_SKIP and links treat as failed? */
-static inline bool iou_req_failed(const struct iou_req *req)
+/* Put a request back that holds nothing any more */
+static inline void iou_req_recycle(struct iou_ring *ring, struct iou_req *req)
+	__must_hold(&ring->lock)
 {
-	return req->res < 0 || (req->held & IOU_SHORT);
-}
-
-/**
- * iou_req_complete() - the only way for a request to end
- * @req: ->res and ->cflags are set
- *
- * Writes the CQE, drops what the request holds and recycles it.
- *
- * Context: ring lock. May sleep.
- */
-static inline void iou_req_complete(struct iou_req *req)
-	__must_hold(&iou_req_ring(req)->lock)
-{
-	struct iou_ring *ring = iou_req_ring(req);
-
-	/* Rather leak it than free it twice */
-	if (WARN_ON_ONCE(req->state == IOU_S_DONE))
-		return;
-	trace_io_uring_complete(ring, req, req->user_data, req->res, req->cflags, 0, 0);
-	if (likely(!(req->sqe_flags & IOSQE_CQE_SKIP_SUCCESS) || iou_req_failed(req)))
-		iou_cq_post(&ring->cq, req->user_data, req->res, req->cflags);
-	if (req->held)
-		iou_req_drop(req);
 	req->state = IOU_S_DONE;
 	req->next = ring->free_reqs;
 	ring->free_reqs = req;
+}
+
+/**
+ * iou_req_complete_fast() - complete a request that was just started
+ * @ring: the request's
+ * @req: ISSUED; ->res and ->cflags are set
+ *
+ * Context: ring lock. May sleep.
+ */
+static __always_inline void iou_req_complete_fast(struct iou_ring *ring, struct iou_req *req)
+	__must_hold(&ring->lock)
+{
+	if (unlikely(req->held | (req->sqe_flags & IOSQE_CQE_SKIP_SUCCESS))) {
+		iou_req_complete(req);
+		return;
+	}
+	trace_io_uring_complete(ring, req, req->user_data, req->res, req->cflags, 0, 0);
+	iou_cq_post(&ring->cq, req->user_data, req->res, req->cflags);
+	iou_req_recycle(ring, req);
 }
 
 /* Complete with this result */

@@ -89,7 +89,7 @@ static bool submit_sqe(struct iou_lane *lane, struct iou_req *req,
 			return true;
 	}
 	if (likely(verdict == IOU_DONE)) {
-		iou_req_complete(req);
+		iou_req_complete_fast(ring, req);
 		return true;
 	}
 	iou_issue_settle(req, verdict);
@@ -105,15 +105,6 @@ static bool submit_breathe(struct iou_ring *ring)
 	return fatal_signal_pending(current);
 }
 
-/* Give back a request that was not used */
-static void unuse(struct iou_ring *ring, struct iou_req *req)
-	__must_hold(&ring->lock)
-{
-	req->state = IOU_S_DONE;
-	req->next = ring->free_reqs;
-	ring->free_reqs = req;
-}
-
 static u32 submit_batch(struct iou_ring *ring, struct iou_lane *lane, u32 nr)
 	__must_hold(&ring->lock)
 {
@@ -127,7 +118,7 @@ static u32 submit_batch(struct iou_ring *ring, struct iou_lane *lane, u32 nr)
 			break;
 		sqe = iou_sq_next(&ring->sq);
 		if (unlikely(!sqe)) {
-			unuse(ring, req);
+			iou_req_recycle(ring, req);
 			break;
 		}
 		done++;

@@ -219,10 +219,15 @@ static int wait_set_sigmask(const struct iou_wait_args *args)
  */
 static int wait_find_lane(struct iou_wait *wait)
 {
+	struct io_uring_task *task = current->io_uring;
 	struct iou_ring *ring = wait->ring;
 
 	if (!ring->deferred)
 		return 0;
+	if (likely(task && READ_ONCE(task->iou.last_ring) == ring)) {
+		wait->lane = task->iou.last_lane;
+		return 0;
+	}
 	if (iou_ring_lock_killable(ring))
 		return -EINTR;
 	wait->lane = iou_task_lane(ring);
