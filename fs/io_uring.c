@@ -42,9 +42,11 @@ static int enter_wait_args(u32 flags, const void __user *argp, size_t argsz,
 	struct io_uring_getevents_arg ext;
 
 	args->absolute = flags & IORING_ENTER_ABS_TIMER;
-	if (!(flags & IORING_ENTER_EXT_ARG)) {
+	if (likely(!(flags & IORING_ENTER_EXT_ARG))) {
 		args->sigmask = argp;
 		args->sigmask_size = argsz;
+		args->min_wait_us = 0;
+		args->ts = NULL;
 		return 0;
 	}
 	if (argsz != sizeof(ext))
@@ -61,7 +63,7 @@ static int enter_wait_args(u32 flags, const void __user *argp, size_t argsz,
 static int enter_wait(struct iou_ring *ring, u32 min_complete, u32 flags,
 		      const void __user *argp, size_t argsz)
 {
-	struct iou_wait_args args = {};
+	struct iou_wait_args args;
 	int error = enter_wait_args(flags, argp, argsz, &args);
 
 	return error ?: iou_wait_events(ring, min_complete, &args);

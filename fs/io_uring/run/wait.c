@@ -214,25 +214,52 @@ static int wait_set_sigmask(const struct iou_wait_args *args)
 }
 
 /*
- * Find the lane whose events are run here and nowhere else, if there is one.
- * Return: 0; -EINTR if being killed; -ENOMEM.
+ * Find the lane whose events are run here and nowhere else: that of a deferred
+ * ring. Return: the lane; -EINTR if being killed; -ENOMEM.
  */
-static int wait_find_lane(struct iou_wait *wait)
+static struct iou_lane *wait_find_lane(struct iou_ring *ring)
 {
 	struct io_uring_task *task = current->io_uring;
-	struct iou_ring *ring = wait->ring;
+	struct iou_lane *lane;
 
-	if (!ring->deferred)
-		return 0;
-	if (likely(task && READ_ONCE(task->iou.last_ring) == ring)) {
-		wait->lane = task->iou.last_lane;
-		return 0;
-	}
+	if (likely(task && READ_ONCE(task->iou.last_ring) == ring))
+		return task->iou.last_lane;
 	if (iou_ring_lock_killable(ring))
-		return -EINTR;
-	wait->lane = iou_task_lane(ring);
+		return ERR_PTR(-EINTR);
+	lane = iou_task_lane(ring);
 	iou_ring_unlock(ring);
-	return wait->lane ? 0 : -ENOMEM;
+	return lane ?: ERR_PTR(-ENOMEM);
+}
+
+/* There are not enough CQEs yet: iou_wait_events() with a waiter */
+static noinline int wait_slow(struct iou_ring *ring, struct iou_lane *lane,
+			      u32 min_complete, const struct iou_wait_args *args)
+{
+	struct iou_wait wait = {
+		.entry = {
+			.func = wait_wake,
+			.private = current,
+		},
+		.ring = ring,
+		.lane = lane,
+		.iowait = wait_is_iowait(ring),
+		.target = iou_cq_head(&ring->cq) + min_complete,
+	};
+	int ret = wait_set_sigmask(args);
+
+	if (ret)
+		return ret;
+	ret = wait_set_time(&wait, args);
+	if (!ret)
+		ret = wait_report_lost(ring);
+	trace_io_uring_cqring_wait(ring, min_complete);
+	if (!ret) {
+		add_wait_queue(&ring->cq_wait, &wait.entry);
+		ret = wait_loop(&wait);
+		remove_wait_queue(&ring->cq_wait, &wait.entry);
+	}
+	restore_saved_sigmask_unless(ret == -EINTR);
+	return iou_cq_ready(&ring->cq) ? 0 : ret;
 }
 
 /**
@@ -249,40 +276,19 @@ static int wait_find_lane(struct iou_wait *wait)
 int iou_wait_events(struct iou_ring *ring, u32 min_complete,
 		    const struct iou_wait_args *args)
 {
-	struct iou_wait wait = {
-		.entry = {
-			.func = wait_wake,
-			.private = current,
-		},
-		.ring = ring,
-	};
-	int ret;
+	struct iou_lane *lane = NULL;
 
-	if (ring->deferred && READ_ONCE(ring->owner) != current)
-		return -EEXIST;
+	if (ring->deferred) {
+		if (READ_ONCE(ring->owner) != current)
+			return -EEXIST;
+		lane = wait_find_lane(ring);
+		if (IS_ERR(lane))
+			return PTR_ERR(lane);
+	}
 	min_complete = min(min_complete, ring->cq.entries);
-	ret = wait_find_lane(&wait);
-	if (ret)
-		return ret;
-	if (wait_collect(ring, wait.lane))
+	if (wait_collect(ring, lane))
 		return -EINTR;
 	if (iou_cq_ready(&ring->cq) >= min_complete)
 		return 0;
-
-	wait.iowait = wait_is_iowait(ring);
-	wait.target = iou_cq_head(&ring->cq) + min_complete;
-	ret = wait_set_sigmask(args);
-	if (ret)
-		return ret;
-	ret = wait_set_time(&wait, args);
-	if (!ret)
-		ret = wait_report_lost(ring);
-	trace_io_uring_cqring_wait(ring, min_complete);
-	if (!ret) {
-		add_wait_queue(&ring->cq_wait, &wait.entry);
-		ret = wait_loop(&wait);
-		remove_wait_queue(&ring->cq_wait, &wait.entry);
-	}
-	restore_saved_sigmask_unless(ret == -EINTR);
-	return iou_cq_ready(&ring->cq) ? 0 : ret;
+	return wait_slow(ring, lane, min_complete, args);
 }
