@@ -460,7 +460,7 @@ TEST_F(wait, interrupted_with_some)
 /* Blocked by the mask for the time of the call, delivered after it. */
 TEST_F(wait, mask_blocks)
 {
-	struct how how = { .timeout_ns = 300 * 1000000LL };
+	struct how how = { .timeout_ns = 1000 * 1000000LL };
 	sigset_t mask, after;
 	long long start;
 	pid_t pid;
