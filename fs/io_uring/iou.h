@@ -93,7 +93,7 @@ struct iou_ring;
  */
 struct iou_task {
 	struct task_struct *task;
-	spinlock_t lock;
+	spinlock_t lock;	/* @lanes; inside the ring lock */
 	struct list_head lanes;
 	struct iou_ring *last_ring;
 	struct iou_lane *last_lane;
@@ -193,7 +193,7 @@ enum iou_cold {
  * @free_work: frees the ring after a grace period
  */
 struct iou_ring {
-	struct mutex lock;
+	struct mutex lock;	/* everything marked [R] */
 	u32 cold;
 	bool closing;
 	bool dead;

@@ -63,6 +63,8 @@ static const struct file_operations iou_ring_fops;
 /**
  * io_is_uring_fops() - is this a ring?
  * @file: any
+ *
+ * Return: whether.
  */
 bool io_is_uring_fops(const struct file *file)
 {
@@ -438,4 +440,4 @@ static int __init iou_init(void)
 		pr_info("io_uring: iou, one lock per ring\n");
 	return error;
 }
-__initcall(iou_init);
+device_initcall(iou_init);

@@ -40,11 +40,13 @@ static int __init iou_sysctl_init(void)
 	register_sysctl_init("kernel", iou_sysctls);
 	return 0;
 }
-__initcall(iou_sysctl_init);
+device_initcall(iou_sysctl_init);
 #endif
 
 /**
  * iou_sysctl_allowed() - may the current task make a ring?
+ *
+ * Return: whether.
  */
 bool iou_sysctl_allowed(void)
 {

@@ -55,11 +55,18 @@ struct iou_shared {
 static_assert(sizeof(struct iou_shared) == 64);
 
 /* The plain pointer behind a shared one. For the accessors below only. */
-#define iou_raw(ptr)	((typeof(*(ptr)) __force *)(ptr))
+#define iou_raw(ptr)							\
+({									\
+	typeof(ptr) shared_ = (ptr);					\
+									\
+	(typeof(*shared_) __force *)shared_;				\
+})
 
 #define iou_load(ptr)			READ_ONCE(*iou_raw(ptr))
-#define iou_load_acquire(ptr)		smp_load_acquire(iou_raw(ptr))
 #define iou_store(ptr, val)		WRITE_ONCE(*iou_raw(ptr), (val))
+/* B and H in the diagram */
+#define iou_load_acquire(ptr)		smp_load_acquire(iou_raw(ptr))
+/* C and E in the diagram */
 #define iou_store_release(ptr, val)	smp_store_release(iou_raw(ptr), (val))
 
 /**
@@ -69,7 +76,7 @@ static_assert(sizeof(struct iou_shared) == 64);
  *
  * Return: the value. A second call may return another one.
  */
-#define iou_sqe_get(sqe, field)		iou_load(&(sqe)->field)
+#define iou_sqe_get(sqe, field)		iou_load(&(*(sqe)).field)
 
 /* The first eight bytes of an SQE, in one load */
 union iou_sqe_head {

@@ -252,11 +252,10 @@ static bool rw_start_write(struct kiocb *iocb, bool wait)
 	iocb->ki_flags |= IOCB_WRITE;
 	if (!S_ISREG(inode->i_mode))
 		return true;
-	if (wait) {
+	if (wait)
 		sb_start_write(inode->i_sb);
-	} else if (!sb_start_write_trylock(inode->i_sb)) {
+	else if (!sb_start_write_trylock(inode->i_sb))
 		return false;
-	}
 	/* It may be released by another thread, see kiocb_end_write() */
 	__sb_writers_release(inode->i_sb, SB_FREEZE_WRITE);
 	return true;

@@ -29,26 +29,26 @@ static const struct iou_op iou_op_unsupported = {
 	.buffer_select	= true,
 };
 
-#define OP(name)	[IORING_OP_##name]
-
 const struct iou_op *const iou_optab[256] = {
-	[0 ... 255]		= &iou_op_unsupported,
-	OP(NOP)			= &iou_op_nop,
-	OP(READV)		= &iou_op_readv,
-	OP(WRITEV)		= &iou_op_writev,
-	OP(FSYNC)		= &iou_op_fsync,
-	OP(SYNC_FILE_RANGE)	= &iou_op_sync_file_range,
-	OP(FALLOCATE)		= &iou_op_fallocate,
-	OP(READ)		= &iou_op_read,
-	OP(WRITE)		= &iou_op_write,
-	OP(FADVISE)		= &iou_op_fadvise,
-	OP(MADVISE)		= &iou_op_madvise,
-	OP(FTRUNCATE)		= &iou_op_ftruncate,
+	[0 ... 255]			= &iou_op_unsupported,
+	[IORING_OP_NOP]			= &iou_op_nop,
+	[IORING_OP_READV]		= &iou_op_readv,
+	[IORING_OP_WRITEV]		= &iou_op_writev,
+	[IORING_OP_FSYNC]		= &iou_op_fsync,
+	[IORING_OP_SYNC_FILE_RANGE]	= &iou_op_sync_file_range,
+	[IORING_OP_FALLOCATE]		= &iou_op_fallocate,
+	[IORING_OP_READ]		= &iou_op_read,
+	[IORING_OP_WRITE]		= &iou_op_write,
+	[IORING_OP_FADVISE]		= &iou_op_fadvise,
+	[IORING_OP_MADVISE]		= &iou_op_madvise,
+	[IORING_OP_FTRUNCATE]		= &iou_op_ftruncate,
 };
 
 /**
  * iou_op_supported() - is there such an opcode?
  * @opcode: any
+ *
+ * Return: whether.
  */
 bool iou_op_supported(u8 opcode)
 {

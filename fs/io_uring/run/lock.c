@@ -96,6 +96,7 @@ static bool do_cold(struct iou_ring *ring)
 
 static void wake_waiters(struct iou_ring *ring)
 {
+	/* After a full barrier; who sleeps looked at the tail after another */
 	if (waitqueue_active(&ring->cq_wait))
 		__wake_up(&ring->cq_wait, TASK_NORMAL, 0,
 			  poll_to_key(EPOLL_URING_WAKE | EPOLLIN | EPOLLRDNORM));
@@ -189,6 +190,7 @@ void iou_ring_push_done(struct iou_req *req)
 	rcu_read_lock();
 	/* J */
 	llist_add(&req->qnode, &ring->done);
+	/* J before K, against L before M */
 	smp_mb();
 	/* K. A dead ring has no requests: ours was taken, and was the last */
 	locked = iou_ring_trylock(ring);

@@ -127,6 +127,7 @@ struct iou_task *iou_task_current(void)
  * @lane: was on its list a moment ago; not looked into
  *
  * Context: with the lock of the lane's ring the answer stays true.
+ * Return: whether.
  */
 bool iou_task_has_lane(struct iou_task *task, const struct iou_lane *lane)
 {

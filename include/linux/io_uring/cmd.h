@@ -46,7 +46,7 @@ static inline const void *io_uring_sqe_cmd(const struct io_uring_sqe *sqe)
 #define io_uring_cmd_to_pdu(cmd, pdu_type)				\
 ({									\
 	BUILD_BUG_ON(sizeof(pdu_type) > sizeof((cmd)->pdu));		\
-	(pdu_type *)(cmd)->pdu;						\
+	(typeof(pdu_type) *)(cmd)->pdu;					\
 })
 
 static inline int io_uring_cmd_import_fixed(u64 ubuf, unsigned long len, int rw,

@@ -81,13 +81,13 @@ struct io_uring_sqe {
 		__u32	optlen;
 		struct {
 			__u16	addr_len;
-			__u16	__pad3[1];
+			__u16	__pad3;
 		};
 	};
 	union {
 		struct {
 			__u64	addr3;
-			__u64	__pad2[1];
+			__u64	__pad2;
 		};
 		__u64	optval;
 		__u8	cmd[0];		/* 16 bytes, 80 with IORING_SETUP_SQE128 */
