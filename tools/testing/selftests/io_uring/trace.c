@@ -191,10 +191,10 @@ TEST_F(trace, life_of_a_request)
 	EXPECT_EQ(-ETIME, ring_enter_wait(&r, 5, 1));
 	ring_close(&r);
 	ASSERT_TRUE(read_file(self->instance, "trace", self->text));
-	EXPECT_NE(NULL, find(self->text, "io_uring_create: ", "sq size 8", "cq size 64"));
+	EXPECT_NE(NULL, find(self->text, "io_uring_create: ", "sq_entries=8", "cq_entries=64"));
 	EXPECT_NE(NULL, find(self->text, "io_uring_submit_req: ", "0xabc1", "NOP"));
-	EXPECT_NE(NULL, find(self->text, "io_uring_complete: ", "0xabc1", "result 0"));
-	EXPECT_NE(NULL, find(self->text, "io_uring_cqring_wait: ", "min_events 5", NULL));
+	EXPECT_NE(NULL, find(self->text, "io_uring_complete: ", "0xabc1", "res=0"));
+	EXPECT_NE(NULL, find(self->text, "io_uring_cqring_wait: ", "min_events=5", NULL));
 	/* In that order. */
 	EXPECT_LT(find(self->text, "io_uring_create: ", NULL, NULL),
 		  find(self->text, "io_uring_submit_req: ", NULL, NULL));
@@ -216,7 +216,7 @@ TEST_F(trace, bad_request)
 	ring_close(&r);
 	ASSERT_TRUE(read_file(self->instance, "trace", self->text));
 	EXPECT_NE(NULL, find(self->text, "io_uring_req_failed: ", "0xabc2", "error=-22"));
-	EXPECT_NE(NULL, find(self->text, "io_uring_complete: ", "0xabc2", "result -22"));
+	EXPECT_NE(NULL, find(self->text, "io_uring_complete: ", "0xabc2", "res=-22"));
 }
 
 TEST_F(trace, parked_request)
@@ -239,7 +239,7 @@ TEST_F(trace, parked_request)
 	EXPECT_NE(NULL, find(self->text, "io_uring_poll_arm: ", "0xabc3", "READ"));
 	EXPECT_NE(NULL, find(self->text, "io_uring_task_add: ", "0xabc3", NULL));
 	EXPECT_NE(NULL, find(self->text, "io_uring_task_work_run: ", NULL, NULL));
-	EXPECT_NE(NULL, find(self->text, "io_uring_complete: ", "0xabc3", "result 1"));
+	EXPECT_NE(NULL, find(self->text, "io_uring_complete: ", "0xabc3", "res=1"));
 	close(p[0]);
 	close(p[1]);
 }
@@ -280,7 +280,7 @@ TEST_F(trace, registration)
 	ASSERT_EQ(0, sys_register(r.fd, IORING_REGISTER_PROBE, zero, 0));
 	ring_close(&r);
 	ASSERT_TRUE(read_file(self->instance, "trace", self->text));
-	EXPECT_NE(NULL, find(self->text, "io_uring_register: ", "opcode 8", "ret 0"));
+	EXPECT_NE(NULL, find(self->text, "io_uring_register: ", "opcode=8", "ret=0"));
 }
 
 TEST_HARNESS_MAIN
