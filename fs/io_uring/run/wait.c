@@ -38,7 +38,8 @@
  * @lane: deferred, and the waiter's; else NULL
  * @target: the CQ tail it wants to see
  * @expires: then it stops, on the ring's clock; KTIME_MAX: never
- * @min_expires: then one CQE will do; KTIME_MAX: never
+ * @min_expires: the first phase ends then, and not earlier for @expires' sake;
+ *               one CQE will do afterwards. KTIME_MAX: there is none, or it is over
  * @iowait: account the sleep as waiting for I/O
  */
 struct iou_wait {
@@ -100,7 +101,8 @@ static bool wait_has_events(const struct iou_wait *wait)
 /* Return: -ETIME: the time of this phase is over; else 0 */
 static int wait_sleep(struct iou_wait *wait)
 {
-	ktime_t expires = min(wait->expires, wait->min_expires);
+	bool first_phase = wait->min_expires != KTIME_MAX;
+	ktime_t expires = first_phase ? wait->min_expires : wait->expires;
 	int token = 0;
 	int ret = 0;
 
@@ -129,9 +131,8 @@ static int wait_sleep(struct iou_wait *wait)
 /* The first phase is over. Return: 0: wait on, for one CQE; else the end */
 static int wait_next_phase(struct iou_wait *wait)
 {
-	if (wait->min_expires == KTIME_MAX || wait->expires <= wait->min_expires)
-		return -ETIME;
-	if (iou_cq_ready(&wait->ring->cq) || wait->expires == KTIME_MAX)
+	if (wait->min_expires == KTIME_MAX || wait->expires <= wait->min_expires ||
+	    wait->expires == KTIME_MAX || iou_cq_ready(&wait->ring->cq))
 		return -ETIME;
 	wait->min_expires = KTIME_MAX;
 	wait->target = READ_ONCE(wait->ring->cq.published) + 1;
