@@ -388,7 +388,7 @@ TEST_F(hostile, remapped_meanwhile)
 
 	ASSERT_EQ(0, ring_open(&app.ring, 16, variant->setup));
 	ASSERT_EQ(0, pthread_create(&app.thread, NULL, mapper, &app));
-	while (now_ms() < end) {
+	do {
 		unsigned int i;
 
 		for (i = 0; i < 8; i++)
@@ -399,11 +399,10 @@ TEST_F(hostile, remapped_meanwhile)
 			ASSERT_EQ(0, cqe.res);
 		}
 		next += 8;
-	}
+	} while (now_ms() < end);
 	__atomic_store_n(&app.stop, 1, __ATOMIC_RELAXED);
 	ASSERT_EQ(0, pthread_join(app.thread, &failed));
 	EXPECT_EQ(NULL, failed);
-	EXPECT_LT(0u, next);
 	EXPECT_TRUE(ring_works(&app.ring));
 	ring_close(&app.ring);
 }
