@@ -362,13 +362,22 @@ static ssize_t rw_wait_for_page(struct iou_req *req)
 	return rw_try(req, READ);
 }
 
+/* Can @dir be tried on this file without blocking? Not with ->read() or ->write() */
+static bool rw_can_nowait(const struct file *file, int dir)
+{
+	if (file->f_flags & O_NONBLOCK)
+		return true;
+	return (file->f_mode & FMODE_NOWAIT) &&
+	       (dir == READ ? !!file->f_op->read_iter : !!file->f_op->write_iter);
+}
+
 /* Is there no point in trying @dir without blocking? */
 static bool rw_always_blocks(const struct iou_req *req, int dir)
 {
 	const struct iou_rw *rw = (const struct iou_rw *)req->cmd;
 	const struct file *file = req->file;
 
-	if (unlikely(!iou_file_nowait(file)))
+	if (unlikely(!rw_can_nowait(file, dir)))
 		return true;
 	return dir == WRITE && !(rw->iocb.ki_flags & (IOCB_DIRECT | IOCB_NOWAIT)) &&
 	       S_ISREG(file_inode(file)->i_mode) &&
@@ -386,8 +395,12 @@ static __always_inline iou_verdict_t issue_rw(struct iou_req *req, int dir)
 			return rw_finish(req, dir, ret);
 	}
 	rw->iocb.ki_flags &= ~IOCB_WAITQ;
-	if (rw_always_blocks(req, dir))
+	if (rw_always_blocks(req, dir)) {
+		/* Poll until it is ready, once; then a worker */
+		if ((req->held & IOU_HELD_INFLIGHT) && req->nr_polls)
+			req->nr_polls = IOU_MAX_POLLS;
 		return IOU_RETRY;
+	}
 	if (dir == WRITE && !rw_start_write(&rw->iocb, false)) {
 		if (rw->nowait)
 			return rw_finish(req, dir, -EAGAIN);
@@ -424,7 +437,7 @@ static iou_verdict_t work_rw(struct iou_req *req, int dir)
 	if (rw->nowait)
 		rw->iocb.ki_flags |= IOCB_NOWAIT;
 	else
-		park = iou_req_can_park(req) && iou_file_nowait(req->file);
+		park = iou_req_can_park(req) && rw_can_nowait(req->file, dir);
 	if (park && (req->file->f_mode & FMODE_NOWAIT))
 		rw->iocb.ki_flags |= IOCB_NOWAIT;
 	if (dir == WRITE)
