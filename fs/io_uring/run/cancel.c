@@ -53,7 +53,12 @@ static bool work_of_lane(struct iou_work *work, void *lane)
 	return container_of(work, struct iou_req, work)->lane == lane;
 }
 
-static void cancel_queued(struct iou_lane *lane)
+static bool unbound_work_of_lane(struct iou_work *work, void *lane)
+{
+	return work->unbound && work_of_lane(work, lane);
+}
+
+static void cancel_queued(struct iou_lane *lane, iou_work_match_fn match)
 	__must_hold(&lane->ring->lock)
 {
 	struct iou_req *req, *next;
@@ -61,27 +66,45 @@ static void cancel_queued(struct iou_lane *lane)
 
 	if (!lane->task->pool)
 		return;
-	iou_pool_cancel(lane->task->pool, work_of_lane, lane, &removed);
+	iou_pool_cancel(lane->task->pool, match, lane, &removed);
 	list_for_each_entry_safe(req, next, &removed, work.node)
 		iou_req_end(req, -ECANCELED);
 }
 
-/* End what a lane's task was to do in its workers */
-static void cancel_workers(struct iou_lane *lane)
-	__must_hold(&lane->ring->lock)
-{
-	if (!lane->nr_inflight)
-		return;
-	cancel_hashed(lane);
-	cancel_queued(lane);
-}
 
 /* End all of a lane's requests that can be ended */
 static void cancel_lane(struct iou_lane *lane)
 	__must_hold(&lane->ring->lock)
 {
-	cancel_workers(lane);
+	if (!lane->nr_inflight)
+		return;
+	cancel_hashed(lane);
+	cancel_queued(lane, work_of_lane);
 	cancel_parked(lane);
+}
+
+/* Is the whole process ending? */
+static bool task_is_killed(void)
+{
+	return (current->signal->flags & SIGNAL_GROUP_EXIT) || fatal_signal_pending(current);
+}
+
+/*
+ * End what the workers of an exiting thread would do for who knows how long.
+ * Work that ends by itself is still done, so that writes are not lost; unless
+ * the process ends and takes the workers with it.
+ */
+static void cancel_workers(struct iou_lane *lane)
+	__must_hold(&lane->ring->lock)
+{
+	if (!lane->nr_inflight)
+		return;
+	if (task_is_killed()) {
+		cancel_hashed(lane);
+		cancel_queued(lane, work_of_lane);
+	} else {
+		cancel_queued(lane, unbound_work_of_lane);
+	}
 }
 
 /**
@@ -132,6 +155,8 @@ static void task_exit(struct iou_task *task)
 	struct iou_lane *lane;
 	struct iou_ring *ring;
 
+	/* Make the workers that were asked for: there will be no others */
+	iou_task_run_work();
 	if (task->pool)
 		iou_pool_exit(task->pool);
 	while ((ring = task_any_ring(task, &lane))) {

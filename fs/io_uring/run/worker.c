@@ -69,7 +69,8 @@ struct iou_class {
  * @ops: constant
  * @class: bounded and unbounded
  * @workers: all threads
- * @dying: no more work is accepted, threads end
+ * @dying: threads end when there is nothing left to do; new work is accepted
+ *         only while there is somebody to do it
  * @asked: @grow_work is queued
  * @nr_retries: attempts to make a thread that failed in a row
  * @grow_work: makes threads, in the task
@@ -280,6 +281,20 @@ static void worker_idle(struct iou_worker *worker)
 	}
 }
 
+/* No thread to be had, and none there is: the work cannot be done */
+static void class_fail(struct iou_pool *pool, struct iou_class *class, int error)
+{
+	struct iou_work *work, *next;
+	LIST_HEAD(failed);
+
+	raw_spin_lock_irq(&pool->lock);
+	if (!class->nr_workers)
+		list_splice_init(&class->queue, &failed);
+	raw_spin_unlock_irq(&pool->lock);
+	list_for_each_entry_safe(work, next, &failed, node)
+		pool->ops->fail(work, error);
+}
+
 static int worker_main(void *arg)
 {
 	struct iou_worker *worker = arg;
@@ -299,10 +314,16 @@ static int worker_main(void *arg)
 		worker_idle(worker);
 	}
 	current->worker_private = NULL;
-	list_del(&worker->node);
+	worker->work = NULL;
 	class->nr_running--;
 	class->nr_workers--;
 	class_activate(pool, class);
+	raw_spin_unlock_irq(&pool->lock);
+	/* Killed: what is left will never be done */
+	if (READ_ONCE(pool->dying))
+		class_fail(pool, class, -ECANCELED);
+	raw_spin_lock_irq(&pool->lock);
+	list_del(&worker->node);
 	if (pool->dying && list_empty(&pool->workers))
 		complete(&pool->joined);
 	raw_spin_unlock_irq(&pool->lock);
@@ -335,20 +356,6 @@ static int worker_create(struct iou_pool *pool, struct iou_class *class)
 	raw_spin_unlock_irq(&pool->lock);
 	wake_up_new_task(task);
 	return 0;
-}
-
-/* No thread to be had, and none there is: the work cannot be done */
-static void class_fail(struct iou_pool *pool, struct iou_class *class, int error)
-{
-	struct iou_work *work, *next;
-	LIST_HEAD(failed);
-
-	raw_spin_lock_irq(&pool->lock);
-	if (!class->nr_workers)
-		list_splice_init(&class->queue, &failed);
-	raw_spin_unlock_irq(&pool->lock);
-	list_for_each_entry_safe(work, next, &failed, node)
-		pool->ops->fail(work, error);
 }
 
 static void class_grow(struct iou_pool *pool, struct iou_class *class)
@@ -485,7 +492,7 @@ void iou_pool_free(struct iou_pool *pool)
  * @work: owned by the pool from here on
  *
  * Context: any that may not be in an interrupt. Does not sleep.
- * Return: false if the pool is dying: the work is still the caller's.
+ * Return: false if the pool has died: the work is still the caller's.
  */
 bool iou_pool_queue(struct iou_pool *pool, struct iou_work *work)
 {
@@ -494,7 +501,7 @@ bool iou_pool_queue(struct iou_pool *pool, struct iou_work *work)
 	bool ok;
 
 	raw_spin_lock_irqsave(&pool->lock, flags);
-	ok = !pool->dying;
+	ok = !pool->dying || class->nr_workers;
 	if (ok) {
 		list_add_tail(&work->node, &class->queue);
 		class_activate(pool, class);
@@ -544,8 +551,8 @@ u32 iou_pool_cancel(struct iou_pool *pool, iou_work_match_fn match, void *data,
  * iou_pool_exit() - end the threads
  * @pool: of the current task
  *
- * No work is accepted afterwards. What is queued and running is for
- * iou_pool_cancel(). Does not wait for the threads.
+ * Threads that exist do what is queued, as far as iou_pool_cancel() left it, and
+ * end. No others are made. Does not wait for them.
  *
  * Context: may sleep.
  */
