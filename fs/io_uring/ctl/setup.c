@@ -436,6 +436,7 @@ static int __init iou_init(void)
 {
 	int error = iou_req_init_cache();
 
+	iou_optab_init();
 	if (!error)
 		pr_info("io_uring: iou, one lock per ring\n");
 	return error;

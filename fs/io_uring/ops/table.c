@@ -2,6 +2,8 @@
 /*
  * The table of opcodes: one row each. An opcode that is not here is refused.
  */
+#include <linux/cache.h>
+#include <linux/init.h>
 #include <linux/io_uring.h>
 
 #include "../req/req.h"
@@ -29,8 +31,8 @@ static const struct iou_op iou_op_unsupported = {
 	.buffer_select	= true,
 };
 
-const struct iou_op *const iou_optab[256] = {
-	[0 ... 255]			= &iou_op_unsupported,
+/* Filled up with iou_op_unsupported, so that no opcode has to be range-checked */
+const struct iou_op *iou_optab[256] __ro_after_init = {
 	[IORING_OP_NOP]			= &iou_op_nop,
 	[IORING_OP_READV]		= &iou_op_readv,
 	[IORING_OP_WRITEV]		= &iou_op_writev,
@@ -43,6 +45,18 @@ const struct iou_op *const iou_optab[256] = {
 	[IORING_OP_MADVISE]		= &iou_op_madvise,
 	[IORING_OP_FTRUNCATE]		= &iou_op_ftruncate,
 };
+
+/**
+ * iou_optab_init() - complete the table
+ */
+void __init iou_optab_init(void)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(iou_optab); i++)
+		if (!iou_optab[i])
+			iou_optab[i] = &iou_op_unsupported;
+}
 
 /**
  * iou_op_supported() - is there such an opcode?

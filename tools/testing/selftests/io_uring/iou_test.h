@@ -62,7 +62,7 @@
 /* No request completes with this: ring_result() could not get a CQE. */
 #define NO_RESULT		INT_MIN
 
-/**
+/*
  * struct ring - an io_uring instance with its mappings
  * @fd: the ring
  * @p: the parameters as the kernel returned them
