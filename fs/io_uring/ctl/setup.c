@@ -3,6 +3,7 @@
  * io_uring_setup(): a ring is made, mapped, polled and closed.
  */
 #include <linux/anon_inodes.h>
+#include <linux/compat.h>
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/io_uring.h>

@@ -39,7 +39,7 @@ struct iou_op {
 	iou_verdict_t (*issue)(struct iou_req *req);
 	iou_verdict_t (*work)(struct iou_req *req);
 	void (*cleanup)(struct iou_req *req);
-	u16 poll_events;
+	__poll_t poll_events;
 	bool needs_file;
 	bool has_ioprio;
 	bool buffer_select;

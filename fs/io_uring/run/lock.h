@@ -7,14 +7,14 @@
 
 #include "../iou.h"
 
-void iou_ring_unlock(struct iou_ring *ring) __releases(&ring->lock);
+void iou_ring_unlock(struct iou_ring *ring);
 void iou_ring_publish(struct iou_ring *ring) __must_hold(&ring->lock);
 void iou_ring_push_done(struct iou_req *req);
 void iou_ring_put(struct iou_ring *ring);
 void iou_ring_init_lock(struct iou_ring *ring);
 
 /* Who locks keeps the ring alive, see the banner of iou.h */
-static inline void iou_ring_lock(struct iou_ring *ring) __acquires(&ring->lock)
+static inline void iou_ring_lock(struct iou_ring *ring)
 {
 	mutex_lock(&ring->lock);
 }

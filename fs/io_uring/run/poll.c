@@ -187,7 +187,8 @@ int iou_poll_park(struct iou_req *req, __poll_t events)
 	init_poll_funcptr(&table.pt, park_queue_proc);
 	table.pt._key = table.events;
 	mask = vfs_poll(req->file, &table.pt) & table.events;
-	trace_io_uring_poll_arm(ring, req, req->user_data, req->opcode, mask, events);
+	trace_io_uring_poll_arm(ring, req, req->user_data, req->opcode,
+				(__force int)mask, (__force int)events);
 	if (likely(!mask && !table.error && table.nr_queues))
 		return 0;
 	if (!iou_poll_claim(req))
