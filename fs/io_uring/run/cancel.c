@@ -71,7 +71,6 @@ static void cancel_queued(struct iou_lane *lane, iou_work_match_fn match)
 		iou_req_end(req, -ECANCELED);
 }
 
-
 /* End all of a lane's requests that can be ended */
 static void cancel_lane(struct iou_lane *lane)
 	__must_hold(&lane->ring->lock)
