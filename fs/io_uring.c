@@ -12,7 +12,11 @@
 #include "io_uring/ctl/register.h"
 #include "io_uring/ctl/setup.h"
 #include "io_uring/iou.h"
+#include "io_uring/run/iopoll.h"
+#include "io_uring/rsrc/ringfile.h"
 #include "io_uring/run/lock.h"
+#include "io_uring/run/ringfd.h"
+#include "io_uring/run/sqpoll.h"
 #include "io_uring/run/submit.h"
 #include "io_uring/run/task.h"
 #include "io_uring/run/wait.h"
@@ -22,18 +26,9 @@
 	 IORING_ENTER_SQ_WAIT | IORING_ENTER_EXT_ARG |			\
 	 IORING_ENTER_REGISTERED_RING | IORING_ENTER_ABS_TIMER)
 
-/* Slots of a task for registered rings */
-#define IOU_MAX_RING_FDS	16
-
 SYSCALL_DEFINE2(io_uring_setup, u32, entries, struct io_uring_params __user *, params)
 {
 	return iou_setup(entries, params);
-}
-
-/* No task can register rings yet, so all slots are empty */
-static int no_registered_ring(u32 index)
-{
-	return !current->io_uring || index >= IOU_MAX_RING_FDS ? -EINVAL : -EBADF;
 }
 
 static int enter_wait_args(u32 flags, const void __user *argp, size_t argsz,
@@ -66,7 +61,12 @@ static int enter_wait(struct iou_ring *ring, u32 min_complete, u32 flags,
 	struct iou_wait_args args;
 	int error = enter_wait_args(flags, argp, argsz, &args);
 
-	return error ?: iou_wait_events(ring, min_complete, &args);
+	if (error)
+		return error;
+	/* The thread of an SQPOLL ring polls, too */
+	if (unlikely((ring->gate & (IOU_GATE_IOPOLL | IOU_GATE_SQPOLL)) == IOU_GATE_IOPOLL))
+		return iou_iopoll_wait(ring, min_complete);
+	return iou_wait_events(ring, min_complete, &args);
 }
 
 static int enter_submit(struct iou_ring *ring, u32 to_submit)
@@ -85,13 +85,17 @@ static int enter_submit(struct iou_ring *ring, u32 to_submit)
 static int enter(struct iou_ring *ring, u32 to_submit, u32 min_complete, u32 flags,
 		 const void __user *argp, size_t argsz)
 {
+	/* Pairs with the release in register_enable() */
+	u32 gate = smp_load_acquire(&ring->gate);
 	int submitted = 0;
 	int ret;
 
-	/* Pairs with the release in register_enable() */
-	if (unlikely(smp_load_acquire(&ring->disabled)))
-		return -EBADFD;
-	if (likely(to_submit)) {
+	if (unlikely(gate & (IOU_GATE_DISABLED | IOU_GATE_SQPOLL))) {
+		ret = gate & IOU_GATE_DISABLED ? -EBADFD : iou_sqpoll_enter(ring, flags);
+		if (ret)
+			return ret;
+		submitted = to_submit;
+	} else if (likely(to_submit)) {
 		if (ring->single_issuer && READ_ONCE(ring->owner) != current)
 			return -EEXIST;
 		submitted = enter_submit(ring, to_submit);
@@ -113,8 +117,12 @@ SYSCALL_DEFINE6(io_uring_enter, unsigned int, fd, u32, to_submit, u32, min_compl
 
 	if (unlikely(flags & ~IOU_ENTER_FLAGS))
 		return -EINVAL;
-	if (unlikely(flags & IORING_ENTER_REGISTERED_RING))
-		return no_registered_ring(fd);
+	if (flags & IORING_ENTER_REGISTERED_RING) {
+		ring = iou_ringfd_ring(fd);
+		if (IS_ERR(ring))
+			return PTR_ERR(ring);
+		return enter(ring, to_submit, min_complete, flags, argp, argsz);
+	}
 	f = fdget(fd);
 	if (unlikely(fd_empty(f)))
 		return -EBADF;
@@ -138,8 +146,10 @@ SYSCALL_DEFINE4(io_uring_register, unsigned int, fd, unsigned int, opcode,
 	opcode &= ~IORING_REGISTER_USE_REGISTERED_RING;
 	if (opcode >= IORING_REGISTER_LAST)
 		return -EINVAL;
-	if (registered)
-		return no_registered_ring(fd);
+	if (registered) {
+		ring = iou_ringfd_ring(fd);
+		return IS_ERR(ring) ? PTR_ERR(ring) : iou_register(ring, opcode, arg, nr_args);
+	}
 	f = fdget(fd);
 	if (fd_empty(f))
 		return -EBADF;

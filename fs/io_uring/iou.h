@@ -17,6 +17,7 @@
  *                   released by iou_ring_unlock() and nothing else.
  *   task->lock      spinlock. The task's list of lanes.
  *   pool->lock      raw spinlock, interrupts off: the scheduler calls in.
+ *   pbufs.mmap_lock mutex, inside the ring lock and mm's mmap_lock.
  *   waitqueue locks of ring->cq_wait, and of files that requests are parked on.
  *
  * Why one mutex: who completes a request holds the lock that guards the CQ, the
@@ -61,21 +62,32 @@
 #include <linux/sched.h>
 #include <linux/spinlock.h>
 #include <linux/task_work.h>
+#include <linux/timer.h>
 #include <linux/types.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
+#include <linux/xarray.h>
 
 #include "mem/cq.h"
 #include "mem/region.h"
 #include "mem/sq.h"
+#include "rsrc/node.h"
 
 struct cred;
 struct file;
+struct iou_account;
+struct iou_evfd;
 struct iou_lane;
 struct iou_op;
+struct iou_park_ops;
+struct iou_pbuf_group;
 struct iou_pool;
 struct iou_req;
+struct iou_restrict;
 struct iou_ring;
+struct iou_seat;
+
+#define IOU_MAX_RING_FDS	16
 
 /**
  * struct iou_task - what a thread owns for all its rings
@@ -87,6 +99,7 @@ struct iou_ring;
  * @last_lane: [T] the lane used last
  * @pool: [O] worker pool, NULL before the first punt; others read it with
  *        acquire
+ * @rings: [O] files of registered rings
  * @ready: [A] lanes with events
  * @tw: the one task-work callback; runs the events of all ready lanes
  * @orphan_work: runs them when the task cannot any more
@@ -98,6 +111,7 @@ struct iou_task {
 	struct iou_ring *last_ring;
 	struct iou_lane *last_lane;
 	struct iou_pool *pool;
+	struct file *rings[IOU_MAX_RING_FDS];
 	struct llist_head ready;
 	struct callback_head tw;
 	struct work_struct orphan_work;
@@ -121,6 +135,7 @@ struct io_uring_task {
  * @queued: [A] a deferred lane is on @task's ready list (only if @orphan)
  * @events: [A] requests whose event has come, newest first
  * @nr_events: [A] how many, on deferred lanes
+ * @urgent: [A] on deferred lanes: some event of IOU_URGENT is among them
  * @want: [A] on deferred lanes: wake the sleeping task at that many, 0: awake
  * @ready_node: [A] in the task's ready list
  * @ring_node: [R] in the ring's list of lanes
@@ -139,6 +154,7 @@ struct iou_lane {
 	u32 queued;
 	struct llist_head events;
 	atomic_t nr_events;
+	bool urgent;
 	u32 want;
 	struct llist_node ready_node;
 	struct list_head ring_node;
@@ -153,35 +169,151 @@ struct iou_lane {
 enum iou_cold {
 	IOU_COLD_REAP	= 1 << 0,	/* a lane may have become free */
 	IOU_COLD_READY	= 1 << 1,	/* a successor can start */
+	IOU_COLD_DRAIN	= 1 << 2,	/* drained requests may be able to start */
+	IOU_COLD_COUNT	= 1 << 3,	/* timeouts count CQEs; stays while there are */
+	IOU_COLD_KICK	= 1 << 4,	/* ->kick is to be looked after */
+};
+
+/*
+ * Reasons why an SQE is looked at closely even if it looks harmless. Under the
+ * ring lock, in iou_ring.strict.
+ */
+enum iou_strict {
+	IOU_STRICT_CHAIN = 1 << 0,	/* a chain is being built */
+	IOU_STRICT_DRAIN = 1 << 1,	/* earlier SQEs wait for others to complete */
+	IOU_STRICT_RESTRICT = 1 << 2,	/* restrictions are in force, also for register */
+};
+
+#define IOU_INDEX_MIN_BITS	4
+
+/**
+ * struct iou_index - requests by their user_data
+ * @heads: buckets
+ * @bits: log2 of their number
+ * @nr: requests
+ * @first: the buckets to begin with
+ */
+struct iou_index {
+	struct hlist_head *heads;
+	u32 bits;
+	u32 nr;
+	struct hlist_head first[1 << IOU_INDEX_MIN_BITS];
+};
+
+/**
+ * struct iou_chain - a chain of links that is being built by a batch
+ * @head: first member, NULL: there is none
+ * @tail: last member so far
+ * @failed: some member was rejected
+ */
+struct iou_chain {
+	struct iou_req *head;
+	struct iou_req *tail;
+	bool failed;
+};
+
+/**
+ * struct iou_drain - requests that wait until others have completed
+ * @queue: single requests and heads of chains, in order of submission
+ * @nr_reqs: how many, members of chains included
+ * @barrier: the unit that was started last has to complete before the next
+ */
+struct iou_drain {
+	struct list_head queue;
+	u32 nr_reqs;
+	bool barrier;
+};
+
+/*
+ * Reasons why io_uring_enter() has to look closer, so that the common case tests
+ * one word.
+ */
+enum iou_gate {
+	IOU_GATE_DISABLED	= 1 << 0,	/* nobody may enter */
+	IOU_GATE_IOPOLL		= 1 << 1,	/* who waits has to poll */
+	IOU_GATE_SQPOLL		= 1 << 2,	/* a thread submits, not the caller */
 };
 
 #define IOU_HASH_BITS	6
 
 /**
+ * struct iou_slots - which slots for fixed files are free
+ * @used: a bit for each slot, or NULL
+ * @start: the kernel chooses slots from here ...
+ * @end: ... up to here, exclusive
+ * @hint: where to look first
+ */
+struct iou_slots {
+	unsigned long *used;
+	u32 start;
+	u32 end;
+	u32 hint;
+};
+
+/**
+ * struct iou_pbufs - the groups of provided buffers of a ring
+ * @last: [R] the group used last
+ * @groups: by number; changed under the ring lock and @mmap_lock
+ * @mmap_lock: for mmap(), which must not take the ring lock; inside of that
+ */
+struct iou_pbufs {
+	struct iou_pbuf_group *last;
+	struct xarray groups;
+	struct mutex mmap_lock;	/* taken by mmap(), see above */
+};
+
+/**
  * struct iou_ring - one io_uring_setup()
  * @lock: see the banner
  * @cold: [R] IOU_COLD_*
+ * @watch: [R] which of them the end of a request sets
+ * @strict: [R] IOU_STRICT_*
  * @closing: [R] the file is gone: nothing new may be parked or queued
  * @dead: [R] set once, by the unlock that found the last lane gone
- * @disabled: [R] R_DISABLED and not yet enabled; enter() reads it unlocked
+ * @disabled: [R] R_DISABLED and not yet enabled
  * @submit_all: [C] go on after a rejected SQE
  * @compat: [C] made by a 32-bit program
  * @single_issuer: [C] only @owner may submit
  * @deferred: [C] of its lanes
+ * @gate: [R] IOU_GATE_*: enter() has to look closer; it reads it unlocked
+ * @iocb_flags: [C] IOCB_* of all reads and writes
  * @setup_flags: [C] as given
  * @free_reqs: [R] requests that can be used again
  * @ops: [C] all 256 opcodes
  * @sq: submission queue
  * @cq: completion queue
- * @done: [A] requests that workers have finished
+ * @done: [A] requests that workers have finished, and those of other rings that
+ *        want something from this one
+ * @kick: [R] another ring, on whose @done something was put; a reference
  * @cq_wait: waiters in enter() and poll(2) on the ring's file
- * @polled: [A] set once: poll(2) was called on the ring's file
+ * @polled: [A] set once: poll(2) was called on the ring's file, or an eventfd
+ *          registered
  * @poll_wake: tells pollers of a deferred ring that entering it would help
+ * @evfd: [R] signalled when CQEs were published; read under RCU
+ * @evfd_late: signals it for an event that came from an eventfd
  * @lanes: [R] all lanes
  * @owner_lane: [R] the owner's lane of a deferred ring; poll(2) reads it under RCU
- * @parked: [R] requests that wait for something and can be cancelled
+ * @seat: [C] SQPOLL: its place at the thread that submits; else NULL
+ * @parked: [R] requests that wait for something and can be cancelled, see park.c
+ * @polling: [R] requests that are with a device that has to be polled
+ * @commands: [R] commands that their drivers can be asked to stop
  * @hash: [R] per-inode serialisation of work: who waits for its turn
- * @ready: [R] work whose turn has come, queued by the unlock
+ * @ready: [R] work whose turn has come, successors, requests that were
+ *         cancelled: the unlock starts or ends them
+ * @chain: [R] while a batch is being submitted
+ * @drain: [R] what IO_DRAIN holds back
+ * @no_drain: [R] IO_DRAIN is refused, because CQE_SKIP_SUCCESS was used
+ * @counting: [R] requests that end after a number of CQEs, the next first
+ * @nr_timeouts: [R] CQEs of timeouts; waiters read it without a lock
+ * @files: [R] fixed files
+ * @file_slots: [R] free slots of @files
+ * @bufs: [R] fixed buffers
+ * @account: [C] who pays for them
+ * @personalities: [R] credentials, by their id
+ * @next_personality: [R] where to look for a free id
+ * @restrictions: [R] set once: what may be done when the ring is enabled;
+ *                then IOU_STRICT_RESTRICT is set
+ * @pbufs: groups of provided buffers
  * @owner: [R] of a SINGLE_ISSUER ring, pinned
  * @hdr_region: shared words, CQEs, SQ array
  * @sqe_region: SQEs
@@ -190,11 +322,14 @@ enum iou_cold {
  * @max_workers: [R] limits for the worker pools of its tasks, 0: default
  * @refs: file and lanes together hold one; see the banner
  * @drain_work: empties @done when there is no end to it; holds a reference
+ * @iopoll_work: polls for @polling when nobody else will; holds a reference
  * @free_work: frees the ring after a grace period
  */
 struct iou_ring {
 	struct mutex lock;	/* everything marked [R] */
 	u32 cold;
+	u32 watch;
+	u32 strict;
 	bool closing;
 	bool dead;
 	bool disabled;
@@ -202,24 +337,47 @@ struct iou_ring {
 	bool compat;
 	bool single_issuer;
 	bool deferred;
+	u32 gate;
+	u32 iocb_flags;
 	u32 setup_flags;
 	struct iou_req *free_reqs;
 	const struct iou_op *const *ops;
 	struct iou_sq sq;
 	struct iou_cq cq;
 	struct llist_head done;
+	struct iou_ring *kick;
 	wait_queue_head_t cq_wait;
 	bool polled;
 	struct irq_work poll_wake;
+	struct iou_evfd __rcu *evfd;
+	struct timer_list evfd_late;
 
 	struct list_head lanes;
 	struct iou_lane *owner_lane;
-	struct list_head parked;
+	struct iou_seat *seat;
+	struct iou_index parked;
+	struct list_head commands;
+	struct list_head polling;
 	struct {
 		struct list_head waiting;
 		bool busy;
 	} hash[1 << IOU_HASH_BITS];
 	struct list_head ready;
+	struct iou_chain chain;
+	struct iou_drain drain;
+	bool no_drain;
+	struct list_head counting;
+	u32 nr_timeouts;
+
+	struct iou_table files;
+	struct iou_slots file_slots;
+	struct iou_table bufs;
+	struct iou_account *account;
+	struct xarray personalities;
+	u32 next_personality;
+	struct iou_restrict *restrictions;
+
+	struct iou_pbufs pbufs;
 
 	struct task_struct *owner;
 	struct iou_region hdr_region;
@@ -234,6 +392,7 @@ struct iou_ring {
 	u32 max_workers[2];
 	refcount_t refs;
 	struct work_struct drain_work;
+	struct delayed_work iopoll_work;
 	struct rcu_work free_work;
 };
 
@@ -247,20 +406,29 @@ typedef unsigned int __bitwise iou_verdict_t;
 #define IOU_PARKED	((__force iou_verdict_t)2)	/* waits in iou_req.poll */
 #define IOU_BUSY	((__force iou_verdict_t)3)	/* somebody else will push it */
 #define IOU_RETRY	((__force iou_verdict_t)4)	/* would block */
+#define IOU_TURN	((__force iou_verdict_t)6)	/* multishot: there may be more */
+#define IOU_POLLED	((__force iou_verdict_t)5)	/* a device has it and will not tell */
 
 /*
  * The state of a request: exclusive. Changed by its owner; by
  * compare-and-exchange while two parties may want it:
  *
  *   PARKED  -> CLAIMED   a wake-up against cancel
+ *   CLAIMED -> AGAIN     a wake-up against the handler of the last one ...
+ *   CLAIMED -> PARKED    ... that wants to go on waiting
  *   WORKING -> CLAIMED   the callee's completion ...
  *   WORKING -> BUSY      ... against the worker that leaves: the second pushes
+ *
+ * On IOPOLL rings a device's completion makes it CLAIMED, and that is all: who
+ * goes through ring->polling will find it.
  */
 enum iou_state {
+	IOU_S_HELD,	/* prepared; behind a link or a drain */
 	IOU_S_ISSUED,	/* being started, under the ring lock */
 	IOU_S_PARKED,	/* on a waitqueue, and in ring->parked */
 	IOU_S_BUSY,	/* owned by a device */
 	IOU_S_CLAIMED,	/* its event has come: owned by who pushes or handles it */
+	IOU_S_AGAIN,	/* CLAIMED, and another wake-up came */
 	IOU_S_QUEUED,	/* owned by the worker pool, or waits in ring->hash */
 	IOU_S_WORKING,	/* owned by a worker */
 	IOU_S_DONE,	/* on ring->free_reqs */
@@ -275,20 +443,30 @@ enum iou_held {
 	IOU_HELD_CREDS		= 1 << 2,	/* a reference to ->creds */
 	IOU_HELD_AUX		= 1 << 3,	/* ->aux, by the opcode's cleanup */
 	IOU_HELD_HASH		= 1 << 4,	/* its inode's turn in ring->hash */
-	/* Not held, but noted here: it did less than it was asked to */
-	IOU_SHORT		= 1 << 15,
+	IOU_HELD_FILE_NODE	= 1 << 5,	/* counted in ->file_node */
+	IOU_HELD_BUF		= 1 << 6,	/* counted in ->buf_node */
+	/* Not held, but noted here */
+	IOU_SELECT		= 1 << 9,	/* wants a provided buffer, has none yet */
+	IOU_MULTISHOT		= 1 << 10,	/* goes on until it fails */
+	IOU_TIMER		= 1 << 11,	/* its CQE ends waits and is not counted */
+	IOU_URGENT		= 1 << 12,	/* its event wakes any waiter */
+	IOU_CANCEL		= 1 << 13,	/* was cancelled, may not park again */
+	IOU_FINE		= 1 << 14,	/* the error in ->res is no failure */
+	IOU_SHORT		= 1 << 15,	/* it did less than it was asked to */
 };
 
 /**
  * struct iou_poll - a place on a waitqueue
  * @wait: the entry; its private pointer is the request
  * @head: the waitqueue; NULL: not on any. Cleared with release by POLLFREE
- * @events: wake-ups that matter
+ * @events: wake-ups that matter, and how to wait, see iou_poll_park()
+ * @seen: what the claiming wake-up said had happened, 0: nothing
  */
 struct iou_poll {
 	struct wait_queue_entry wait;
 	struct wait_queue_head *head;
 	__poll_t events;
+	__poll_t seen;
 };
 
 /**
@@ -322,11 +500,18 @@ struct iou_work {
  * @event: what to do, in the lane's task and under the ring lock, when it is
  *         taken from the lane. With @cancel the task cannot do anything any
  *         more and the request has to end
- * @aux: the opcode's, allocated
+ * @aux: the opcode's, allocated; of a LINK_TIMEOUT, the request it guards
  * @cmd: the opcode's, see iou_req_cmd()
  * @index: in ring->parked
+ * @node: in ring->polling or ring->commands
+ * @park: while in there: how it waits
+ * @link: the next member of its chain; valid if ->sqe_flags say it has one
  * @creds: run with these, if held
+ * @buf_node: a registered buffer, if held
+ * @file_node: where @file is from, with IOSQE_FIXED_FILE; counted if held
  * @nr_polls: how often it was parked in vain
+ * @buf_group: with IOSQE_BUFFER_SELECT: where to take a buffer from ...
+ * @buf_cap: ... and how much of it to use at most, 0: all; while IOU_SELECT
  * @verdict: of the worker
  * @poll: while PARKED
  * @poll2: a second waitqueue of the same file, allocated
@@ -355,10 +540,21 @@ struct iou_req {
 
 	u64 cmd[8];
 
-	struct list_head index;
+	union {
+		struct hlist_node index;
+		struct list_head node;
+	};
+	const struct iou_park_ops *park;
+	struct iou_req *link;
 	const struct cred *creds;
+	struct iou_node *file_node;
+	struct iou_node *buf_node;
 	u8 nr_polls;
-	iou_verdict_t verdict;
+	u16 buf_group;
+	union {
+		iou_verdict_t verdict;
+		u32 buf_cap;
+	};
 	union {
 		struct {
 			struct iou_poll poll;

@@ -5,11 +5,16 @@
  * The indices need no lock. The rest is shown if the ring is not busy: reading
  * this file never waits.
  */
+#include <linux/cred.h>
 #include <linux/fs.h>
 #include <linux/io_uring.h>
 #include <linux/seq_file.h>
+#include <linux/user_namespace.h>
 
+#include "../req/park.h"
+#include "../rsrc/pin.h"
 #include "../run/lock.h"
+#include "../run/sqpoll.h"
 #include "fdinfo.h"
 
 static void show_indices(struct seq_file *m, const struct iou_ring *ring)
@@ -79,15 +84,85 @@ static void show_cqes(struct seq_file *m, const struct iou_cq *cq)
 	}
 }
 
+static void show_files(struct seq_file *m, const struct iou_table *files)
+{
+	u32 i;
+
+	seq_printf(m, "UserFiles:\t%u\n", files->nr);
+	for (i = 0; i < files->nr && !seq_has_overflowed(m); i++) {
+		const struct iou_node *node = files->slots[i];
+
+		seq_printf(m, "%5u: ", i);
+		if (node)
+			seq_file_path(m, node->what, " \t\n\\");
+		else
+			seq_puts(m, "<none>");
+		seq_putc(m, '\n');
+		cond_resched();
+	}
+}
+
+static void show_bufs(struct seq_file *m, const struct iou_table *bufs)
+{
+	u32 i;
+
+	seq_printf(m, "UserBufs:\t%u\n", bufs->nr);
+	for (i = 0; i < bufs->nr && !seq_has_overflowed(m); i++) {
+		const struct iou_node *node = bufs->slots[i];
+		const struct iou_buf *buf = node ? node->what : NULL;
+
+		if (buf)
+			seq_printf(m, "%5u: 0x%llx/%u\n", i, buf->addr, buf->len);
+		else
+			seq_printf(m, "%5u: <none>\n", i);
+		cond_resched();
+	}
+}
+
+static void show_thread(struct seq_file *m, const struct iou_ring *ring)
+{
+	struct iou_sqpoll_stats stats;
+
+	iou_sqpoll_stats(ring, &stats);
+	seq_printf(m, "SqThread:\t%d\n", stats.pid);
+	seq_printf(m, "SqThreadCpu:\t%d\n", stats.cpu);
+	seq_printf(m, "SqTotalTime:\t%llu\n", stats.total_us);
+	seq_printf(m, "SqWorkTime:\t%llu\n", stats.work_us);
+}
+
+static void show_personalities(struct seq_file *m, struct iou_ring *ring)
+{
+	struct user_namespace *ns = seq_user_ns(m);
+	const struct cred *creds;
+	unsigned long id;
+
+	if (xa_empty(&ring->personalities))
+		return;
+	seq_puts(m, "Personalities:\n");
+	xa_for_each(&ring->personalities, id, creds) {
+		seq_printf(m, "%5lu\n\tUid:\t%u\t\t%u\t\t%u\t\t%u", id,
+			   from_kuid_munged(ns, creds->uid), from_kuid_munged(ns, creds->euid),
+			   from_kuid_munged(ns, creds->suid), from_kuid_munged(ns, creds->fsuid));
+		seq_printf(m, "\n\tGid:\t%u\t\t%u\t\t%u\t\t%u\n",
+			   from_kgid_munged(ns, creds->gid), from_kgid_munged(ns, creds->egid),
+			   from_kgid_munged(ns, creds->sgid), from_kgid_munged(ns, creds->fsgid));
+		seq_printf(m, "\tCapEff:\t%016llx\n", creds->cap_effective.val);
+		if (seq_has_overflowed(m))
+			return;
+	}
+}
+
 static void show_requests(struct seq_file *m, const struct iou_ring *ring)
 {
 	const struct iou_backlog_cqe *cqe;
 	const struct iou_req *req;
+	u32 i;
 
 	seq_puts(m, "PollList:\n");
-	list_for_each_entry(req, &ring->parked, index)
-		seq_printf(m, "  op=%d, task_works=%d\n", req->opcode,
-			   req->state == IOU_S_CLAIMED);
+	for (i = 0; i < 1u << ring->parked.bits; i++)
+		hlist_for_each_entry(req, &ring->parked.heads[i], index)
+			seq_printf(m, "  op=%d, task_works=%d\n", req->opcode,
+				   req->state != IOU_S_PARKED);
 	seq_puts(m, "CqOverflowList:\n");
 	list_for_each_entry(cqe, &ring->cq.backlog, node)
 		seq_printf(m, "  user_data=%llu, res=%d, flags=%x\n",
@@ -114,8 +189,10 @@ void iou_fdinfo_show(struct seq_file *m, struct file *file)
 		return;
 	show_sqes(m, &ring->sq);
 	show_cqes(m, &ring->cq);
-	/* No SQ thread, no registered files and buffers yet */
-	seq_puts(m, "SqThread:\t-1\nSqThreadCpu:\t-1\nUserFiles:\t0\nUserBufs:\t0\n");
+	show_thread(m, ring);
+	show_files(m, &ring->files);
+	show_bufs(m, &ring->bufs);
+	show_personalities(m, ring);
 	show_requests(m, ring);
 	iou_ring_unlock(ring);
 }

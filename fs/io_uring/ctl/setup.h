@@ -8,6 +8,5 @@
 #include "../iou.h"
 
 int iou_setup(u32 entries, struct io_uring_params __user *uparams);
-struct iou_ring *iou_ring_of_file(struct file *file);
 
 #endif

@@ -29,10 +29,10 @@ static void cq_clear_overflow(struct iou_cq *cq)
 {
 	/*
 	 * The flushed CQEs must be visible to a program that finds the flag
-	 * gone.
+	 * gone: release, see the litmus test "overflow".
 	 */
 	iou_cq_publish(cq);
-	atomic_andnot(IORING_SQ_CQ_OVERFLOW, iou_raw(&cq->hdr->sq_flags));
+	atomic_fetch_andnot_release(IORING_SQ_CQ_OVERFLOW, iou_raw(&cq->hdr->sq_flags));
 }
 
 static void cq_lose(struct iou_cq *cq)
@@ -73,9 +73,30 @@ void iou_cq_post_slow(struct iou_cq *cq, u64 user_data, s32 res, u32 flags)
 	entry->user_data = user_data;
 	entry->res = res;
 	entry->flags = flags;
+	entry->extra = cq->extra;
+	cq->extra = 0;
 	if (list_empty(&cq->backlog))
 		cq_set_overflow(cq);
 	list_add_tail(&entry->node, &cq->backlog);
+}
+
+/**
+ * iou_cq_try_post() - add a CQE, unless that needs the backlog
+ * @cq: its ring is locked
+ * @user_data: of the SQE
+ * @res: the result or a negative errno
+ * @flags: IORING_CQE_F_*
+ *
+ * Return: false: there is no room.
+ */
+bool iou_cq_try_post(struct iou_cq *cq, u64 user_data, s32 res, u32 flags)
+{
+	if (!cq->room && list_empty(&cq->backlog))
+		cq_find_room(cq);
+	if (!cq->room)
+		return false;
+	iou_cq_fill(cq, user_data, res, flags);
+	return true;
 }
 
 /**
@@ -94,6 +115,7 @@ void iou_cq_flush_backlog(struct iou_cq *cq)
 	list_for_each_entry_safe(entry, next, &cq->backlog, node) {
 		if (!cq->room)
 			return;
+		cq->extra = entry->extra;
 		iou_cq_fill(cq, entry->user_data, entry->res, entry->flags);
 		list_del(&entry->node);
 		kfree(entry);

@@ -19,6 +19,7 @@
  * @cqe_shift: log2 of the size of a CQE
  * @published: [R] what the shared tail says; waiters read it without a lock
  * @nr_lost: [R] CQEs for which not even the backlog had memory
+ * @extra: [R] for the second half of the next CQE, where CQEs have one
  * @lost_unreported: [R] some were lost since the last -EBADR
  * @cqes: the CQEs
  * @hdr: the shared words
@@ -35,6 +36,7 @@ struct iou_cq {
 	u32 published;
 	u32 nr_lost;
 	bool lost_unreported;
+	u64 extra;
 	void __shared *cqes;
 	struct iou_shared __shared *hdr;
 	struct list_head backlog;
@@ -46,9 +48,11 @@ struct iou_backlog_cqe {
 	u64 user_data;
 	s32 res;
 	u32 flags;
+	u64 extra;
 };
 
 void iou_cq_post_slow(struct iou_cq *cq, u64 user_data, s32 res, u32 flags);
+bool iou_cq_try_post(struct iou_cq *cq, u64 user_data, s32 res, u32 flags);
 void iou_cq_flush_backlog(struct iou_cq *cq);
 void iou_cq_drop_backlog(struct iou_cq *cq);
 
@@ -63,8 +67,9 @@ static inline void iou_cq_fill(struct iou_cq *cq, u64 user_data, s32 res, u32 fl
 	WRITE_ONCE(cqe->res, res);
 	WRITE_ONCE(cqe->flags, flags);
 	if (unlikely(cq->cqe_shift > 4)) {
-		WRITE_ONCE(cqe->big_cqe[0], 0);
+		WRITE_ONCE(cqe->big_cqe[0], cq->extra);
 		WRITE_ONCE(cqe->big_cqe[1], 0);
+		cq->extra = 0;
 	}
 }
 

@@ -17,8 +17,8 @@
  *       read CQEs                          store cq_tail, release
  *   (G) store cq_head, release         (H) load cq_head, acquire
  *
- * A pairs with B, C with D, E with F, G with H. Each pair has a litmus test of
- * that name in Documentation/litmus-tests/io_uring/ once that folder exists.
+ * A pairs with B, C with D, E with F, G with H: see sq-tail, sq-head, cq-tail and
+ * cq-head in Documentation/litmus-tests/io_uring/.
  */
 #ifndef IOU_MEM_SHARED_H
 #define IOU_MEM_SHARED_H

@@ -71,10 +71,13 @@ static inline void iou_sq_publish(struct iou_sq *sq)
 	iou_store_release(&sq->hdr->sq_head, sq->head);
 }
 
-/* Is there no free slot? Lock-free, for poll(2) and SQ_WAIT. */
+/*
+ * Is there no slot that the program knows to be free? Lock-free, for poll(2) and
+ * SQ_WAIT.
+ */
 static inline bool iou_sq_full(const struct iou_sq *sq)
 {
-	return iou_load(&sq->hdr->sq_tail) - READ_ONCE(sq->head) >= sq->entries;
+	return iou_load(&sq->hdr->sq_tail) - iou_load(&sq->hdr->sq_head) >= sq->entries;
 }
 
 static inline void iou_sq_set_flag(struct iou_sq *sq, u32 flag)

@@ -29,9 +29,10 @@ static iou_verdict_t work_nop(struct iou_req *req)
 }
 
 const struct iou_op iou_op_nop = {
-	.name	= "NOP",
-	.start	= start_nop,
-	.prep	= prep_nop,
-	.issue	= issue_nop,
-	.work	= work_nop,
+	.name		= "NOP",
+	.start		= start_nop,
+	.prep		= prep_nop,
+	.issue		= issue_nop,
+	.work		= work_nop,
+	.on_iopoll	= true,
 };

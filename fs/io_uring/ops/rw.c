@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * READ, WRITE, READV, WRITEV.
+ * READ, WRITE, READV, WRITEV, READ_FIXED, WRITE_FIXED, READ_MULTISHOT.
  *
  * An attempt ends in one of these ways:
  *
@@ -23,7 +23,8 @@
 #include <linux/slab.h>
 #include <linux/uio.h>
 
-#include "../req/req.h"
+#include "../req/complete.h"
+#include "../rsrc/pbuf.h"
 #include "../run/issue.h"
 #include "ops.h"
 
@@ -111,6 +112,21 @@ static int prep_vec(struct iou_req *req, const struct io_uring_sqe __shared *sqe
 	return 0;
 }
 
+static int prep_rw_fixed(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	u32 index = iou_sqe_get(sqe, buf_index);
+	int error = prep_rw(req, sqe);
+
+	if (error)
+		return error;
+	if (index >= iou_req_ring(req)->bufs.nr)
+		return iou_reject(req, sqe, -EFAULT, "rw: buf_index beyond the table");
+	/* An empty slot is an error of the attempt */
+	iou_req_get_buf(req, index);
+	return 0;
+}
+
 static void cleanup_vec(struct iou_req *req)
 {
 	struct iou_vec *vec = req->aux;
@@ -137,6 +153,22 @@ static int rw_check_mode(const struct file *file, int dir)
 }
 
 static void rw_complete(struct kiocb *iocb, long res);
+static void rw_complete_polled(struct kiocb *iocb, long res);
+
+/* IOCB_HIPRI is set by IOPOLL rings, and by programs elsewhere (RWF_HIPRI) */
+static noinline int rw_begin_polled(struct iou_req *req)
+{
+	struct kiocb *iocb = &iou_req_cmd(req, struct iou_rw)->iocb;
+
+	if (!(iou_req_ring(req)->gate & IOU_GATE_IOPOLL))
+		return -EINVAL;
+	if (!(iocb->ki_flags & IOCB_DIRECT) || !req->file->f_op->iopoll)
+		return -EOPNOTSUPP;
+	iocb->ki_complete = rw_complete_polled;
+	/* What is polled for; the file system sets it */
+	iocb->private = NULL;
+	return 0;
+}
 
 /* Before the first attempt: what depends on the file */
 static int rw_begin(struct iou_req *req, int dir)
@@ -154,14 +186,16 @@ static int rw_begin(struct iou_req *req, int dir)
 	if (error)
 		return error;
 	iocb->ki_filp = file;
-	iocb->ki_flags = file->f_iocb_flags | IOCB_ALLOC_CACHE;
+	iocb->ki_flags = file->f_iocb_flags | iou_req_ring(req)->iocb_flags;
 	iocb->ki_complete = rw_complete;
 	error = kiocb_set_rw_flags(iocb, flags, dir);
 	if (error)
 		return error;
-	/* No ring polls for completions yet */
-	if (iocb->ki_flags & IOCB_HIPRI)
-		return -EINVAL;
+	if (unlikely(iocb->ki_flags & IOCB_HIPRI)) {
+		error = rw_begin_polled(req);
+		if (error)
+			return error;
+	}
 	rw->nowait = !!(iocb->ki_flags & IOCB_NOWAIT);
 	if (iocb->ki_pos == -1) {
 		rw->cur_pos = !(file->f_mode & FMODE_STREAM);
@@ -170,13 +204,82 @@ static int rw_begin(struct iou_req *req, int dir)
 	return rw_verify_area(dir, file, &iocb->ki_pos, rw->len);
 }
 
-/* An iterator over what is left to do. Return: 0 or -EFAULT */
-static int rw_iter(struct iou_req *req, int dir, struct iov_iter *iter)
+/* Files without read_iter() or write_iter() know nothing but user memory */
+static bool rw_has_iter(const struct file *file, int dir)
+{
+	return dir == READ ? !!file->f_op->read_iter : !!file->f_op->write_iter;
+}
+
+/* A part of a registered buffer, beginning with what is left to do */
+static int rw_iter_fixed(struct iou_req *req, int dir, struct iov_iter *iter)
+{
+	struct iou_rw *rw = iou_req_cmd(req, struct iou_rw);
+	u64 addr = rw->addr + rw->done;
+	u32 len = rw->len - rw->done;
+	int error = iou_buf_import(iou_req_buf(req), dir, addr, len, iter);
+
+	if (unlikely(!error && !rw_has_iter(req->file, dir)))
+		error = import_ubuf(dir, u64_to_user_ptr(addr), len, iter);
+	return error;
+}
+
+/* Look at the next provided buffer, and be about to use it */
+static int rw_select(struct iou_req *req, struct iou_pbuf *buf)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	struct iou_rw *rw = iou_req_cmd(req, struct iou_rw);
+	int error = iou_pbuf_select(req, buf);
+
+	if (error)
+		return error;
+	rw->addr = buf->addr;
+	rw->len = buf->len;
+	return 0;
+}
+
+/* Take a provided buffer, whatever becomes of the transfer */
+static int take_rw(struct iou_req *req)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	struct iou_pbuf buf;
+	int error = rw_select(req, &buf);
+
+	if (!error)
+		iou_pbuf_use(req, &buf, buf.len);
+	return error;
+}
+
+/* An attempt has been made with a provided buffer that is not taken yet */
+static void rw_selected(struct iou_req *req, const struct iou_pbuf *buf, ssize_t ret)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	if (ret > 0)
+		iou_pbuf_use(req, buf, ret);
+	else if (ret == -EIOCBQUEUED)
+		iou_pbuf_use(req, buf, buf->len);
+}
+
+/*
+ * An iterator over what is left to do. A request that waits for readiness only
+ * looks at its buffer (@buf) until there is data. Return: 0, -EFAULT, -ENOBUFS
+ */
+static int rw_iter(struct iou_req *req, int dir, struct iov_iter *iter,
+		   struct iou_pbuf *buf)
 {
 	struct iou_rw *rw = iou_req_cmd(req, struct iou_rw);
 	struct iou_vec *vec = req->aux;
 	int error;
 
+	if (req->held & IOU_HELD_BUF)
+		return rw_iter_fixed(req, dir, iter);
+	if (unlikely(req->held & IOU_SELECT)) {
+		if (file_can_poll(req->file))
+			error = rw_select(req, buf);
+		else
+			error = take_rw(req);
+		if (error)
+			return error;
+	}
 	if (req->held & IOU_HELD_AUX) {
 		*iter = vec->iter;
 	} else {
@@ -299,14 +402,17 @@ static bool rw_goes_on(struct iou_req *req, int dir)
 static __always_inline ssize_t rw_try(struct iou_req *req, int dir)
 {
 	struct iou_rw *rw = iou_req_cmd(req, struct iou_rw);
+	struct iou_pbuf buf;
 	struct iov_iter iter;
 	ssize_t ret;
 
 	for (;;) {
-		ret = rw_iter(req, dir, &iter);
+		ret = rw_iter(req, dir, &iter, &buf);
 		if (unlikely(ret))
 			return ret;
 		ret = rw_call(&rw->iocb, &iter, dir);
+		if (unlikely(req->held & IOU_SELECT))
+			rw_selected(req, &buf, ret);
 		if (ret <= 0)
 			return ret;
 		rw->done += ret;
@@ -317,10 +423,21 @@ static __always_inline ssize_t rw_try(struct iou_req *req, int dir)
 	}
 }
 
-/* Some file systems say so when they cannot do it without blocking */
+static bool rw_is_polled(const struct iou_req *req)
+{
+	const struct iou_rw *rw = (const struct iou_rw *)req->cmd;
+
+	return rw->iocb.ki_complete == rw_complete_polled;
+}
+
+/*
+ * Some file systems say EOPNOTSUPP when they cannot do it without blocking; a
+ * disk that cannot be polled means it.
+ */
 static bool rw_would_block(const struct iou_req *req, ssize_t ret)
 {
-	return ret == -EAGAIN || (ret == -EOPNOTSUPP && rw_is_disk(req->file));
+	return ret == -EAGAIN ||
+	       (ret == -EOPNOTSUPP && rw_is_disk(req->file) && !rw_is_polled(req));
 }
 
 static int rw_page_wake(struct wait_queue_entry *entry, unsigned int mode, int sync,
@@ -334,6 +451,12 @@ static int rw_page_wake(struct wait_queue_entry *entry, unsigned int mode, int s
 	list_del_init(&entry->entry);
 	iou_req_arrived(req);
 	return 1;
+}
+
+/* The device has it */
+static iou_verdict_t rw_queued(const struct iou_req *req)
+{
+	return unlikely(rw_is_polled(req)) ? IOU_POLLED : IOU_BUSY;
 }
 
 /* Can a page that is not there be waited for without a worker? */
@@ -367,8 +490,7 @@ static bool rw_can_nowait(const struct file *file, int dir)
 {
 	if (file->f_flags & O_NONBLOCK)
 		return true;
-	return (file->f_mode & FMODE_NOWAIT) &&
-	       (dir == READ ? !!file->f_op->read_iter : !!file->f_op->write_iter);
+	return (file->f_mode & FMODE_NOWAIT) && rw_has_iter(file, dir);
 }
 
 /* Is there no point in trying @dir without blocking? */
@@ -414,7 +536,7 @@ static __always_inline iou_verdict_t issue_rw(struct iou_req *req, int dir)
 	if (ret == -EAGAIN && !rw->nowait && rw_can_wait_for_page(req, dir))
 		ret = rw_wait_for_page(req);
 	if (ret == -EIOCBQUEUED)
-		return IOU_BUSY;
+		return rw_queued(req);
 	if (dir == WRITE)
 		rw_end_write(&rw->iocb);
 	if (unlikely(rw_would_block(req, ret)) && !rw->nowait)
@@ -444,7 +566,7 @@ static iou_verdict_t work_rw(struct iou_req *req, int dir)
 		rw_start_write(&rw->iocb, true);
 	ret = rw_try(req, dir);
 	if (ret == -EIOCBQUEUED)
-		return IOU_BUSY;
+		return rw_queued(req);
 	if (dir == WRITE)
 		rw_end_write(&rw->iocb);
 	if (ret == -EAGAIN && park)
@@ -454,7 +576,14 @@ static iou_verdict_t work_rw(struct iou_req *req, int dir)
 
 static int rw_dir(const struct iou_req *req)
 {
-	return req->opcode == IORING_OP_READ || req->opcode == IORING_OP_READV ? READ : WRITE;
+	switch (req->opcode) {
+	case IORING_OP_READ:
+	case IORING_OP_READV:
+	case IORING_OP_READ_FIXED:
+		return READ;
+	default:
+		return WRITE;
+	}
 }
 
 /* A device has finished */
@@ -464,7 +593,8 @@ static void rw_event(struct iou_req *req, bool cancel)
 	struct iou_rw *rw = iou_req_cmd(req, struct iou_rw);
 	ssize_t ret = req->res;
 
-	if (rw_would_block(req, ret) && !rw->nowait && !cancel) {
+	if (rw_would_block(req, ret) && (rw->iocb.ki_flags & IOCB_NOWAIT) &&
+	    !rw->nowait && !cancel) {
 		/* It was asked not to block; a worker may */
 		iou_issue_async(req);
 		return;
@@ -485,6 +615,29 @@ static void rw_complete(struct kiocb *iocb, long res)
 	req->res = res;
 	req->event = rw_event;
 	iou_req_arrived(req);
+}
+
+/* The same on an IOPOLL ring */
+static void rw_complete_polled(struct kiocb *iocb, long res)
+{
+	struct iou_req *req = iou_cmd_req(container_of(iocb, struct iou_rw, iocb));
+
+	rw_end_write(iocb);
+	req->res = res;
+	iou_req_arrived_polled(req);
+}
+
+static int iopoll_rw(struct iou_req *req, struct io_comp_batch *iob)
+{
+	struct iou_rw *rw = iou_req_cmd(req, struct iou_rw);
+
+	return req->file->f_op->iopoll(&rw->iocb, iob, BLK_POLL_ONESHOT);
+}
+
+static void iopoll_done_rw(struct iou_req *req)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	rw_event(req, false);
 }
 
 static iou_verdict_t issue_read(struct iou_req *req)
@@ -517,8 +670,25 @@ static iou_verdict_t start_write(struct iou_req *req, const struct io_uring_sqe 
 	return prep_rw(req, sqe) ? IOU_REJECTED : issue_rw(req, WRITE);
 }
 
+/* One iovec says how much of a provided buffer to use */
+static int prep_readv_select(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
+{
+	struct iovec fast, *vec;
+
+	if (iou_sqe_get(sqe, len) != 1)
+		return iou_reject(req, sqe, -EINVAL, "rw: one iovec with BUFFER_SELECT");
+	vec = iovec_from_user(u64_to_user_ptr(iou_sqe_get(sqe, addr)), 1, 1, &fast,
+			      iou_req_ring(req)->compat);
+	if (IS_ERR(vec))
+		return iou_reject(req, sqe, PTR_ERR(vec), "rw: bad iovec");
+	req->buf_cap = min_t(size_t, vec->iov_len, MAX_RW_COUNT);
+	return prep_rw(req, sqe);
+}
+
 static int prep_readv(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
 {
+	if (unlikely(req->held & IOU_SELECT))
+		return prep_readv_select(req, sqe);
 	return prep_vec(req, sqe, READ);
 }
 
@@ -537,15 +707,62 @@ static iou_verdict_t start_writev(struct iou_req *req, const struct io_uring_sqe
 	return prep_writev(req, sqe) ? IOU_REJECTED : issue_write(req);
 }
 
+static iou_verdict_t issue_read_fixed(struct iou_req *req)
+{
+	if (unlikely(!(req->held & IOU_HELD_BUF)))
+		return iou_done(req, -EFAULT);
+	return issue_rw(req, READ);
+}
+
+static iou_verdict_t work_read_fixed(struct iou_req *req)
+{
+	if (unlikely(!(req->held & IOU_HELD_BUF)))
+		return iou_done(req, -EFAULT);
+	return work_rw(req, READ);
+}
+
+static iou_verdict_t issue_write_fixed(struct iou_req *req)
+{
+	if (unlikely(!(req->held & IOU_HELD_BUF)))
+		return iou_done(req, -EFAULT);
+	return issue_rw(req, WRITE);
+}
+
+static iou_verdict_t work_write_fixed(struct iou_req *req)
+{
+	if (unlikely(!(req->held & IOU_HELD_BUF)))
+		return iou_done(req, -EFAULT);
+	return work_rw(req, WRITE);
+}
+
+static iou_verdict_t start_read_fixed(struct iou_req *req,
+				      const struct io_uring_sqe __shared *sqe)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	return prep_rw_fixed(req, sqe) ? IOU_REJECTED : issue_read_fixed(req);
+}
+
+static iou_verdict_t start_write_fixed(struct iou_req *req,
+				       const struct io_uring_sqe __shared *sqe)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	return prep_rw_fixed(req, sqe) ? IOU_REJECTED : issue_write_fixed(req);
+}
+
 const struct iou_op iou_op_read = {
 	.name		= "READ",
 	.start		= start_read,
 	.prep		= prep_rw,
 	.issue		= issue_read,
 	.work		= work_read,
+	.iopoll		= iopoll_rw,
+	.iopoll_done	= iopoll_done_rw,
+	.on_iopoll	= true,
+	.take		= take_rw,
 	.poll_events	= EPOLLIN,
 	.needs_file	= true,
 	.has_ioprio	= true,
+	.buffer_select	= true,
 	.unbound	= true,
 };
 
@@ -555,6 +772,9 @@ const struct iou_op iou_op_write = {
 	.prep		= prep_rw,
 	.issue		= issue_write,
 	.work		= work_write,
+	.iopoll		= iopoll_rw,
+	.iopoll_done	= iopoll_done_rw,
+	.on_iopoll	= true,
 	.poll_events	= EPOLLOUT,
 	.needs_file	= true,
 	.has_ioprio	= true,
@@ -568,10 +788,15 @@ const struct iou_op iou_op_readv = {
 	.prep		= prep_readv,
 	.issue		= issue_read,
 	.work		= work_read,
+	.iopoll		= iopoll_rw,
+	.iopoll_done	= iopoll_done_rw,
+	.on_iopoll	= true,
 	.cleanup	= cleanup_vec,
+	.take		= take_rw,
 	.poll_events	= EPOLLIN,
 	.needs_file	= true,
 	.has_ioprio	= true,
+	.buffer_select	= true,
 	.unbound	= true,
 };
 
@@ -581,10 +806,108 @@ const struct iou_op iou_op_writev = {
 	.prep		= prep_writev,
 	.issue		= issue_write,
 	.work		= work_write,
+	.iopoll		= iopoll_rw,
+	.iopoll_done	= iopoll_done_rw,
+	.on_iopoll	= true,
 	.cleanup	= cleanup_vec,
 	.poll_events	= EPOLLOUT,
 	.needs_file	= true,
 	.has_ioprio	= true,
 	.hashed		= true,
+	.unbound	= true,
+};
+
+const struct iou_op iou_op_read_fixed = {
+	.name		= "READ_FIXED",
+	.start		= start_read_fixed,
+	.prep		= prep_rw_fixed,
+	.issue		= issue_read_fixed,
+	.work		= work_read_fixed,
+	.poll_events	= EPOLLIN,
+	.needs_file	= true,
+	.has_ioprio	= true,
+	.unbound	= true,
+	.iopoll		= iopoll_rw,
+	.iopoll_done	= iopoll_done_rw,
+	.on_iopoll	= true,
+};
+
+const struct iou_op iou_op_write_fixed = {
+	.name		= "WRITE_FIXED",
+	.start		= start_write_fixed,
+	.prep		= prep_rw_fixed,
+	.issue		= issue_write_fixed,
+	.work		= work_write_fixed,
+	.poll_events	= EPOLLOUT,
+	.needs_file	= true,
+	.has_ioprio	= true,
+	.hashed		= true,
+	.unbound	= true,
+	.iopoll		= iopoll_rw,
+	.iopoll_done	= iopoll_done_rw,
+	.on_iopoll	= true,
+};
+
+static int prep_read_multishot(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
+{
+	if (!(req->held & IOU_SELECT))
+		return iou_reject(req, sqe, -EINVAL, "read_multishot: needs BUFFER_SELECT");
+	if (iou_sqe_get(sqe, addr) || iou_sqe_get(sqe, len))
+		return iou_reject(req, sqe, -EINVAL, "read_multishot: addr and len must be 0");
+	req->held |= IOU_MULTISHOT;
+	return prep_rw(req, sqe);
+}
+
+/* Before the first attempt. It must be possible to wait, and to try without */
+static int shots_begin(struct iou_req *req)
+{
+	struct iou_rw *rw = iou_req_cmd(req, struct iou_rw);
+	int error = rw_begin(req, READ);
+
+	if (error)
+		return error;
+	if (!file_can_poll(req->file) || !rw_can_nowait(req->file, READ))
+		return -EBADFD;
+	/* Nothing completes later */
+	rw->iocb.ki_complete = NULL;
+	if (req->file->f_mode & FMODE_NOWAIT)
+		rw->iocb.ki_flags |= IOCB_NOWAIT;
+	return 0;
+}
+
+static iou_verdict_t issue_read_multishot(struct iou_req *req)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	struct iou_rw *rw = iou_req_cmd(req, struct iou_rw);
+	ssize_t ret;
+	int i;
+
+	if (!rw->iocb.ki_filp) {
+		ret = shots_begin(req);
+		if (ret)
+			return rw_finish(req, READ, ret);
+	}
+	for (i = 0; i < IOU_MAX_SHOTS; i++) {
+		ret = rw_try(req, READ);
+		if (ret == -EAGAIN)
+			return IOU_RETRY;
+		if (ret <= 0 || !iou_req_post_more(req, ret, req->cflags))
+			return rw_finish(req, READ, ret);
+		iou_req_next_shot(req);
+		rw->done = 0;
+	}
+	return IOU_TURN;
+}
+
+IOU_FUSE(read_multishot)
+
+const struct iou_op iou_op_read_multishot = {
+	.name		= "READ_MULTISHOT",
+	.start		= start_read_multishot,
+	.prep		= prep_read_multishot,
+	.issue		= issue_read_multishot,
+	.poll_events	= EPOLLIN,
+	.needs_file	= true,
+	.buffer_select	= true,
 	.unbound	= true,
 };

@@ -8,6 +8,7 @@
 #include "../req/op.h"
 
 extern const struct iou_op *iou_optab[256];
+extern const struct iou_op *iou_optab_iopoll[256];
 
 void iou_optab_init(void);
 bool iou_op_supported(u8 opcode);

@@ -6,6 +6,7 @@
  * PREEMPT_RT. It takes no lock but those inside task_work_add() and of the
  * scheduler, and sleeps nowhere.
  */
+#include <linux/eventfd.h>
 #include <linux/rcupdate.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
@@ -148,16 +149,33 @@ void iou_lane_hand_over(struct iou_lane *lane)
 	task_run_orphans(lane->task);
 }
 
+/*
+ * Tell those who poll a deferred ring's file, and its eventfd.
+ *
+ * When an eventfd is being signalled right now, another one cannot be. It may
+ * even be the ring's own, and the event that of the request which reads it.
+ */
+static void tell_pollers(struct iou_ring *ring)
+{
+	if (rcu_access_pointer(ring->evfd) && !eventfd_signal_allowed())
+		mod_timer(&ring->evfd_late, jiffies + 1);
+	irq_work_queue(&ring->poll_wake);
+}
+
 static void push_deferred(struct iou_lane *lane, bool first, bool urgent)
 {
 	struct iou_ring *ring = lane->ring;
+	u32 nr, want;
+
+	if (urgent)
+		WRITE_ONCE(lane->urgent, true);
 	/*
 	 * A full barrier between queueing the event and looking at what the
 	 * sleeper wants, or whether there is one at all. Pairs with those in
 	 * iou_wait_events() and iou_lane_orphan().
 	 */
-	u32 nr = atomic_inc_return(&lane->nr_events);
-	u32 want = READ_ONCE(lane->want);
+	nr = atomic_inc_return(&lane->nr_events);
+	want = READ_ONCE(lane->want);
 
 	if (unlikely(READ_ONCE(lane->orphan))) {
 		lane_queue_orphan(lane);
@@ -170,7 +188,7 @@ static void push_deferred(struct iou_lane *lane, bool first, bool urgent)
 	if (lane->taskrun_flag)
 		iou_sq_set_flag(&ring->sq, IORING_SQ_TASKRUN);
 	if (READ_ONCE(ring->polled))
-		irq_work_queue(&ring->poll_wake);
+		tell_pollers(ring);
 }
 
 /**
@@ -185,8 +203,11 @@ static void push_deferred(struct iou_lane *lane, bool first, bool urgent)
 void iou_lane_push(struct iou_req *req)
 {
 	struct iou_lane *lane = req->lane;
-	/* Others wait for its turn on an inode: do not batch it */
-	bool urgent = req->held & IOU_HELD_HASH;
+	/*
+	 * Somebody waits for it besides the program, or it leads to more than
+	 * one CQE: do not batch it.
+	 */
+	bool urgent = req->held & (IOU_HELD_HASH | IOU_URGENT | IOU_MULTISHOT);
 	bool first;
 
 	/* The request keeps the lane only until somebody takes it from there */
@@ -223,6 +244,7 @@ struct llist_node *iou_lane_take(struct iou_lane *lane)
 	}
 	list = llist_del_all(&lane->events);
 	if (lane->deferred) {
+		WRITE_ONCE(lane->urgent, false);
 		llist_for_each(node, list)
 			nr++;
 		atomic_sub(nr, &lane->nr_events);

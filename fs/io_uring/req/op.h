@@ -7,6 +7,8 @@
 
 #include "../iou.h"
 
+struct io_comp_batch;
+
 /**
  * struct iou_op - one opcode
  * @name: as in IORING_OP_<name>
@@ -19,9 +21,22 @@
  *         May be called again after IOU_RETRY
  * @work: do it in a worker: may block, no lock held. NULL: @issue never says
  *        IOU_RETRY. IOU_RETRY means: would block, park me
+ * @take: with IOU_SELECT: take a provided buffer, because a worker will do it.
+ *        Ring lock held. Returns 0 or -ENOBUFS
  * @cleanup: release ->aux, if IOU_HELD_AUX
+ * @iopoll: after IOU_POLLED: ask the device, put what it completes on the batch.
+ *          Ring lock held. Returns an error of the driver, or anything >= 0
+ * @iopoll_done: after iou_req_arrived_polled(): go on or complete. Ring lock held;
+ *               in the lane's task only if the result is -EAGAIN
+ * @on_iopoll: may be submitted to an IOPOLL ring
+ * @ask_cancel: ask who is busy with it to stop; for those in ring->commands. Ring
+ *              lock held
+ * @deliver: after iou_ring_send(): do what is to be done to another ring, which is
+ *           locked, not the request's own; then iou_req_arrived()
  * @needs_file: sqe.fd is a file
  * @poll_events: park in poll for these before trying again, 0: not pollable
+ * @poll_mask: what to wait for instead of @poll_events, which must not be 0. NULL:
+ *             the same for all requests
  * @has_ioprio: sqe.ioprio means something
  * @buffer_select: IOSQE_BUFFER_SELECT is possible
  * @hashed: work on a regular file is serialised per inode
@@ -38,8 +53,15 @@ struct iou_op {
 	int (*prep)(struct iou_req *req, const struct io_uring_sqe __shared *sqe);
 	iou_verdict_t (*issue)(struct iou_req *req);
 	iou_verdict_t (*work)(struct iou_req *req);
+	int (*take)(struct iou_req *req);
 	void (*cleanup)(struct iou_req *req);
+	void (*ask_cancel)(struct iou_req *req);
+	void (*deliver)(struct iou_req *req, struct iou_ring *target);
+	int (*iopoll)(struct iou_req *req, struct io_comp_batch *iob);
+	void (*iopoll_done)(struct iou_req *req);
+	bool on_iopoll;
 	__poll_t poll_events;
+	__poll_t (*poll_mask)(const struct iou_req *req);
 	bool needs_file;
 	bool has_ioprio;
 	bool buffer_select;

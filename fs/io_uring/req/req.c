@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The less common parts of a request's life.
+ * Requests: memory, and the less common parts of their beginning.
  */
-#include <linux/cred.h>
 #include <linux/fs.h>
 #include <linux/slab.h>
 
-#include "hash.h"
 #include "req.h"
 
 #define IOU_REQ_BATCH	8
@@ -64,59 +62,6 @@ void iou_req_free_all(struct iou_ring *ring)
 		ring->free_reqs = req->next;
 		kmem_cache_free(req_cache, req);
 	}
-}
-
-/* Release what a request holds */
-static void req_drop(struct iou_req *req)
-	__must_hold(&iou_req_ring(req)->lock)
-{
-	struct iou_lane *lane = req->lane;
-
-	iou_assert_locked(lane->ring);
-	if (req->held & IOU_HELD_AUX)
-		iou_req_op(req)->cleanup(req);
-	if (req->held & IOU_HELD_HASH)
-		iou_hash_leave(req);
-	if (req->held & IOU_HELD_FILE)
-		fput(req->file);
-	if (req->held & IOU_HELD_CREDS)
-		put_cred(req->creds);
-	if (req->held & IOU_HELD_INFLIGHT) {
-		lane->nr_inflight--;
-		if (unlikely(lane->detached || lane->ring->closing))
-			lane->ring->cold |= IOU_COLD_REAP;
-	}
-	req->held = 0;
-}
-
-/* Is this a request that CQE_SKIP and links treat as failed? */
-static bool req_failed(const struct iou_req *req)
-{
-	return req->res < 0 || (req->held & IOU_SHORT);
-}
-
-/**
- * iou_req_complete() - the only way for a request to end
- * @req: ->res and ->cflags are set
- *
- * Writes the CQE, drops what the request holds and recycles it.
- *
- * Context: ring lock. May sleep.
- */
-void iou_req_complete(struct iou_req *req)
-{
-	struct iou_ring *ring = iou_req_ring(req);
-
-	iou_assert_locked(ring);
-	/* Rather leak it than free it twice */
-	if (WARN_ON_ONCE(req->state == IOU_S_DONE))
-		return;
-	trace_io_uring_complete(ring, req, req->user_data, req->res, req->cflags, 0, 0);
-	if (likely(!(req->sqe_flags & IOSQE_CQE_SKIP_SUCCESS) || req_failed(req)))
-		iou_cq_post(&ring->cq, req->user_data, req->res, req->cflags);
-	if (req->held)
-		req_drop(req);
-	iou_req_recycle(ring, req);
 }
 
 /**

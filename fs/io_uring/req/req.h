@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Requests: made, given a file, completed.
+ * Requests: made, given a file, kept, put back.
  */
 #ifndef IOU_REQ_REQ_H
 #define IOU_REQ_REQ_H
@@ -11,13 +11,13 @@
 #include <trace/events/io_uring.h>
 
 #include "../iou.h"
+#include "../rsrc/pin.h"
 #include "lane.h"
 #include "op.h"
 
 int iou_req_init_cache(void);
 struct iou_req *iou_req_refill(struct iou_ring *ring) __must_hold(&ring->lock);
 void iou_req_free_all(struct iou_ring *ring);
-void iou_req_complete(struct iou_req *req) __must_hold(&iou_req_ring(req)->lock);
 void iou_req_keep(struct iou_req *req) __must_hold(&iou_req_ring(req)->lock);
 int iou_reject(struct iou_req *req, const struct io_uring_sqe __shared *sqe,
 	       int error, const char *reason);
@@ -39,12 +39,25 @@ static inline struct iou_req *iou_req_alloc(struct iou_ring *ring)
 	return req;
 }
 
+static inline bool iou_req_get_fixed_file(struct iou_req *req)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	struct iou_node *node = iou_table_get(&iou_req_ring(req)->files, req->fd);
+
+	if (unlikely(!node))
+		return false;
+	trace_io_uring_file_get(iou_req_ring(req), req, req->user_data, req->fd);
+	req->file_node = node;
+	req->file = node->what;
+	return true;
+}
+
 /**
  * iou_req_get_file() - look up the file of a request that needs one
  * @req: ->fd is valid unless ->file is set
  *
  * The file is borrowed from the caller's descriptor table where that is
- * possible; iou_req_keep() makes it a real reference.
+ * possible, or from the ring's table; iou_req_keep() makes it a real reference.
  *
  * Context: ring lock, in the lane's task.
  * Return: false if there is no such file.
@@ -55,9 +68,8 @@ static inline bool iou_req_get_file(struct iou_req *req)
 
 	if (req->file)
 		return true;
-	/* No ring has a table of fixed files yet: every slot is empty */
-	if (unlikely(req->sqe_flags & IOSQE_FIXED_FILE))
-		return false;
+	if (req->sqe_flags & IOSQE_FIXED_FILE)
+		return iou_req_get_fixed_file(req);
 	f = fdget(req->fd);
 	if (unlikely(fd_empty(f)))
 		return false;
@@ -68,11 +80,45 @@ static inline bool iou_req_get_file(struct iou_req *req)
 	return true;
 }
 
+/**
+ * iou_req_get_buf() - have a request use a registered buffer
+ * @req: uses none yet
+ * @index: the slot
+ *
+ * What it then does with the buffer (iou_buf_import()) needs no lock.
+ *
+ * Context: ring lock.
+ * Return: false if the slot is empty.
+ */
+static inline bool iou_req_get_buf(struct iou_req *req, u32 index)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	struct iou_node *node = iou_table_get(&iou_req_ring(req)->bufs, index);
+
+	if (unlikely(!node))
+		return false;
+	node->refs++;
+	req->buf_node = node;
+	req->held |= IOU_HELD_BUF;
+	return true;
+}
+
+/* The buffer of a request that holds one */
+static inline const struct iou_buf *iou_req_buf(const struct iou_req *req)
+{
+	return req->buf_node->what;
+}
+
 /* Make a borrowed file the request's own */
 static inline void iou_req_own_file(struct iou_req *req)
 {
-	if (!req->file || (req->held & IOU_HELD_FILE))
+	if (!req->file || (req->held & (IOU_HELD_FILE | IOU_HELD_FILE_NODE)))
 		return;
+	if (req->sqe_flags & IOSQE_FIXED_FILE) {
+		req->file_node->refs++;
+		req->held |= IOU_HELD_FILE_NODE;
+		return;
+	}
 	get_file(req->file);
 	req->held |= IOU_HELD_FILE;
 }
@@ -86,37 +132,21 @@ static inline void iou_req_recycle(struct iou_ring *ring, struct iou_req *req)
 	ring->free_reqs = req;
 }
 
-/**
- * iou_req_complete_fast() - complete a request that was just started
- * @ring: the request's
- * @req: ISSUED; ->res and ->cflags are set
- *
- * Context: ring lock. May sleep.
- */
-static __always_inline void iou_req_complete_fast(struct iou_ring *ring, struct iou_req *req)
-	__must_hold(&ring->lock)
-{
-	if (unlikely(req->held | (req->sqe_flags & IOSQE_CQE_SKIP_SUCCESS))) {
-		iou_req_complete(req);
-		return;
-	}
-	trace_io_uring_complete(ring, req, req->user_data, req->res, req->cflags, 0, 0);
-	iou_cq_post(&ring->cq, req->user_data, req->res, req->cflags);
-	iou_req_recycle(ring, req);
-}
-
-/* Complete with this result */
-static inline void iou_req_end(struct iou_req *req, s32 res)
-	__must_hold(&iou_req_ring(req)->lock)
-{
-	req->res = res;
-	iou_req_complete(req);
-}
-
 /* Can this file be tried without blocking? */
 static inline bool iou_file_nowait(const struct file *file)
 {
 	return (file->f_mode & FMODE_NOWAIT) || (file->f_flags & O_NONBLOCK);
+}
+
+#define IOU_MAX_SHOTS	32	/* before others have their turn */
+
+/* After a CQE with F_MORE: as if it had just been submitted */
+static inline void iou_req_next_shot(struct iou_req *req)
+{
+	if (req->sqe_flags & IOSQE_BUFFER_SELECT)
+		req->held |= IOU_SELECT;
+	req->cflags = 0;
+	req->nr_polls = 0;
 }
 
 #define IOU_MAX_POLLS	128	/* fruitless ones, then a worker has to block */
@@ -143,6 +173,18 @@ static inline void iou_req_arrived(struct iou_req *req)
 		return;
 	req->state = IOU_S_CLAIMED;
 	iou_lane_push(req);
+}
+
+/**
+ * iou_req_arrived_polled() - the device of a polled request has finished
+ * @req: ->res is set; not to be touched afterwards
+ *
+ * Context: any.
+ */
+static inline void iou_req_arrived_polled(struct iou_req *req)
+{
+	/* Pairs with the acquire in run/iopoll.c */
+	smp_store_release(&req->state, IOU_S_CLAIMED);
 }
 
 /* For the end of an opcode's functions: the result is known */

@@ -1,232 +1,360 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The end of a ring, of a task, of a program.
+ * Cancelling requests.
  *
- * What waits for a worker is taken back, what runs in one is interrupted. When a
- * ring is closed or a program replaced, what is parked ends at once, too. What a
- * device is busy with ends by itself, and its lane and ring live until then;
- * nobody waits for it but exec.
+ * A request is found where it waits:
+ *
+ *   parked             in the index; claimed, and completed by the unlock; or, if
+ *                      its event is on the way, marked, so that it does not
+ *                      park again
+ *   queued             in a worker pool or behind its inode's turn; taken out
+ *   run by a worker    interrupted; its own result comes later
+ *
+ * What a device is busy with cannot be cancelled and counts as not found.
  */
-#include <linux/sched/signal.h>
-#include <linux/sched/task.h>
-
 #include <linux/io_uring.h>
 
+#include "../req/complete.h"
+#include "../req/drain.h"
 #include "../req/hash.h"
-#include "../req/lane.h"
-#include "../req/req.h"
+#include "../req/park.h"
 #include "cancel.h"
-#include "lock.h"
-#include "poll.h"
-#include "task.h"
 #include "worker.h"
 
-static void cancel_parked(struct iou_lane *lane)
-	__must_hold(&lane->ring->lock)
-{
-	struct iou_req *req, *next;
+/**
+ * struct search - one pass over a ring
+ * @ring: which
+ * @match: which requests
+ * @data: for it
+ * @all: every match, not only the first
+ * @nr: matches so far
+ * @nr_ended: of these, those that have completed
+ */
+struct search {
+	struct iou_ring *ring;
+	iou_req_match_fn match;
+	void *data;
+	bool all;
+	u32 nr;
+	u32 nr_ended;
+};
 
-	list_for_each_entry_safe(req, next, &lane->ring->parked, index)
-		if (req->lane == lane && iou_poll_claim(req))
-			iou_req_end(req, -ECANCELED);
+static bool search_match(const struct iou_req *req, struct search *search)
+{
+	if (!search->all && search->nr)
+		return false;
+	/* A pool serves all rings of its task */
+	if (iou_req_ring(req) != search->ring)
+		return false;
+	/* A LINK_TIMEOUT ends with what it guards */
+	if (req->opcode == IORING_OP_LINK_TIMEOUT || !search->match(req, search->data))
+		return false;
+	search->nr++;
+	return true;
 }
 
-static void cancel_hashed(struct iou_lane *lane)
-	__must_hold(&lane->ring->lock)
+static bool search_match_work(struct iou_work *work, void *data)
 {
-	struct iou_ring *ring = lane->ring;
+	return search_match(container_of(work, struct iou_req, work), data);
+}
+
+static bool search_match_parked(const struct iou_req *req, void *data)
+{
+	return search_match(req, data);
+}
+
+static void search_end(struct iou_req *req, struct search *search)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	search->nr_ended++;
+	iou_req_end_soon(req, -ECANCELED);
+}
+
+static void search_pool(struct iou_pool *pool, struct search *search)
+{
+	struct iou_req *req, *next;
+	LIST_HEAD(removed);
+
+	iou_pool_cancel(pool, search_match_work, search, &removed);
+	list_for_each_entry_safe(req, next, &removed, work.node) {
+		list_del(&req->work.node);
+		search_end(req, search);
+	}
+}
+
+/* Whose turn on an inode has not come */
+static void search_hashed(struct iou_ring *ring, struct search *search)
+	__must_hold(&ring->lock)
+{
 	struct iou_req *req, *next;
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(ring->hash); i++) {
 		list_for_each_entry_safe(req, next, &ring->hash[i].waiting, work.node) {
-			if (req->lane != lane)
+			if (!search_match(req, search))
 				continue;
 			iou_hash_abandon(req);
-			iou_req_end(req, -ECANCELED);
+			search_end(req, search);
 		}
 	}
 }
 
-static bool work_of_lane(struct iou_work *work, void *lane)
+static void search_parked(struct iou_ring *ring, struct search *search)
+	__must_hold(&ring->lock)
 {
-	return container_of(work, struct iou_req, work)->lane == lane;
+	HLIST_HEAD(claimed);
+	struct hlist_node *next;
+	struct iou_req *req;
+
+	iou_park_claim_all(ring, search_match_parked, search, &claimed);
+	hlist_for_each_entry_safe(req, next, &claimed, index)
+		search_end(req, search);
 }
 
-static bool unbound_work_of_lane(struct iou_work *work, void *lane)
+/* May @lane's task do away with its pool now? Not while it has requests here */
+static bool lane_has_pool(const struct iou_lane *lane)
 {
-	return work->unbound && work_of_lane(work, lane);
+	return (lane->nr_inflight || lane->task->task == current) && lane->task->pool;
 }
 
-static void cancel_queued(struct iou_lane *lane, iou_work_match_fn match)
-	__must_hold(&lane->ring->lock)
+/* The pools of all tasks of the ring, current's first */
+static void search_pools(struct iou_ring *ring, struct search *search)
+	__must_hold(&ring->lock)
 {
-	struct iou_req *req, *next;
-	LIST_HEAD(removed);
+	struct iou_lane *lane;
 
-	if (!lane->task->pool)
-		return;
-	iou_pool_cancel(lane->task->pool, match, lane, &removed);
-	list_for_each_entry_safe(req, next, &removed, work.node)
-		iou_req_end(req, -ECANCELED);
+	list_for_each_entry(lane, &ring->lanes, ring_node)
+		if (lane->task->task == current && lane_has_pool(lane))
+			search_pool(lane->task->pool, search);
+	list_for_each_entry(lane, &ring->lanes, ring_node)
+		if (lane->task->task != current && lane_has_pool(lane))
+			search_pool(lane->task->pool, search);
 }
 
-/* End all of a lane's requests that can be ended */
-static void cancel_lane(struct iou_lane *lane)
-	__must_hold(&lane->ring->lock)
+static int search_result(const struct search *search)
 {
-	if (!lane->nr_inflight)
-		return;
-	cancel_hashed(lane);
-	cancel_queued(lane, work_of_lane);
-	cancel_parked(lane);
+	if (search->all)
+		return search->nr;
+	if (!search->nr)
+		return -ENOENT;
+	return search->nr_ended ? 0 : -EALREADY;
 }
 
-/* Is the whole process ending? */
-static bool task_is_killed(void)
+static bool match_keys(const struct iou_req *req, void *data)
 {
-	return (current->signal->flags & SIGNAL_GROUP_EXIT) || fatal_signal_pending(current);
+	const struct iou_cancel *what = data;
+	u32 flags = what->flags;
+
+	if (flags & IORING_ASYNC_CANCEL_ANY)
+		return true;
+	if ((flags & IORING_ASYNC_CANCEL_FD) && req->file != what->file)
+		return false;
+	if ((flags & IORING_ASYNC_CANCEL_OP) && req->opcode != what->opcode)
+		return false;
+	if ((flags & IORING_ASYNC_CANCEL_USERDATA) ||
+	    !(flags & (IORING_ASYNC_CANCEL_FD | IORING_ASYNC_CANCEL_OP)))
+		return req->user_data == what->user_data;
+	return true;
 }
 
-/*
- * End what the workers of an exiting thread would do for who knows how long.
- * Work that ends by itself is still done, so that writes are not lost; unless
- * the process ends and takes the workers with it.
- */
-static void cancel_workers(struct iou_lane *lane)
-	__must_hold(&lane->ring->lock)
+static bool is_by_user_data(const struct iou_cancel *what)
 {
-	if (!lane->nr_inflight)
-		return;
-	if (task_is_killed()) {
-		cancel_hashed(lane);
-		cancel_queued(lane, work_of_lane);
-	} else {
-		cancel_queued(lane, unbound_work_of_lane);
-	}
+	return !(what->flags & (IORING_ASYNC_CANCEL_ALL | IORING_ASYNC_CANCEL_ANY |
+				IORING_ASYNC_CANCEL_FD | IORING_ASYNC_CANCEL_OP));
+}
+
+static bool match_parked(const struct iou_req *req, void *data)
+{
+	return req->opcode != IORING_OP_LINK_TIMEOUT;
+}
+
+/* One parked request, which the index finds */
+static bool cancel_parked_one(struct iou_ring *ring, u64 user_data, int *ret)
+	__must_hold(&ring->lock)
+{
+	struct iou_req *req = iou_park_find(ring, user_data, match_parked, NULL);
+
+	if (!req)
+		return false;
+	*ret = iou_cancel_req(req);
+	return true;
 }
 
 /**
- * iou_cancel_ring() - the ring's file is gone
- * @ring: will be freed when nothing is in flight any more; the caller must not
- *        touch it afterwards
+ * iou_cancel() - cancel requests
+ * @ring: locked
+ * @what: which
  *
- * Context: may sleep.
+ * Context: ring lock. May sleep.
+ * Return: with CANCEL_ALL or CANCEL_ANY how many were found. Otherwise 0: the
+ * first that was found completes with -ECANCELED in the unlock; -EALREADY: it will, or
+ * with its own result, soon; -ENOENT: none was found.
  */
-void iou_cancel_ring(struct iou_ring *ring)
+int iou_cancel(struct iou_ring *ring, const struct iou_cancel *what)
 {
-	struct iou_lane *lane;
+	struct search search = {
+		.ring	= ring,
+		.match	= match_keys,
+		.data	= (void *)what,
+		.all	= what->flags & (IORING_ASYNC_CANCEL_ALL | IORING_ASYNC_CANCEL_ANY),
+	};
+	int ret;
 
-	iou_ring_lock(ring);
-	ring->closing = true;
-	ring->cold |= IOU_COLD_REAP;
-	list_for_each_entry(lane, &ring->lanes, ring_node) {
-		cancel_lane(lane);
-		/* Nobody will come and ask for the events */
-		iou_lane_orphan(lane);
-	}
-	iou_ring_unlock(ring);
+	iou_assert_locked(ring);
+	if (is_by_user_data(what) && cancel_parked_one(ring, what->user_data, &ret))
+		return ret;
+	search_pools(ring, &search);
+	search_hashed(ring, &search);
+	if (!is_by_user_data(what))
+		search_parked(ring, &search);
+	return search_result(&search);
 }
 
-/* The ring of some lane of a task, with a reference; or NULL */
-static struct iou_ring *task_any_ring(struct iou_task *task, struct iou_lane **lane)
+static bool match_one(const struct iou_req *req, void *data)
 {
-	struct iou_ring *ring = NULL;
-
-	spin_lock(&task->lock);
-	*lane = list_first_entry_or_null(&task->lanes, struct iou_lane, task_node);
-	if (*lane) {
-		/* A lane on this list was not reaped, so its ring is not dead */
-		ring = (*lane)->ring;
-		refcount_inc(&ring->refs);
-	}
-	spin_unlock(&task->lock);
-	return ring;
-}
-
-/*
- * The thread exits: nothing waits. What is parked stays so, because another
- * thread or process may hold the ring; when its event comes, a kernel worker
- * ends it. The lanes live on until all has ended.
- */
-static void task_exit(struct iou_task *task)
-{
-	struct iou_lane *lane;
-	struct iou_ring *ring;
-
-	/* Make the workers that were asked for: there will be no others */
-	iou_task_run_work();
-	if (task->pool)
-		iou_pool_exit(task->pool);
-	while ((ring = task_any_ring(task, &lane))) {
-		iou_ring_lock(ring);
-		/* The ring may have been closed and the lane reaped meanwhile */
-		if (iou_task_has_lane(task, lane)) {
-			cancel_workers(lane);
-			iou_lane_detach(lane);
-			iou_lane_orphan(lane);
-		}
-		iou_ring_unlock(ring);
-		iou_ring_put(ring);
-	}
-}
-
-/* Return: something is in flight */
-static bool exec_cancel_lanes(struct iou_task *task)
-{
-	struct iou_lane *lane;
-	struct iou_ring *ring;
-	bool busy = false;
-
-	while (!busy && (ring = task_any_ring(task, &lane))) {
-		iou_ring_lock(ring);
-		if (iou_task_has_lane(task, lane)) {
-			/* Other lanes run their events in task work */
-			if (lane->deferred)
-				iou_task_run_lane(lane, true);
-			cancel_lane(lane);
-			busy = lane->nr_inflight;
-			if (!busy)
-				iou_lane_detach(lane);
-		}
-		iou_ring_unlock(ring);
-		iou_ring_put(ring);
-	}
-	return busy;
-}
-
-/*
- * Another program is about to run: what is in flight may use the memory of the
- * old one, so wait for it.
- */
-static void task_exec(struct iou_task *task)
-{
-	while (exec_cancel_lanes(task)) {
-		if (fatal_signal_pending(current))
-			return;
-		if (!iou_task_run_work())
-			schedule_timeout_killable(1);
-	}
-	if (!task->pool)
-		return;
-	iou_pool_exit(task->pool);
-	iou_pool_join(task->pool);
-	iou_pool_free(task->pool);
-	task->pool = NULL;
+	return req == data;
 }
 
 /**
- * __io_uring_cancel() - the current thread exits or runs another program
- * @exec: the latter
+ * iou_cancel_req() - cancel a request
+ * @req: any
  *
- * Context: may sleep.
+ * Context: ring lock. May sleep.
+ * Return: 0: it completes with -ECANCELED in the unlock; 1: the same for what waits for
+ * a futex or a child, where 6.12 counts and programs know that. -EALREADY: it is ending.
+ * -ENOENT: it cannot be cancelled.
  */
-void __io_uring_cancel(bool exec)
+int iou_cancel_req(struct iou_req *req)
 {
-	struct iou_task *task = &current->io_uring->iou;
+	struct iou_ring *ring = iou_req_ring(req);
+	struct search search = { .ring = ring, .match = match_one, .data = req };
 
-	if (exec)
-		task_exec(task);
-	else
-		task_exit(task);
+	switch (req->state) {
+	case IOU_S_PARKED:
+		if (iou_park_claim(req)) {
+			iou_req_end_soon(req, -ECANCELED);
+			return req->park->of_task ? 1 : 0;
+		}
+		fallthrough;
+	case IOU_S_CLAIMED:
+	case IOU_S_AGAIN:
+		req->held |= IOU_CANCEL;
+		return -EALREADY;
+	case IOU_S_QUEUED:
+	case IOU_S_WORKING:
+		search_hashed(ring, &search);
+		if (!search.nr && lane_has_pool(req->lane))
+			search_pool(req->lane->task->pool, &search);
+		return search_result(&search);
+	default:
+		return -ENOENT;
+	}
+}
+
+static bool match_lane(const struct iou_req *req, void *data)
+{
+	return req->lane == data;
+}
+
+static bool match_unbound_lane(const struct iou_req *req, void *data)
+{
+	return req->work.unbound && match_lane(req, data);
+}
+
+/* Parked requests that cannot outlive their task, or would keep rings alive */
+static bool match_of_task(const struct iou_req *req, void *data)
+{
+	return match_lane(req, data) &&
+	       (req->park->of_task || (req->file && io_is_uring_fops(req->file)));
+}
+
+/**
+ * iou_cancel_commands() - ask drivers to stop commands
+ * @lane: whose commands, as far as they can be stopped
+ *
+ * They end when the drivers say so. A driver may have reasons to go on for now;
+ * then it has to be asked again.
+ *
+ * Context: ring lock.
+ */
+void iou_cancel_commands(struct iou_lane *lane)
+{
+	struct iou_req *req;
+
+	iou_assert_locked(lane->ring);
+	list_for_each_entry(req, &lane->ring->commands, node)
+		if (req->lane == lane)
+			iou_req_op(req)->ask_cancel(req);
+}
+
+/**
+ * iou_cancel_lane() - end all of a lane's requests that can be ended
+ * @lane: its ring is locked
+ *
+ * Context: ring lock. May sleep.
+ */
+void iou_cancel_lane(struct iou_lane *lane)
+{
+	struct search search = {
+		.ring	= lane->ring,
+		.match	= match_lane,
+		.data	= lane,
+		.all	= true,
+	};
+
+	if (!lane->nr_inflight)
+		return;
+	iou_drain_cancel(lane);
+	search_hashed(lane->ring, &search);
+	if (lane->task->pool)
+		search_pool(lane->task->pool, &search);
+	iou_cancel_commands(lane);
+	search_parked(lane->ring, &search);
+}
+
+/**
+ * iou_cancel_work() - end what workers do, or would do, for a lane
+ * @lane: its ring is locked
+ * @unbound_only: only what may take for ever
+ *
+ * Context: ring lock. May sleep.
+ */
+void iou_cancel_work(struct iou_lane *lane, bool unbound_only)
+{
+	struct search search = {
+		.ring	= lane->ring,
+		.match	= unbound_only ? match_unbound_lane : match_lane,
+		.data	= lane,
+		.all	= true,
+	};
+
+	if (!lane->nr_inflight)
+		return;
+	if (!unbound_only)
+		search_hashed(lane->ring, &search);
+	if (lane->task->pool)
+		search_pool(lane->task->pool, &search);
+	iou_cancel_commands(lane);
+}
+
+/**
+ * iou_cancel_ring_files() - end a lane's requests that wait for a ring
+ * @lane: its ring is locked, its task exits
+ *
+ * They hold the file of that ring, which may be this one: without this it would
+ * never be closed.
+ *
+ * Context: ring lock. May sleep.
+ */
+void iou_cancel_ring_files(struct iou_lane *lane)
+{
+	struct search search = {
+		.ring	= lane->ring,
+		.match	= match_of_task,
+		.data	= lane,
+		.all	= true,
+	};
+
+	if (lane->nr_inflight)
+		search_parked(lane->ring, &search);
 }

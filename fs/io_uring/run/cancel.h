@@ -1,12 +1,33 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The end of a ring, of a task, of a program.
+ * Cancelling requests.
  */
 #ifndef IOU_RUN_CANCEL_H
 #define IOU_RUN_CANCEL_H
 
 #include "../iou.h"
 
-void iou_cancel_ring(struct iou_ring *ring);
+/**
+ * struct iou_cancel - which requests
+ * @flags: IORING_ASYNC_CANCEL_*: which of the keys count, and how many requests
+ * @opcode: with CANCEL_OP
+ * @user_data: with CANCEL_USERDATA, or with no other key
+ * @file: with CANCEL_FD
+ */
+struct iou_cancel {
+	u32 flags;
+	u8 opcode;
+	u64 user_data;
+	struct file *file;
+};
+
+int iou_cancel(struct iou_ring *ring, const struct iou_cancel *what)
+	__must_hold(&ring->lock);
+int iou_cancel_req(struct iou_req *req) __must_hold(&iou_req_ring(req)->lock);
+void iou_cancel_lane(struct iou_lane *lane) __must_hold(&lane->ring->lock);
+void iou_cancel_work(struct iou_lane *lane, bool unbound_only)
+	__must_hold(&lane->ring->lock);
+void iou_cancel_commands(struct iou_lane *lane) __must_hold(&lane->ring->lock);
+void iou_cancel_ring_files(struct iou_lane *lane) __must_hold(&lane->ring->lock);
 
 #endif

@@ -12,12 +12,16 @@
 #include <linux/fs.h>
 #include <linux/poll.h>
 
+#include "../req/complete.h"
 #include "../req/hash.h"
 #include "../req/lane.h"
 #include "../req/req.h"
+#include "iopoll.h"
 #include "issue.h"
 #include "lock.h"
 #include "poll.h"
+#include "shots.h"
+#include "timeout.h"
 #include "worker.h"
 
 static void issue_retry(struct iou_req *req) __must_hold(&iou_req_ring(req)->lock);
@@ -37,8 +41,12 @@ void iou_issue_settle(struct iou_req *req, iou_verdict_t verdict)
 	}
 	if (!(req->held & IOU_HELD_INFLIGHT))
 		iou_req_keep(req);
-	if (verdict == IOU_RETRY)
+	else
+		iou_req_own_file(req);
+	if (verdict == IOU_RETRY || verdict == IOU_TURN)
 		issue_retry(req);
+	else if (verdict == IOU_POLLED)
+		iou_iopoll_add(req);
 }
 
 /* Parked, and the file may be ready now */
@@ -50,7 +58,14 @@ static void parked_event(struct iou_req *req, bool cancel)
 	iou_issue_again(req, cancel);
 }
 
-/* Try to park. Return: 0 and errors of iou_poll_park(); 1: try .issue again */
+static __poll_t park_mask(const struct iou_req *req)
+{
+	const struct iou_op *op = iou_req_op(req);
+
+	return op->poll_mask ? op->poll_mask(req) : op->poll_events;
+}
+
+/* Try to park. Return: as iou_poll_park(); positive: try .issue again */
 static int issue_park(struct iou_req *req)
 	__must_hold(&iou_req_ring(req)->lock)
 {
@@ -59,16 +74,35 @@ static int issue_park(struct iou_req *req)
 	if (!iou_req_can_park(req))
 		return -EINVAL;
 	req->event = parked_event;
-	ret = iou_poll_park(req, iou_req_op(req)->poll_events);
+	ret = iou_poll_park(req, park_mask(req) | EPOLLONESHOT);
 	if (ret > 0)
 		req->nr_polls++;
 	return ret;
+}
+
+/* Try, with the credentials of the request */
+static iou_verdict_t issue_try(struct iou_req *req)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	const struct cred *old;
+	iou_verdict_t verdict;
+
+	if (likely(!(req->held & IOU_HELD_CREDS) || req->creds == current_cred()))
+		return iou_req_op(req)->issue(req);
+	old = override_creds(req->creds);
+	verdict = iou_req_op(req)->issue(req);
+	revert_creds(old);
+	return verdict;
 }
 
 static void issue_retry(struct iou_req *req)
 {
 	iou_verdict_t verdict = IOU_RETRY;
 
+	if (req->held & IOU_MULTISHOT) {
+		iou_shots_park(req, park_mask(req));
+		return;
+	}
 	while (verdict == IOU_RETRY) {
 		int ret = issue_park(req);
 
@@ -85,7 +119,7 @@ static void issue_retry(struct iou_req *req)
 			return;
 		}
 		req->state = IOU_S_ISSUED;
-		verdict = iou_req_op(req)->issue(req);
+		verdict = issue_try(req);
 	}
 	iou_issue_settle(req, verdict);
 }
@@ -105,9 +139,49 @@ void iou_issue_again(struct iou_req *req, bool cancel)
 	}
 	req->state = IOU_S_ISSUED;
 	if (iou_file_nowait(req->file))
-		iou_issue_settle(req, iou_req_op(req)->issue(req));
+		iou_issue_settle(req, issue_try(req));
 	else
 		iou_issue_async(req);
+}
+
+/**
+ * iou_issue_prepared() - start a request that was prepared and then held
+ * @req: HELD, and on no list
+ *
+ * Context: ring lock, in the lane's task. May sleep.
+ */
+void iou_issue_prepared(struct iou_req *req)
+{
+	const struct iou_op *op = iou_req_op(req);
+	struct iou_req *next = iou_chain_next(req);
+
+	req->state = IOU_S_ISSUED;
+	if (!op->issue || ((req->sqe_flags & IOSQE_ASYNC) && op->work))
+		iou_issue_async(req);
+	else
+		iou_issue_settle(req, issue_try(req));
+	/* Under the lock a request that is complete is not used for another */
+	if (next && next->opcode == IORING_OP_LINK_TIMEOUT && req->state != IOU_S_DONE)
+		iou_timeout_start(next);
+}
+
+/**
+ * iou_issue_held() - the event handler of held requests: its turn has come
+ * @req: HELD or CLAIMED
+ * @cancel: do not start it
+ *
+ * Context: ring lock, in the lane's task or with @cancel.
+ */
+void iou_issue_held(struct iou_req *req, bool cancel)
+{
+	if (unlikely(cancel || iou_req_ring(req)->closing)) {
+		iou_req_end(req, -ECANCELED);
+		return;
+	}
+	/* So far for its turn; from now on for its own sake, or its successor's */
+	if (!iou_chain_next(req))
+		req->held &= ~IOU_URGENT;
+	iou_issue_prepared(req);
 }
 
 /*
@@ -170,6 +244,10 @@ static void work_done(struct iou_work *work)
 			iou_lane_push(req);
 		return;
 	}
+	if (req->verdict == IOU_POLLED) {
+		iou_iopoll_join(req);
+		return;
+	}
 	if (req->verdict == IOU_RETRY) {
 		req->event = work_park_event;
 		req->state = IOU_S_CLAIMED;
@@ -193,7 +271,14 @@ static const struct iou_pool_ops work_ops = {
 	.fail	= work_fail,
 };
 
-static struct iou_pool *task_pool(struct iou_lane *lane)
+/**
+ * iou_issue_pool() - the worker pool of a lane's task
+ * @lane: current's
+ *
+ * Context: ring lock. May sleep.
+ * Return: the pool, made if need be; or NULL without memory.
+ */
+struct iou_pool *iou_issue_pool(struct iou_lane *lane)
 {
 	u32 max[2] = { lane->ring->max_workers[0], lane->ring->max_workers[1] };
 	struct iou_task *task = lane->task;
@@ -229,6 +314,27 @@ static bool work_is_unbound(const struct iou_req *req)
 	return !S_ISREG(mode) && !S_ISBLK(mode);
 }
 
+/*
+ * A request that wants a provided buffer waits for its file rather than in a
+ * worker, where it would occupy the buffer; a multishot has to. What cannot be
+ * waited for takes its buffer along.
+ * Return: whether it may go to a worker. If not, it was dealt with.
+ */
+static bool async_allowed(struct iou_req *req)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	int error;
+
+	if (iou_req_can_park(req) && iou_file_nowait(req->file)) {
+		issue_retry(req);
+		return false;
+	}
+	error = req->held & IOU_MULTISHOT ? -EBADFD : iou_req_op(req)->take(req);
+	if (error)
+		iou_req_end(req, error);
+	return !error;
+}
+
 /**
  * iou_issue_async() - let a worker do it
  * @req: prepared, perhaps issued before
@@ -237,7 +343,7 @@ static bool work_is_unbound(const struct iou_req *req)
  */
 void iou_issue_async(struct iou_req *req)
 {
-	struct iou_pool *pool = task_pool(req->lane);
+	struct iou_pool *pool = iou_issue_pool(req->lane);
 	bool hashed;
 
 	if (!pool) {
@@ -251,6 +357,8 @@ void iou_issue_async(struct iou_req *req)
 	if (!(req->held & IOU_HELD_INFLIGHT))
 		iou_req_keep(req);
 	iou_req_own_file(req);
+	if (unlikely(req->held & (IOU_SELECT | IOU_MULTISHOT)) && !async_allowed(req))
+		return;
 	if (!(req->held & IOU_HELD_CREDS)) {
 		req->creds = get_current_cred();
 		req->held |= IOU_HELD_CREDS;

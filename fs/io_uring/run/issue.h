@@ -7,9 +7,13 @@
 
 #include "../iou.h"
 
+struct iou_pool *iou_issue_pool(struct iou_lane *lane) __must_hold(&lane->ring->lock);
 void iou_issue_settle(struct iou_req *req, iou_verdict_t verdict)
 	__must_hold(&iou_req_ring(req)->lock);
 void iou_issue_async(struct iou_req *req) __must_hold(&iou_req_ring(req)->lock);
+void iou_issue_prepared(struct iou_req *req) __must_hold(&iou_req_ring(req)->lock);
+void iou_issue_held(struct iou_req *req, bool cancel)
+	__must_hold(&iou_req_ring(req)->lock);
 void iou_issue_again(struct iou_req *req, bool cancel)
 	__must_hold(&iou_req_ring(req)->lock);
 

@@ -20,11 +20,15 @@
  */
 #include <linux/poll.h>
 #include <linux/rcupdate.h>
+#include <linux/sched/signal.h>
 #include <uapi/linux/eventpoll.h>
 
+#include "../mem/evfd.h"
+#include "../req/complete.h"
+#include "../req/count.h"
+#include "../req/drain.h"
 #include "../req/hash.h"
 #include "../req/lane.h"
-#include "../req/req.h"
 #include "lock.h"
 #include "worker.h"
 
@@ -38,6 +42,10 @@ static void drain_done(struct iou_ring *ring)
 	struct iou_req *req, *next;
 
 	llist_for_each_entry_safe(req, next, list, qnode) {
+		if (unlikely(iou_req_ring(req) != ring)) {
+			iou_req_op(req)->deliver(req, ring);
+			continue;
+		}
 		if (likely(!ring->deferred)) {
 			iou_req_complete(req);
 			continue;
@@ -51,18 +59,37 @@ static void drain_done(struct iou_ring *ring)
 	}
 }
 
-/* Work whose turn on its inode has come */
+/* A held request whose turn has come: here if this is its task, else over there */
+static void start_held(struct iou_req *req)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	bool cancel = iou_req_ring(req)->closing || (current->flags & PF_EXITING);
+
+	if (likely(current == req->lane->task->task)) {
+		req->event(req, cancel || fatal_signal_pending(current));
+		return;
+	}
+	req->held |= IOU_URGENT;
+	req->state = IOU_S_CLAIMED;
+	iou_lane_push(req);
+}
+
+/* Work whose turn has come on its inode, successors in chains, what was cancelled */
 static void start_ready(struct iou_ring *ring)
 	__must_hold(&ring->lock)
 {
 	while (!list_empty(&ring->ready)) {
 		struct iou_req *req = list_first_entry(&ring->ready, struct iou_req,
 						       work.node);
-		struct iou_pool *pool = req->lane->task->pool;
 
 		list_del(&req->work.node);
-		if (ring->closing || !iou_pool_queue(pool, &req->work))
+		if (req->state == IOU_S_HELD)
+			start_held(req);
+		else if (req->state == IOU_S_CLAIMED)
+			iou_req_complete(req);
+		else if (ring->closing || !iou_pool_queue(req->lane->task->pool, &req->work))
 			iou_req_end(req, -ECANCELED);
+		cond_resched();
 	}
 }
 
@@ -84,13 +111,58 @@ static bool reap_lanes(struct iou_ring *ring)
 	return true;
 }
 
-/* Return: the caller has to put the ring after unlocking */
-static bool do_cold(struct iou_ring *ring)
+/* Let a kernel worker look after a ring. Takes over a reference. */
+static void ring_drain_later(struct iou_ring *ring)
+{
+	if (!queue_work(system_unbound_wq, &ring->drain_work))
+		iou_ring_put(ring);
+}
+
+/* Which ring is to be kicked after unlocking? One; others are left to a worker. */
+static void take_kick(struct iou_ring *ring, struct iou_ring **kick)
 	__must_hold(&ring->lock)
 {
-	if (ring->cold & IOU_COLD_READY)
-		start_ready(ring);
-	ring->cold = 0;
+	if (*kick)
+		ring_drain_later(ring->kick);
+	else
+		*kick = ring->kick;
+	ring->kick = NULL;
+}
+
+/*
+ * Something was put on the ring's done queue before a full barrier. If it is
+ * locked, its holder will see that.
+ */
+static void ring_kick(struct iou_ring *ring)
+{
+	if (iou_ring_trylock(ring))
+		iou_ring_unlock(ring);
+	iou_ring_put(ring);
+}
+
+/* Return: the caller has to put the ring after unlocking, and kick *@kick */
+static bool do_cold(struct iou_ring *ring, struct iou_ring **kick)
+	__must_hold(&ring->lock)
+{
+	u32 cold;
+
+	/* Each of these may end requests, and so make others ready */
+	while ((cold = ring->cold & ~IOU_COLD_REAP)) {
+		ring->cold &= IOU_COLD_REAP;
+		if (cold & IOU_COLD_DRAIN)
+			iou_drain_advance(ring);
+		if ((cold | ring->cold) & IOU_COLD_READY)
+			start_ready(ring);
+		if (cold & IOU_COLD_COUNT)
+			iou_count_check(ring);
+		if (cold & IOU_COLD_KICK)
+			take_kick(ring, kick);
+		if (!(ring->cold & ~(IOU_COLD_REAP | IOU_COLD_COUNT)))
+			break;
+	}
+	if (!(ring->cold & IOU_COLD_REAP))
+		return false;
+	ring->cold &= ~IOU_COLD_REAP;
 	return reap_lanes(ring);
 }
 
@@ -102,15 +174,33 @@ static void wake_waiters(struct iou_ring *ring)
 			  poll_to_key(EPOLL_URING_WAKE | EPOLLIN | EPOLLRDNORM));
 }
 
+static noinline void signal_evfd(struct iou_ring *ring, bool by_worker)
+{
+	const struct iou_evfd *evfd;
+
+	rcu_read_lock();
+	evfd = rcu_dereference(ring->evfd);
+	if (evfd)
+		iou_evfd_signal(evfd, &ring->cq, by_worker);
+	rcu_read_unlock();
+}
+
+/* CQEs were published; @by_worker: workers have made some of them */
+static void tell(struct iou_ring *ring, bool by_worker)
+{
+	wake_waiters(ring);
+	if (unlikely(rcu_access_pointer(ring->evfd)))
+		signal_evfd(ring, by_worker);
+}
+
 /* Is there more to complete? Return: locked again */
 static bool relock(struct iou_ring *ring, u32 rounds)
 {
 	if (likely(llist_empty(&ring->done)))
 		return false;
 	if (rounds >= IOU_MAX_DRAINS) {
-		if (refcount_inc_not_zero(&ring->refs) &&
-		    !queue_work(system_unbound_wq, &ring->drain_work))
-			iou_ring_put(ring);
+		if (refcount_inc_not_zero(&ring->refs))
+			ring_drain_later(ring);
 		return false;
 	}
 	if (!iou_ring_trylock(ring))
@@ -130,15 +220,17 @@ static bool relock(struct iou_ring *ring, u32 rounds)
  */
 void iou_ring_unlock(struct iou_ring *ring)
 {
+	struct iou_ring *kick = NULL;
 	bool last = false;
-	bool posted, again;
+	bool posted, drained, again;
 	u32 rounds = 0;
 
 	do {
-		if (!llist_empty(&ring->done))
+		drained = !llist_empty(&ring->done);
+		if (drained)
 			drain_done(ring);
 		if (unlikely(ring->cold))
-			last |= do_cold(ring);
+			last |= do_cold(ring, &kick);
 		posted = ring->cq.published != ring->cq.tail;
 		if (posted)
 			iou_cq_publish(&ring->cq);
@@ -148,12 +240,14 @@ void iou_ring_unlock(struct iou_ring *ring)
 		/* L-M above, and cq.tail against cq_wait */
 		smp_mb();
 		if (posted)
-			wake_waiters(ring);
+			tell(ring, drained);
 		again = relock(ring, rounds++);
 		rcu_read_unlock();
 	} while (unlikely(again));
 	if (unlikely(last))
 		iou_ring_put(ring);
+	if (unlikely(kick))
+		ring_kick(kick);
 }
 
 /**
@@ -166,13 +260,15 @@ void iou_ring_unlock(struct iou_ring *ring)
  */
 void iou_ring_publish(struct iou_ring *ring)
 {
+	bool drained = !llist_empty(&ring->done);
+
 	drain_done(ring);
 	if (ring->cq.published == ring->cq.tail)
 		return;
 	iou_cq_publish(&ring->cq);
 	/* As in iou_ring_unlock() */
 	smp_mb();
-	wake_waiters(ring);
+	tell(ring, drained);
 }
 
 /**
@@ -203,6 +299,33 @@ void iou_ring_push_done(struct iou_req *req)
 		iou_ring_unlock(ring);
 }
 
+/**
+ * iou_ring_send() - let another ring do something with a request
+ * @ring: the request's, locked
+ * @target: kept by the request
+ * @req: BUSY. Its opcode's .deliver() is called with @target locked
+ *
+ * Locks of two rings are never held at once: @target's is tried when @ring was
+ * unlocked.
+ *
+ * Context: ring lock.
+ */
+void iou_ring_send(struct iou_ring *ring, struct iou_ring *target, struct iou_req *req)
+{
+	iou_assert_locked(ring);
+	refcount_inc(&target->refs);
+	/* J; for K see ring_kick() */
+	llist_add(&req->qnode, &target->done);
+	if (!ring->kick) {
+		ring->kick = target;
+		ring->cold |= IOU_COLD_KICK;
+	} else if (ring->kick == target) {
+		iou_ring_put(target);
+	} else {
+		ring_drain_later(target);
+	}
+}
+
 static void ring_drain_work(struct work_struct *work)
 {
 	struct iou_ring *ring = container_of(work, struct iou_ring, drain_work);
@@ -224,12 +347,23 @@ void iou_ring_put(struct iou_ring *ring)
 		queue_rcu_work(system_unbound_wq, &ring->free_work);
 }
 
-/* For poll(2) on a deferred ring: events are pending, entering would help */
+/*
+ * For poll(2) on a deferred ring, and its eventfd: events are pending, entering
+ * would help. Events come in contexts where waking sleepers on a file is not
+ * possible, and many of them before this runs.
+ */
 static void ring_poll_wake(struct irq_work *work)
 {
 	struct iou_ring *ring = container_of(work, struct iou_ring, poll_wake);
 
 	wake_waiters(ring);
+	if (!timer_pending(&ring->evfd_late))
+		signal_evfd(ring, true);
+}
+
+static void ring_evfd_late(struct timer_list *timer)
+{
+	signal_evfd(container_of(timer, struct iou_ring, evfd_late), true);
 }
 
 /**
@@ -242,6 +376,7 @@ void iou_ring_init_lock(struct iou_ring *ring)
 	init_llist_head(&ring->done);
 	init_waitqueue_head(&ring->cq_wait);
 	init_irq_work(&ring->poll_wake, ring_poll_wake);
+	timer_setup(&ring->evfd_late, ring_evfd_late, 0);
 	INIT_WORK(&ring->drain_work, ring_drain_work);
 	refcount_set(&ring->refs, 1);
 }

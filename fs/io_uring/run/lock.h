@@ -10,6 +10,8 @@
 void iou_ring_unlock(struct iou_ring *ring);
 void iou_ring_publish(struct iou_ring *ring) __must_hold(&ring->lock);
 void iou_ring_push_done(struct iou_req *req);
+void iou_ring_send(struct iou_ring *ring, struct iou_ring *target, struct iou_req *req)
+	__must_hold(&ring->lock);
 void iou_ring_put(struct iou_ring *ring);
 void iou_ring_init_lock(struct iou_ring *ring);
 

@@ -2,14 +2,15 @@
 /*
  * Parking a request on the waitqueues of its file.
  *
- * A parked request is wanted by two: the wake-up, in any context, and a cancel,
- * under the ring lock. Who changes PARKED to CLAIMED has it; the other walks
- * away. The wake-up pushes it on its lane, and from there on both are under the
- * ring lock.
+ * A wake-up, in any context, changes PARKED to CLAIMED and pushes the request on
+ * its lane; from there on all is under the ring lock. There are two ways:
  *
- * A wake-up that comes later than the first is not recorded: the handler takes
- * the request off all waitqueues and then tries the operation again, so it
- * sees whatever happened.
+ *   once        the wake-up takes the request off the waitqueue. The handler
+ *               takes it off all of them and then tries the operation again, so
+ *               that later wake-ups do not have to be recorded
+ *   lasting     the request stays on the waitqueues. A wake-up that finds it
+ *               CLAIMED leaves AGAIN, and the handler that wants to go on
+ *               waiting finds that and looks at the file once more
  *
  * POLLFREE says that a waitqueue goes away while the file lives on. Its last
  * access to the request's entry is the release of ->head; until then unpark
@@ -22,6 +23,7 @@
 #include <trace/events/io_uring.h>
 
 #include "../req/lane.h"
+#include "../req/park.h"
 #include "poll.h"
 
 struct park_table {
@@ -32,14 +34,28 @@ struct park_table {
 	int error;
 };
 
-static bool claim(struct iou_req *req)
+static bool is_lasting(const struct iou_req *req)
 {
-	return cmpxchg(&req->state, IOU_S_PARKED, IOU_S_CLAIMED) == IOU_S_PARKED;
+	return !(req->poll.events & EPOLLONESHOT);
+}
+
+/* A wake-up. Return: the caller pushes the request, and may touch it until then */
+static bool claim(struct iou_req *req, bool lasting)
+{
+	u32 old = IOU_S_PARKED;
+
+	if (!lasting)
+		return iou_park_wake(req);
+	while (!try_cmpxchg(&req->state, &old, old == IOU_S_PARKED ? IOU_S_CLAIMED :
+								     IOU_S_AGAIN))
+		if (old != IOU_S_PARKED && old != IOU_S_CLAIMED)
+			return false;
+	return old == IOU_S_PARKED;
 }
 
 static void queue_goes_away(struct iou_poll *poll, struct iou_req *req)
 {
-	bool won = claim(req);
+	bool won = claim(req, !(poll->events & EPOLLONESHOT));
 
 	list_del_init(&poll->wait.entry);
 	/* If the claim was lost, the request may be gone after this */
@@ -53,6 +69,7 @@ static int park_wake(struct wait_queue_entry *wait, unsigned int mode, int sync,
 		     void *key)
 {
 	struct iou_poll *poll = container_of(wait, struct iou_poll, wait);
+	bool once = poll->events & EPOLLONESHOT;
 	struct iou_req *req = wait->private;
 	__poll_t mask = key_to_poll(key);
 
@@ -63,9 +80,14 @@ static int park_wake(struct wait_queue_entry *wait, unsigned int mode, int sync,
 	if (mask && !(mask & poll->events))
 		return 0;
 	/* An exclusive wake-up that is not for us goes on to the next waiter */
-	if (!claim(req))
+	if (!claim(req, !once))
 		return 0;
-	list_del_init(&wait->entry);
+	req->poll.seen = mask & poll->events;
+	/* Posting its CQE would wake it again, and again */
+	if (unlikely(mask & EPOLL_URING_WAKE))
+		req->poll.events |= EPOLLONESHOT;
+	if (once)
+		list_del_init(&wait->entry);
 	iou_lane_push(req);
 	return 1;
 }
@@ -77,7 +99,10 @@ static void park_queue(struct iou_poll *poll, struct park_table *table,
 	poll->events = table->events;
 	init_waitqueue_func_entry(&poll->wait, park_wake);
 	poll->wait.private = table->req;
-	add_wait_queue(head, &poll->wait);
+	if (table->events & EPOLLEXCLUSIVE)
+		add_wait_queue_exclusive(head, &poll->wait);
+	else
+		add_wait_queue(head, &poll->wait);
 }
 
 /* The file's poll method names a waitqueue */
@@ -124,48 +149,123 @@ static void unhook(struct iou_poll *poll)
 	rcu_read_unlock();
 }
 
+static void unhook_all(struct iou_req *req)
+{
+	unhook(&req->poll);
+	if (req->poll2) {
+		unhook(req->poll2);
+		kfree(req->poll2);
+		req->poll2 = NULL;
+	}
+}
+
+static bool poll_claim(struct iou_req *req)
+{
+	if (!iou_park_wake(req))
+		return false;
+	unhook_all(req);
+	return true;
+}
+
+static const struct iou_park_ops poll_park_ops = {
+	.claim	= poll_claim,
+};
+
 /**
- * iou_poll_unpark() - take a request off all waitqueues and the cancel index
- * @req: was parked and then claimed
+ * iou_poll_unpark() - stop waiting
+ * @req: was parked by iou_poll_park() and then claimed
  *
  * Context: ring lock.
  */
 void iou_poll_unpark(struct iou_req *req)
 {
-	iou_assert_locked(iou_req_ring(req));
-	list_del(&req->index);
-	unhook(&req->poll);
-	if (req->poll2) {
-		unhook(req->poll2);
-		kfree(req->poll2);
-	}
+	iou_unpark(req);
+	unhook_all(req);
+}
+
+static bool queue_is_gone(const struct iou_poll *poll)
+{
+	/* Pairs with the release in queue_goes_away() */
+	return poll && !smp_load_acquire(&poll->head);
 }
 
 /**
- * iou_poll_claim() - take a parked request away from its wake-up
- * @req: in ring->parked
+ * iou_poll_ended() - must a wait end, whatever the file says?
+ * @req: was parked and then claimed
  *
  * Context: ring lock.
- * Return: true: it is the caller's, and unparked. false: the wake-up was
- * faster, its event is on the lane.
+ * Return: true: it was cancelled, the ring is being closed, or the waitqueue has
+ * gone away.
  */
-bool iou_poll_claim(struct iou_req *req)
+bool iou_poll_ended(const struct iou_req *req)
 {
-	if (!claim(req))
-		return false;
+	return iou_req_ring(req)->closing || (req->held & IOU_CANCEL) ||
+	       queue_is_gone(&req->poll) || queue_is_gone(req->poll2);
+}
+
+/* What is ready, of what @req waits for? */
+static __poll_t poll_now(const struct iou_req *req)
+{
+	return vfs_poll(req->file, NULL) & req->poll.events;
+}
+
+/**
+ * iou_poll_rearm() - go on with a lasting wait
+ * @req: was parked without EPOLLONESHOT, and has been CLAIMED, and nothing else,
+ *       since
+ *
+ * Context: ring lock.
+ * Return: 0: parked. Positive: something happened since, and this is ready now;
+ * it is still CLAIMED. -ECANCELED: the wait has to end.
+ */
+int iou_poll_rearm(struct iou_req *req)
+{
+	__poll_t mask;
+
+	iou_assert_locked(iou_req_ring(req));
+	for (;;) {
+		if (iou_poll_ended(req))
+			return -ECANCELED;
+		if (cmpxchg(&req->state, IOU_S_CLAIMED, IOU_S_PARKED) == IOU_S_CLAIMED)
+			return 0;
+		/* From here on a wake-up says so again. Full barrier: before looking */
+		xchg(&req->state, IOU_S_CLAIMED);
+		mask = poll_now(req);
+		if (mask)
+			return (__force int)mask;
+	}
+}
+
+/* The file was ready, or could not be waited for, before the wait had begun */
+static int park_undo(struct iou_req *req, const struct park_table *table, __poll_t mask)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	if (!claim(req, false))
+		return 0;
+	if (mask && is_lasting(req) && table->nr_queues && !table->error) {
+		/* As a wake-up would have done */
+		req->poll.seen = mask;
+		iou_lane_push(req);
+		return 0;
+	}
 	iou_poll_unpark(req);
-	return true;
+	if (mask)
+		return (__force int)mask;
+	return table->error ?: -EINVAL;
 }
 
 /**
  * iou_poll_park() - wait until a file is ready
  * @req: with a file, and with ->event for when it is
- * @events: EPOLLIN and the like
+ * @events: EPOLLIN and the like. With EPOLLEXCLUSIVE a wake-up of one waiter
+ *          reaches this request or another one, not both. Without EPOLLONESHOT
+ *          the wait is a lasting one: the handler calls iou_poll_rearm()
  *
  * Context: ring lock, in the lane's task. May sleep.
- * Return: 0: parked, and perhaps already claimed by a wake-up. 1: ready now,
- * not parked. -EINVAL: this file cannot be waited for. -ENOMEM. -ECANCELED: the
- * ring is being closed.
+ * Return: 0: parked, and perhaps already claimed by a wake-up. Positive: what
+ * is ready now, and @req is not parked; of a lasting wait only if the file never
+ * wakes anybody. -EINVAL: this file cannot be waited for. -ENOMEM. -ECANCELED:
+ * the ring is being closed, or @req was cancelled.
  */
 int iou_poll_park(struct iou_req *req, __poll_t events)
 {
@@ -175,25 +275,26 @@ int iou_poll_park(struct iou_req *req, __poll_t events)
 		.events = events | EPOLLERR | EPOLLHUP,
 	};
 	__poll_t mask;
+	int error;
 
 	iou_assert_locked(ring);
-	if (ring->closing)
-		return -ECANCELED;
 	req->poll.head = NULL;
+	req->poll.events = table.events;
+	req->poll.seen = 0;
 	req->poll2 = NULL;
-	list_add_tail(&req->index, &ring->parked);
+	/* One event may stand for several wake-ups, and lead to several CQEs */
+	if (is_lasting(req))
+		req->held |= IOU_URGENT;
+	error = iou_park(req, &poll_park_ops);
+	if (error)
+		return error;
 	/* A wake-up may come before vfs_poll() returns */
-	smp_store_release(&req->state, IOU_S_PARKED);
 	init_poll_funcptr(&table.pt, park_queue_proc);
-	table.pt._key = table.events;
-	mask = vfs_poll(req->file, &table.pt) & table.events;
+	table.pt._key = table.events & ~(EPOLLEXCLUSIVE | EPOLLONESHOT);
+	mask = vfs_poll(req->file, &table.pt) & table.pt._key;
 	trace_io_uring_poll_arm(ring, req, req->user_data, req->opcode,
 				(__force int)mask, (__force int)events);
 	if (likely(!mask && !table.error && table.nr_queues))
 		return 0;
-	if (!iou_poll_claim(req))
-		return 0;
-	if (mask)
-		return 1;
-	return table.error ?: -EINVAL;
+	return park_undo(req, &table, mask);
 }

@@ -37,6 +37,7 @@
  * @ring: on which
  * @lane: deferred, and the waiter's; else NULL
  * @target: the CQ tail it wants to see
+ * @nr_timeouts: iou_ring.nr_timeouts when it began: a timeout ends the wait
  * @expires: then it stops, on the ring's clock; KTIME_MAX: never
  * @min_expires: the first phase ends then, and not earlier for @expires' sake;
  *               one CQE will do afterwards. KTIME_MAX: there is none, or it is over
@@ -47,6 +48,7 @@ struct iou_wait {
 	struct iou_ring *ring;
 	struct iou_lane *lane;
 	u32 target;
+	u32 nr_timeouts;
 	ktime_t expires;
 	ktime_t min_expires;
 	bool iowait;
@@ -54,7 +56,8 @@ struct iou_wait {
 
 static bool wait_reached(const struct iou_wait *wait)
 {
-	return (s32)(READ_ONCE(wait->ring->cq.published) - wait->target) >= 0;
+	return (s32)(READ_ONCE(wait->ring->cq.published) - wait->target) >= 0 ||
+	       READ_ONCE(wait->ring->nr_timeouts) != wait->nr_timeouts;
 }
 
 /* A waiter whose number is not there yet does not hide the next one */
@@ -83,19 +86,35 @@ static int wait_collect(struct iou_ring *ring, struct iou_lane *lane)
 	return 0;
 }
 
+/*
+ * May one event lead to more than one CQE? If others wait for a drain, or count
+ * CQEs. Only the waiter itself can change the answer to yes. (Events that may do
+ * so on their own account are IOU_URGENT.)
+ */
+static bool wait_for_each(const struct iou_ring *ring)
+{
+	return (READ_ONCE(ring->watch) & IOU_COLD_DRAIN) ||
+	       !list_empty_careful(&ring->counting);
+}
+
 /* Tell pushers how many events to wait for; 0: none, awake */
 static void wait_set_want(struct iou_wait *wait, bool sleeping)
 {
-	u32 want = wait->target - READ_ONCE(wait->ring->cq.published);
+	struct iou_ring *ring = wait->ring;
+	u32 want = 0;
 
-	if (wait->lane)
-		WRITE_ONCE(wait->lane->want, sleeping ? want : 0);
+	if (!wait->lane)
+		return;
+	if (sleeping)
+		want = wait_for_each(ring) ? 1 : wait->target - READ_ONCE(ring->cq.published);
+	WRITE_ONCE(wait->lane->want, want);
 }
 
 static bool wait_has_events(const struct iou_wait *wait)
 {
 	return wait->lane && wait->lane->want &&
-	       (u32)atomic_read(&wait->lane->nr_events) >= wait->lane->want;
+	       ((u32)atomic_read(&wait->lane->nr_events) >= wait->lane->want ||
+		(READ_ONCE(wait->lane->urgent) && iou_lane_pending(wait->lane)));
 }
 
 /* Return: -ETIME: the time of this phase is over; else 0 */
@@ -245,6 +264,7 @@ static noinline int wait_slow(struct iou_ring *ring, struct iou_lane *lane,
 		},
 		.ring = ring,
 		.lane = lane,
+		.nr_timeouts = READ_ONCE(ring->nr_timeouts),
 		.iowait = wait_is_iowait(ring),
 		.target = iou_cq_head(&ring->cq) + min_complete,
 	};

@@ -29,6 +29,8 @@
  * reference to that.
  */
 #include <linux/completion.h>
+#include <linux/cpumask.h>
+#include <linux/cpuset.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
@@ -75,6 +77,7 @@ struct iou_class {
  * @nr_retries: attempts to make a thread that failed in a row
  * @grow_work: makes threads, in the task
  * @timer: ends idle threads, repeats @grow_work
+ * @cpus: where threads may run, or NULL: as their maker. The task's own
  * @joined: the last thread has ended, and @dying
  */
 struct iou_pool {
@@ -88,6 +91,7 @@ struct iou_pool {
 	u32 nr_retries;
 	struct callback_head grow_work;
 	struct timer_list timer;
+	struct cpumask *cpus;
 	struct completion joined;
 };
 
@@ -350,6 +354,8 @@ static int worker_create(struct iou_pool *pool, struct iou_class *class)
 	}
 	worker->task = task;
 	task->worker_private = worker;
+	if (pool->cpus)
+		set_cpus_allowed_ptr(task, pool->cpus);
 	get_task_struct(pool->task);
 	raw_spin_lock_irq(&pool->lock);
 	list_add(&worker->node, &pool->workers);
@@ -483,6 +489,7 @@ struct iou_pool *iou_pool_create(struct iou_task *task, u32 max_bounded,
  */
 void iou_pool_free(struct iou_pool *pool)
 {
+	kfree(pool->cpus);
 	kfree(pool);
 }
 
@@ -597,6 +604,61 @@ void iou_pool_join(struct iou_pool *pool)
 	task_work_run();
 	while (!pool_empty(pool))
 		wait_for_completion(&pool->joined);
+}
+
+/* Let all threads there are run on these CPUs. Only the task makes new ones. */
+static int pool_move_workers(struct iou_pool *pool, const struct cpumask *cpus)
+{
+	u32 max = READ_ONCE(pool->class[0].nr_workers) + READ_ONCE(pool->class[1].nr_workers);
+	struct iou_worker *worker;
+	struct task_struct **tasks;
+	u32 nr = 0;
+
+	tasks = kcalloc(max, sizeof(*tasks), GFP_KERNEL);
+	if (!tasks)
+		return -ENOMEM;
+	raw_spin_lock_irq(&pool->lock);
+	list_for_each_entry(worker, &pool->workers, node)
+		if (nr < max)
+			tasks[nr++] = get_task_struct(worker->task);
+	raw_spin_unlock_irq(&pool->lock);
+	while (nr--) {
+		set_cpus_allowed_ptr(tasks[nr], cpus);
+		put_task_struct(tasks[nr]);
+	}
+	kfree(tasks);
+	return 0;
+}
+
+/**
+ * iou_pool_set_cpus() - say where the threads may run
+ * @pool: current's
+ * @cpus: there; NULL: wherever the task may
+ *
+ * Context: may sleep.
+ * Return: 0; -EINVAL: the task may not run on all of them; -ENOMEM.
+ */
+int iou_pool_set_cpus(struct iou_pool *pool, const struct cpumask *cpus)
+{
+	struct cpumask *mask = kmalloc(cpumask_size(), GFP_KERNEL_ACCOUNT);
+	int error = 0;
+
+	if (!mask)
+		return -ENOMEM;
+	cpuset_cpus_allowed(current, mask);
+	if (cpus && !cpumask_subset(cpus, mask))
+		error = -EINVAL;
+	else if (cpus)
+		cpumask_copy(mask, cpus);
+	if (!error)
+		error = pool_move_workers(pool, mask);
+	if (error) {
+		kfree(mask);
+		return error;
+	}
+	swap(pool->cpus, mask);
+	kfree(mask);
+	return 0;
 }
 
 /**

@@ -21,6 +21,8 @@ struct iou_pool_ops {
 
 typedef bool (*iou_work_match_fn)(struct iou_work *work, void *data);
 
+struct cpumask;
+
 struct iou_pool *iou_pool_create(struct iou_task *task, u32 max_bounded,
 				 const struct iou_pool_ops *ops);
 void iou_pool_free(struct iou_pool *pool);
@@ -29,6 +31,7 @@ u32 iou_pool_cancel(struct iou_pool *pool, iou_work_match_fn match, void *data,
 		    struct list_head *removed);
 void iou_pool_exit(struct iou_pool *pool);
 void iou_pool_join(struct iou_pool *pool);
+int iou_pool_set_cpus(struct iou_pool *pool, const struct cpumask *cpus);
 void iou_pool_set_max(struct iou_pool *pool, u32 max[2]);
 
 #endif

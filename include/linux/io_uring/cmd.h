@@ -2,14 +2,19 @@
 /*
  * What a driver needs for its ->uring_cmd() method.
  *
- * IORING_OP_URING_CMD is not implemented yet: PROBE says so, the opcode fails
- * with -EINVAL, and no driver is ever called with a command. The functions
- * below let the drivers of the tree compile; reaching one is a bug and warns.
+ * ->uring_cmd() returns the result of the command, or
+ *
+ *   -EIOCBQUEUED  the driver will call io_uring_cmd_done(), exactly once; it may
+ *                 do so before it returns
+ *   -EAGAIN       it would block, and issue_flags had IO_URING_F_NONBLOCK: it is
+ *                 called again by a thread that may block
+ *
+ * issue_flags are handed on to the functions below. Where there are none, in an
+ * interrupt for instance, it is IO_URING_F_UNLOCKED.
  */
 #ifndef _LINUX_IO_URING_CMD_H
 #define _LINUX_IO_URING_CMD_H
 
-#include <linux/bug.h>
 #include <linux/build_bug.h>
 #include <linux/errno.h>
 #include <linux/io_uring_types.h>
@@ -49,48 +54,56 @@ static inline const void *io_uring_sqe_cmd(const struct io_uring_sqe *sqe)
 	(typeof(pdu_type) *)(cmd)->pdu;					\
 })
 
+#if defined(CONFIG_IO_URING)
+int io_uring_cmd_import_fixed(u64 ubuf, unsigned long len, int rw,
+			      struct iov_iter *iter, void *ioucmd);
+void io_uring_cmd_done(struct io_uring_cmd *cmd, ssize_t ret, u64 res2,
+		       unsigned int issue_flags);
+void io_uring_cmd_complete_in_task(struct io_uring_cmd *cmd,
+				   void (*cb)(struct io_uring_cmd *cmd, unsigned int flags));
+void io_uring_cmd_mark_cancelable(struct io_uring_cmd *cmd, unsigned int issue_flags);
+void io_uring_cmd_issue_blocking(struct io_uring_cmd *cmd);
+struct task_struct *io_uring_cmd_get_task(struct io_uring_cmd *cmd);
+#else
+/* Nobody calls ->uring_cmd() */
 static inline int io_uring_cmd_import_fixed(u64 ubuf, unsigned long len, int rw,
-					    struct iov_iter *iter, void *cmd)
+					    struct iov_iter *iter, void *ioucmd)
 {
-	WARN_ON_ONCE(1);
 	return -EOPNOTSUPP;
 }
 
 static inline void io_uring_cmd_done(struct io_uring_cmd *cmd, ssize_t ret,
 				     u64 res2, unsigned int issue_flags)
 {
-	WARN_ON_ONCE(1);
 }
 
 static inline void
 io_uring_cmd_complete_in_task(struct io_uring_cmd *cmd,
-			      void (*cb)(struct io_uring_cmd *, unsigned int))
+			      void (*cb)(struct io_uring_cmd *cmd, unsigned int flags))
 {
-	WARN_ON_ONCE(1);
-}
-
-static inline void
-io_uring_cmd_do_in_task_lazy(struct io_uring_cmd *cmd,
-			     void (*cb)(struct io_uring_cmd *, unsigned int))
-{
-	WARN_ON_ONCE(1);
 }
 
 static inline void io_uring_cmd_mark_cancelable(struct io_uring_cmd *cmd,
 						unsigned int issue_flags)
 {
-	WARN_ON_ONCE(1);
 }
 
 static inline void io_uring_cmd_issue_blocking(struct io_uring_cmd *cmd)
 {
-	WARN_ON_ONCE(1);
 }
 
 static inline struct task_struct *io_uring_cmd_get_task(struct io_uring_cmd *cmd)
 {
-	WARN_ON_ONCE(1);
 	return NULL;
+}
+#endif
+
+/* The same: events wake a task no earlier than it wants anyway */
+static inline void
+io_uring_cmd_do_in_task_lazy(struct io_uring_cmd *cmd,
+			     void (*cb)(struct io_uring_cmd *cmd, unsigned int flags))
+{
+	io_uring_cmd_complete_in_task(cmd, cb);
 }
 
 #endif

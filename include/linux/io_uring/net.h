@@ -9,11 +9,14 @@
 
 struct io_uring_cmd;
 
-/* IORING_OP_URING_CMD is not implemented yet: no socket has any command. */
+#if defined(CONFIG_IO_URING)
+int io_uring_cmd_sock(struct io_uring_cmd *cmd, unsigned int issue_flags);
+#else
 static inline int io_uring_cmd_sock(struct io_uring_cmd *cmd,
 				    unsigned int issue_flags)
 {
 	return -EOPNOTSUPP;
 }
+#endif
 
 #endif

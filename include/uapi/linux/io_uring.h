@@ -87,7 +87,7 @@ struct io_uring_sqe {
 	union {
 		struct {
 			__u64	addr3;
-			__u64	__pad2;
+			__u64	__pad2[1];	/* must be 0 */
 		};
 		__u64	optval;
 		__u8	cmd[0];		/* 16 bytes, 80 with IORING_SETUP_SQE128 */
@@ -424,6 +424,157 @@ struct io_uring_probe {
 	__u16	resv;
 	__u32	resv2[3];
 	struct io_uring_probe_op ops[];
+};
+
+/* IORING_REGISTER_FILES2, IORING_REGISTER_BUFFERS2 */
+struct io_uring_rsrc_register {
+	__u32	nr;
+	__u32	flags;		/* IORING_RSRC_REGISTER_* */
+	__u64	resv2;
+	__aligned_u64 data;	/* array of descriptors or iovecs */
+	__aligned_u64 tags;	/* array of __u64: user_data of the CQE at its end */
+};
+
+#define IORING_RSRC_REGISTER_SPARSE	(1U << 0)	/* no data: empty slots */
+
+/* IORING_REGISTER_FILES_UPDATE, IORING_REGISTER_RING_FDS */
+struct io_uring_rsrc_update {
+	__u32	offset;
+	__u32	resv;
+	__aligned_u64 data;
+};
+
+/* IORING_REGISTER_FILES_UPDATE2, IORING_REGISTER_BUFFERS_UPDATE */
+struct io_uring_rsrc_update2 {
+	__u32	offset;
+	__u32	resv;
+	__aligned_u64 data;
+	__aligned_u64 tags;
+	__u32	nr;
+	__u32	resv2;
+};
+
+/* The older name of struct io_uring_rsrc_update */
+struct io_uring_files_update {
+	__u32	offset;
+	__u32	resv;
+	__aligned_u64 fds;	/* __s32 * */
+};
+
+/* Instead of a descriptor: leave this slot alone */
+#define IORING_REGISTER_FILES_SKIP	(-2)
+
+/* IORING_REGISTER_FILE_ALLOC_RANGE: where the kernel may choose slots */
+struct io_uring_file_index_range {
+	__u32	off;
+	__u32	len;
+	__u64	resv;
+};
+
+/* IORING_REGISTER_RESTRICTIONS: one entry of the list */
+struct io_uring_restriction {
+	__u16 opcode;		/* enum io_uring_register_restriction_op */
+	union {
+		__u8 register_op;
+		__u8 sqe_op;
+		__u8 sqe_flags;	/* IOSQE_* */
+	};
+	__u8 resv;
+	__u32 resv2[3];
+};
+
+enum io_uring_register_restriction_op {
+	/* allow an io_uring_register() operation */
+	IORING_RESTRICTION_REGISTER_OP		= 0,
+
+	/* allow an opcode */
+	IORING_RESTRICTION_SQE_OP		= 1,
+
+	/* allow flags of SQEs */
+	IORING_RESTRICTION_SQE_FLAGS_ALLOWED	= 2,
+
+	/* flags that every SQE must have */
+	IORING_RESTRICTION_SQE_FLAGS_REQUIRED	= 3,
+
+	IORING_RESTRICTION_LAST
+};
+
+/* IORING_REGISTER_SYNC_CANCEL: as IORING_OP_ASYNC_CANCEL, and wait for the end */
+struct io_uring_sync_cancel_reg {
+	__u64				addr;		/* user_data */
+	__s32				fd;
+	__u32				flags;		/* IORING_ASYNC_CANCEL_* */
+	struct __kernel_timespec	timeout;	/* -1, -1: none */
+	__u8				opcode;
+	__u8				pad[7];
+	__u64				pad2[3];
+};
+
+/* IORING_REGISTER_CLONE_BUFFERS: have another ring's buffers, too */
+struct io_uring_clone_buffers {
+	__u32	src_fd;
+	__u32	flags;		/* IORING_REGISTER_SRC_* */
+	__u32	pad[6];
+};
+
+/* src_fd is an index of a registered ring */
+#define IORING_REGISTER_SRC_REGISTERED	(1U << 0)
+
+/* A provided buffer: an entry of a buffer ring */
+struct io_uring_buf {
+	__u64	addr;
+	__u32	len;
+	__u16	bid;
+	__u16	resv;
+};
+
+struct io_uring_buf_ring {
+	union {
+		struct {
+			__u64	resv1;
+			__u32	resv2;
+			__u16	resv3;
+			__u16	tail;	/* over the resv of the first entry */
+		};
+		__DECLARE_FLEX_ARRAY(struct io_uring_buf, bufs);
+	};
+};
+
+/* io_uring_buf_reg.flags */
+#define IOU_PBUF_RING_MMAP	1U	/* the kernel allocates the ring */
+#define IOU_PBUF_RING_INC	2U	/* buffers are used up piece by piece */
+
+/* IORING_REGISTER_PBUF_RING and its counterpart */
+struct io_uring_buf_reg {
+	__u64	ring_addr;
+	__u32	ring_entries;
+	__u16	bgid;
+	__u16	flags;
+	__u32	min_left;	/* with INC: what is not worth keeping, in bytes */
+	__u32	resv[5];
+};
+
+/* IORING_REGISTER_PBUF_STATUS */
+struct io_uring_buf_status {
+	__u32	buf_group;	/* in */
+	__u32	head;		/* out */
+	__u32	resv[8];
+};
+
+/* Before what a multishot RECVMSG stores in a buffer */
+struct io_uring_recvmsg_out {
+	__u32	namelen;
+	__u32	controllen;
+	__u32	payloadlen;
+	__u32	flags;
+};
+
+/* sqe->cmd_op of IORING_OP_URING_CMD on a socket */
+enum io_uring_socket_op {
+	SOCKET_URING_OP_SIOCINQ,
+	SOCKET_URING_OP_SIOCOUTQ,
+	SOCKET_URING_OP_GETSOCKOPT,
+	SOCKET_URING_OP_SETSOCKOPT,
 };
 
 struct io_uring_clock_register {

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * SYNC_CANCEL: cancel, and wait until what was running has ended.
+ */
+#include <linux/file.h>
+#include <linux/hrtimer.h>
+#include <linux/string.h>
+#include <linux/sched/signal.h>
+#include <linux/time64.h>
+#include <linux/uaccess.h>
+
+#include "../rsrc/files.h"
+#include "../run/cancel.h"
+#include "../run/lock.h"
+#include "../run/task.h"
+#include "sync_cancel.h"
+
+#define IOU_SYNC_CANCEL_FLAGS						\
+	(IORING_ASYNC_CANCEL_ALL | IORING_ASYNC_CANCEL_FD |		\
+	 IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_FD_FIXED |	\
+	 IORING_ASYNC_CANCEL_USERDATA | IORING_ASYNC_CANCEL_OP)
+
+/* A request may end without a CQE that wakes us: look again after this, in ns */
+#define IOU_SYNC_CANCEL_PAUSE	(20 * NSEC_PER_MSEC)
+
+/* When to give up. Return: KTIME_MAX: never */
+static ktime_t cancel_deadline(const struct __kernel_timespec *timeout)
+{
+	struct timespec64 ts = {
+		.tv_sec = timeout->tv_sec,
+		.tv_nsec = timeout->tv_nsec,
+	};
+
+	if (ts.tv_sec == -1 && ts.tv_nsec == -1)
+		return KTIME_MAX;
+	return ktime_add_safe(ktime_get(), timespec64_to_ktime(ts));
+}
+
+/* Let the ring go until something has happened. Return: 0, -EINTR, -ETIME */
+static int cancel_wait(struct iou_ring *ring, ktime_t deadline)
+	__must_hold(&ring->lock)
+{
+	ktime_t until = min(deadline, ktime_add_ns(ktime_get(), IOU_SYNC_CANCEL_PAUSE));
+	DEFINE_WAIT(wait);
+
+	prepare_to_wait(&ring->cq_wait, &wait, TASK_INTERRUPTIBLE);
+	iou_ring_unlock(ring);
+	if (!iou_task_run_work())
+		schedule_hrtimeout(&until, HRTIMER_MODE_ABS);
+	finish_wait(&ring->cq_wait, &wait);
+	iou_ring_lock(ring);
+	if (task_sigpending(current))
+		return -EINTR;
+	return ktime_get() < deadline ? 0 : -ETIME;
+}
+
+static long cancel_and_wait(struct iou_ring *ring, const struct iou_cancel *what,
+			    ktime_t deadline)
+	__must_hold(&ring->lock)
+{
+	long ret = iou_cancel(ring, what);
+	bool waited = false;
+
+	while (ret == -EALREADY) {
+		ret = cancel_wait(ring, deadline);
+		if (ret)
+			return ret;
+		waited = true;
+		ret = iou_cancel(ring, what);
+	}
+	/* What was to be cancelled is gone, one way or the other */
+	return waited && ret == -ENOENT ? 0 : ret;
+}
+
+static struct file *cancel_get_file(struct iou_ring *ring, s32 fd, u32 flags)
+	__must_hold(&ring->lock)
+{
+	struct file *file;
+
+	if (!(flags & IORING_ASYNC_CANCEL_FD_FIXED))
+		return fget(fd);
+	file = iou_files_get(ring, fd);
+	return file ? get_file(file) : NULL;
+}
+
+/**
+ * iou_sync_cancel() - SYNC_CANCEL
+ * @ring: locked; let go and locked again while waiting
+ * @arg: struct io_uring_sync_cancel_reg
+ * @nr: 1
+ *
+ * Context: ring lock. Sleeps.
+ * Return: 0; with ALL or ANY, how many were found. -EINVAL, -EFAULT: arguments.
+ * -EBADF: no such file. -ENOENT: nothing to cancel. -ETIME, -EINTR: it has been
+ * told to stop, and still runs.
+ */
+long iou_sync_cancel(struct iou_ring *ring, void __user *arg, u32 nr)
+{
+	struct io_uring_sync_cancel_reg sc;
+	struct iou_cancel what;
+	long ret;
+
+	iou_assert_locked(ring);
+	if (copy_from_user(&sc, arg, sizeof(sc)))
+		return -EFAULT;
+	if (sc.flags & ~IOU_SYNC_CANCEL_FLAGS)
+		return -EINVAL;
+	if (memchr_inv(sc.pad, 0, sizeof(sc.pad)) || memchr_inv(sc.pad2, 0, sizeof(sc.pad2)))
+		return -EINVAL;
+	what.flags = sc.flags;
+	what.opcode = sc.opcode;
+	what.user_data = sc.addr;
+	what.file = NULL;
+	if (sc.flags & IORING_ASYNC_CANCEL_FD) {
+		what.file = cancel_get_file(ring, sc.fd, sc.flags);
+		if (!what.file)
+			return -EBADF;
+	}
+	ret = cancel_and_wait(ring, &what, cancel_deadline(&sc.timeout));
+	if (what.file)
+		fput(what.file);
+	return ret;
+}

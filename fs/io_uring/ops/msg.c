@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * MSG_RING: a CQE, or a file, for another ring.
+ *
+ * Two ring locks are never held at once. So the sender pushes its own request on
+ * the target's queue of finished work, as a worker of the target would, and the
+ * target's lock is tried when the sender's was released. Who holds the target's
+ * lock delivers. The request then goes back to its own lane with the result.
+ *
+ * Meanwhile it is BUSY, and its file, which is the target, keeps the target from
+ * being closed. The deliverer writes ->res and its part of the request, and
+ * nothing else: the sender may be busy with the rest.
+ *
+ * A worker has no lock to release, and simply takes the target's.
+ */
+#include <linux/audit.h>
+#include <linux/file.h>
+#include <linux/sched.h>
+
+#include "../req/lane.h"
+#include "../req/complete.h"
+#include "../req/req.h"
+#include "../rsrc/files.h"
+#include "../rsrc/ringfile.h"
+#include "../run/lock.h"
+#include "ops.h"
+
+#define MSG_FLAGS	(IORING_MSG_RING_CQE_SKIP | IORING_MSG_RING_FLAGS_PASS)
+
+/**
+ * struct iou_msg - a message
+ * @user_data: of the CQE
+ * @res: of the CQE
+ * @cflags: of the CQE
+ * @cmd: IORING_MSG_*
+ * @flags: IORING_MSG_RING_*
+ * @src: the sender's slot
+ * @dst: the target's slot, as in an SQE
+ * @file: what was in @src, until it is in @dst; or NULL
+ */
+struct iou_msg {
+	u64 user_data;
+	s32 res;
+	u32 cflags;
+	u32 cmd;
+	u32 flags;
+	u32 src;
+	u32 dst;
+	struct file *file;
+};
+
+static void cleanup_msg(struct iou_req *req)
+{
+	struct iou_msg *msg = iou_req_cmd(req, struct iou_msg);
+
+	if (msg->file)
+		fput(msg->file);
+}
+
+static int prep_data(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
+{
+	struct iou_msg *msg = iou_req_cmd(req, struct iou_msg);
+
+	if (msg->src)
+		return iou_reject(req, sqe, -EINVAL, "msg_ring: data: addr3 must be 0");
+	if (msg->dst && !(msg->flags & IORING_MSG_RING_FLAGS_PASS))
+		return iou_reject(req, sqe, -EINVAL, "msg_ring: flags without FLAGS_PASS");
+	msg->cflags = msg->dst;
+	return 0;
+}
+
+static int prep_fd(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
+{
+	struct iou_msg *msg = iou_req_cmd(req, struct iou_msg);
+
+	if (msg->res)
+		return iou_reject(req, sqe, -EINVAL, "msg_ring: fd: len must be 0");
+	return 0;
+}
+
+static int prep_msg_ring(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
+{
+	struct iou_msg *msg = iou_req_cmd(req, struct iou_msg);
+	union iou_sqe_mid mid = iou_sqe_mid(sqe);
+	u64 cmd = iou_sqe_get(sqe, addr);
+
+	if (unlikely(mid.buf_index || mid.personality))
+		return iou_reject(req, sqe, -EINVAL,
+				  "msg_ring: buf_index and personality must be 0");
+	msg->flags = iou_sqe_get(sqe, msg_ring_flags);
+	if (unlikely(msg->flags & ~MSG_FLAGS))
+		return iou_reject(req, sqe, -EINVAL, "msg_ring: unknown msg_ring_flags");
+	msg->user_data = iou_sqe_get(sqe, off);
+	msg->res = iou_sqe_get(sqe, len);
+	msg->cflags = 0;
+	msg->cmd = cmd;
+	msg->src = iou_sqe_get(sqe, addr3);
+	msg->dst = mid.file_index;
+	msg->file = NULL;
+	if (cmd == IORING_MSG_DATA)
+		return prep_data(req, sqe);
+	if (cmd == IORING_MSG_SEND_FD)
+		return prep_fd(req, sqe);
+	return iou_reject(req, sqe, -EINVAL, "msg_ring: unknown command in addr");
+}
+
+/* Return: 0, or -EOVERFLOW: there was no room, and no memory to keep the CQE */
+static int msg_post(struct iou_ring *target, const struct iou_msg *msg)
+	__must_hold(&target->lock)
+{
+	u32 nr_lost = target->cq.nr_lost;
+
+	iou_cq_post(&target->cq, msg->user_data, msg->res, msg->cflags);
+	return target->cq.nr_lost == nr_lost ? 0 : -EOVERFLOW;
+}
+
+/* Return: 0 or the slot */
+static int msg_install(struct iou_ring *target, struct iou_msg *msg)
+	__must_hold(&target->lock)
+{
+	struct file *file = msg->file;
+
+	msg->file = NULL;
+	msg->res = iou_files_install(target, file, msg->dst);
+	if (msg->res < 0 || (msg->flags & IORING_MSG_RING_CQE_SKIP))
+		return msg->res;
+	return msg_post(target, msg) ?: msg->res;
+}
+
+/* Return: the sender's result */
+static int msg_deliver(struct iou_ring *target, struct iou_msg *msg)
+	__must_hold(&target->lock)
+{
+	if (target->disabled)
+		return -EBADFD;
+	/* Nobody is left who would look at it */
+	if (target->deferred && (target->owner->flags & PF_EXITING))
+		return -EOWNERDEAD;
+	if (msg->cmd == IORING_MSG_SEND_FD)
+		return msg_install(target, msg);
+	return msg_post(target, msg);
+}
+
+/* Back from the target */
+static void msg_returned(struct iou_req *req, bool cancel)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	iou_req_complete(req);
+}
+
+static void deliver_msg_ring(struct iou_req *req, struct iou_ring *target)
+	__must_hold(&target->lock)
+{
+	req->res = msg_deliver(target, iou_req_cmd(req, struct iou_msg));
+	iou_req_arrived(req);
+}
+
+/* Before the target is looked at: what is the sender's. Return: 0 or an error */
+static int msg_begin(struct iou_req *req, const struct iou_ring *target)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	struct iou_msg *msg = iou_req_cmd(req, struct iou_msg);
+
+	if (!target)
+		return -EBADFD;
+	if (msg->cmd != IORING_MSG_SEND_FD)
+		return 0;
+	if (target == iou_req_ring(req))
+		return -EINVAL;
+	msg->file = iou_files_get(iou_req_ring(req), msg->src);
+	if (!msg->file)
+		return -EBADF;
+	req->held |= IOU_HELD_AUX;
+	return 0;
+}
+
+static iou_verdict_t try_msg_ring(struct iou_req *req)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	struct iou_msg *msg = iou_req_cmd(req, struct iou_msg);
+	struct iou_ring *ring = iou_req_ring(req);
+	struct iou_ring *target;
+	int error;
+
+	if (!iou_req_get_file(req))
+		return iou_done(req, -EBADF);
+	target = iou_ring_of_file(req->file);
+	error = msg_begin(req, target);
+	if (error)
+		return iou_done(req, error);
+	if (target == ring)
+		return iou_done(req, msg_deliver(target, msg));
+	req->event = msg_returned;
+	req->state = IOU_S_BUSY;
+	iou_ring_send(ring, target, req);
+	return IOU_BUSY;
+}
+
+static iou_verdict_t issue_msg_ring(struct iou_req *req)
+{
+	iou_verdict_t verdict;
+
+	audit_uring_entry(req->opcode);
+	verdict = try_msg_ring(req);
+	audit_uring_exit(verdict == IOU_BUSY || req->res >= 0,
+			 verdict == IOU_BUSY ? 0 : req->res);
+	return verdict;
+}
+
+IOU_FUSE(msg_ring)
+
+static iou_verdict_t work_msg_ring(struct iou_req *req)
+{
+	struct iou_msg *msg = iou_req_cmd(req, struct iou_msg);
+	struct iou_ring *target = iou_ring_of_file(req->file);
+	struct iou_ring *ring = iou_req_ring(req);
+	int ret;
+
+	iou_ring_lock(ring);
+	ret = msg_begin(req, target);
+	iou_ring_unlock(ring);
+	if (ret)
+		return iou_done(req, ret);
+	iou_ring_lock(target);
+	ret = msg_deliver(target, msg);
+	iou_ring_unlock(target);
+	return iou_done(req, ret);
+}
+
+const struct iou_op iou_op_msg_ring = {
+	.name		= "MSG_RING",
+	.start		= start_msg_ring,
+	.prep		= prep_msg_ring,
+	.issue		= issue_msg_ring,
+	.work		= work_msg_ring,
+	.cleanup	= cleanup_msg,
+	.deliver	= deliver_msg_ring,
+	.on_iopoll	= true,
+	.needs_file	= true,
+	.audit		= true,
+};

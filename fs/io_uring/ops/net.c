@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What the operations on sockets share: looking up the socket, copying message
+ * headers and addresses, and deciding what an attempt amounts to.
+ *
+ * An attempt is made with MSG_DONTWAIT. That it would block means: park, and
+ * try again when the socket is ready, whatever O_NONBLOCK says; unless the
+ * program itself passed MSG_DONTWAIT. A worker blocks only after many wake-ups
+ * in vain.
+ */
+#include <linux/compat.h>
+#include <linux/net.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include <net/compat.h>
+
+#include "net.h"
+
+/**
+ * iou_net_sock() - the socket of a request
+ * @req: its file may not have been looked up yet
+ * @error: where to put -EBADF or -ENOTSOCK
+ *
+ * Context: in a worker, or under the ring lock in the lane's task.
+ * Return: the socket, which the file keeps; NULL with @error.
+ */
+struct socket *iou_net_sock(struct iou_req *req, int *error)
+{
+	struct socket *sock;
+
+	if (unlikely(!iou_req_get_file(req))) {
+		*error = -EBADF;
+		return NULL;
+	}
+	sock = sock_from_file(req->file);
+	if (unlikely(!sock))
+		*error = -ENOTSOCK;
+	return sock;
+}
+
+/**
+ * iou_net_waits() - is the first attempt to be made only when the socket is ready?
+ * @req: with a struct iou_xfer; POLL_FIRST is heeded once
+ *
+ * Context: under the ring lock in the lane's task.
+ * Return: true: issue says IOU_RETRY. false, too, without a socket: the attempt
+ * finds out.
+ */
+bool iou_net_waits(struct iou_req *req)
+{
+	struct iou_xfer *xfer = iou_req_cmd(req, struct iou_xfer);
+	int error;
+
+	if (likely(!xfer->poll_first))
+		return false;
+	xfer->poll_first = false;
+	return iou_net_sock(req, &error);
+}
+
+/**
+ * iou_net_prep() - the part of prep that sending and receiving have in common
+ * @req: to be prepared
+ * @sqe: its SQE
+ * @known_flags: those that may be in ioprio
+ *
+ * Return: 0 or what iou_reject() returned.
+ */
+int iou_net_prep(struct iou_req *req, const struct io_uring_sqe __shared *sqe,
+		 u16 known_flags)
+{
+	struct iou_xfer *xfer = iou_req_cmd(req, struct iou_xfer);
+
+	xfer->flags = iou_sqe_get(sqe, ioprio);
+	if (unlikely(xfer->flags & ~known_flags))
+		return iou_reject(req, sqe, -EINVAL, "net: unknown flags in ioprio");
+	xfer->addr = iou_sqe_get(sqe, addr);
+	xfer->len = iou_sqe_get(sqe, len);
+	xfer->msg_flags = iou_sqe_get(sqe, msg_flags);
+	xfer->done = 0;
+	xfer->poll_first = xfer->flags & IORING_RECVSEND_POLL_FIRST;
+	if (unlikely(xfer->msg_flags & MSG_CMSG_COMPAT))
+		return iou_reject(req, sqe, -EINVAL, "net: MSG_CMSG_COMPAT is not for programs");
+	if (unlikely(iou_req_ring(req)->compat))
+		xfer->msg_flags |= MSG_CMSG_COMPAT;
+	return 0;
+}
+
+#ifdef CONFIG_COMPAT
+static int copy_hdr_compat(struct iou_msg *msg, void __user *addr,
+			   struct sockaddr __user **uname, struct iovec *vec)
+{
+	struct compat_msghdr hdr;
+
+	if (copy_from_user(&hdr, addr, sizeof(hdr)))
+		return -EFAULT;
+	msg->name_room = hdr.msg_namelen;
+	vec->iov_base = compat_ptr(hdr.msg_iov);
+	vec->iov_len = hdr.msg_iovlen;
+	if (vec->iov_len > UIO_MAXIOV)
+		return -EINVAL;
+	return __get_compat_msghdr(&msg->hdr, &hdr, uname);
+}
+#else
+static int copy_hdr_compat(struct iou_msg *msg, void __user *addr,
+			   struct sockaddr __user **uname, struct iovec *vec)
+{
+	return -EINVAL;
+}
+#endif
+
+/* Copy the msghdr itself. @vec: what it says of the array of iovecs */
+static int copy_hdr(struct iou_msg *msg, void __user *addr, int dir, bool compat,
+		    struct iovec *vec)
+{
+	/* Where to put the source; a destination is copied instead */
+	struct sockaddr __user **uname = dir == ITER_DEST ? &msg->uname : NULL;
+	struct user_msghdr hdr;
+
+	msg->uname = NULL;
+	msg->hdr.msg_name = &msg->name;
+	if (compat)
+		return copy_hdr_compat(msg, addr, uname, vec);
+	if (copy_from_user(&hdr, addr, sizeof(hdr)))
+		return -EFAULT;
+	msg->name_room = hdr.msg_namelen;
+	vec->iov_base = hdr.msg_iov;
+	vec->iov_len = hdr.msg_iovlen;
+	if (vec->iov_len > UIO_MAXIOV)
+		return -EINVAL;
+	return __copy_msghdr(&msg->hdr, &hdr, uname);
+}
+
+/* With provided buffers an iovec only says how much of one to use */
+static int copy_cap(struct iou_req *req, const struct iovec *vec)
+{
+	struct iovec fast, *one;
+
+	req->buf_cap = 0;
+	if (!vec->iov_len)
+		return 0;
+	if (vec->iov_len > 1)
+		return -EINVAL;
+	one = iovec_from_user(vec->iov_base, 1, 1, &fast, iou_req_ring(req)->compat);
+	if (IS_ERR(one))
+		return PTR_ERR(one);
+	req->buf_cap = min_t(size_t, one->iov_len, MAX_RW_COUNT);
+	return 0;
+}
+
+static int copy_msg(struct iou_req *req, struct iou_msg *msg, int dir)
+{
+	struct iou_xfer *xfer = iou_req_cmd(req, struct iou_xfer);
+	bool compat = iou_req_ring(req)->compat;
+	struct iovec vec;
+	ssize_t len;
+	int error;
+
+	error = copy_hdr(msg, u64_to_user_ptr(xfer->addr), dir, compat, &vec);
+	if (error)
+		return error;
+	msg->umsg = u64_to_user_ptr(xfer->addr);
+	msg->big = msg->fast;
+	if (req->held & IOU_SELECT) {
+		msg->big = NULL;
+		return copy_cap(req, &vec);
+	}
+	len = __import_iovec(dir, vec.iov_base, vec.iov_len, IOU_MSG_FAST_IOV, &msg->big,
+			     &msg->hdr.msg_iter, compat);
+	if (len < 0)
+		return len;
+	xfer->len = len;
+	return 0;
+}
+
+/**
+ * iou_net_copy_msg() - copy a msghdr and the iovecs, not the data
+ * @req: prepared by iou_net_prep(); gets a struct iou_msg as ->aux
+ * @sqe: its SQE
+ * @dir: ITER_SOURCE to send, ITER_DEST to receive
+ *
+ * Context: ring lock, in the lane's task. May sleep.
+ * Return: 0 or what iou_reject() returned.
+ */
+int iou_net_copy_msg(struct iou_req *req, const struct io_uring_sqe __shared *sqe, int dir)
+{
+	struct iou_msg *msg = kmalloc(sizeof(*msg), GFP_KERNEL_ACCOUNT);
+	int error;
+
+	if (!msg)
+		return iou_reject(req, sqe, -ENOMEM, "net: no memory for the msghdr");
+	error = copy_msg(req, msg, dir);
+	if (error) {
+		kfree(msg);
+		return iou_reject(req, sqe, error, "net: bad msghdr");
+	}
+	req->aux = msg;
+	req->held |= IOU_HELD_AUX;
+	return 0;
+}
+
+/**
+ * iou_net_cleanup_msg() - free what iou_net_copy_msg() made
+ * @req: holds it
+ */
+void iou_net_cleanup_msg(struct iou_req *req)
+{
+	struct iou_msg *msg = req->aux;
+
+	kfree(msg->big);
+	kfree(msg);
+}
+
+/**
+ * iou_net_copy_name() - copy the address of a socket
+ * @req: gets a struct sockaddr_storage as ->aux
+ * @sqe: its SQE
+ * @addr: where it is in the program
+ * @len: in bytes
+ *
+ * Context: ring lock, in the lane's task. May sleep.
+ * Return: 0 or what iou_reject() returned.
+ */
+int iou_net_copy_name(struct iou_req *req, const struct io_uring_sqe __shared *sqe,
+		      u64 addr, s32 len)
+{
+	struct sockaddr_storage *name = kmalloc(sizeof(*name), GFP_KERNEL_ACCOUNT);
+	int error;
+
+	if (!name)
+		return iou_reject(req, sqe, -ENOMEM, "net: no memory for the address");
+	error = move_addr_to_kernel(u64_to_user_ptr(addr), len, name);
+	if (error) {
+		kfree(name);
+		return iou_reject(req, sqe, error, "net: bad socket address");
+	}
+	req->aux = name;
+	req->held |= IOU_HELD_AUX;
+	return 0;
+}
+
+/**
+ * iou_net_cleanup_name() - free what iou_net_copy_name() made
+ * @req: holds it
+ */
+void iou_net_cleanup_name(struct iou_req *req)
+{
+	kfree(req->aux);
+}
+
+/**
+ * iou_net_select() - look at the next provided buffer, and be about to use it
+ * @req: wants one (IOU_SELECT)
+ * @buf: where to describe it
+ *
+ * Context: ring lock.
+ * Return: 0 or -ENOBUFS.
+ */
+int iou_net_select(struct iou_req *req, struct iou_pbuf *buf)
+{
+	struct iou_xfer *xfer = iou_req_cmd(req, struct iou_xfer);
+	int error = iou_pbuf_select(req, buf);
+
+	if (error)
+		return error;
+	xfer->addr = buf->addr;
+	xfer->len = buf->len;
+	return 0;
+}
+
+/**
+ * iou_net_take() - take a provided buffer, because a worker will need it
+ * @req: wants one (IOU_SELECT)
+ *
+ * Context: ring lock.
+ * Return: 0 or -ENOBUFS.
+ */
+int iou_net_take(struct iou_req *req)
+{
+	struct iou_pbuf buf;
+	int error = iou_net_select(req, &buf);
+
+	if (!error)
+		iou_pbuf_use(req, &buf, buf.len);
+	return error;
+}
+
+/* Part of it was transferred. Is the request to wait for the rest? */
+static bool goes_on(const struct iou_xfer *xfer, const struct socket *sock)
+{
+	if (!(xfer->msg_flags & MSG_WAITALL) || (xfer->msg_flags & (MSG_DONTWAIT | MSG_PEEK)))
+		return false;
+	return sock->type == SOCK_STREAM || sock->type == SOCK_SEQPACKET;
+}
+
+/**
+ * iou_net_settle() - what an attempt to send or receive amounts to
+ * @req: tried
+ * @sock: its socket
+ * @buf: with IOU_SELECT: the provided buffer it was tried with
+ * @ret: bytes transferred, or a negative errno
+ * @nowait: the attempt was not allowed to block
+ *
+ * An error after partial success is not reported.
+ *
+ * Context: with IOU_SELECT the ring lock, since the buffer was selected.
+ * Return: IOU_RETRY or IOU_DONE.
+ */
+iou_verdict_t iou_net_settle(struct iou_req *req, const struct socket *sock,
+			     const struct iou_pbuf *buf, ssize_t ret, bool nowait)
+{
+	struct iou_xfer *xfer = iou_req_cmd(req, struct iou_xfer);
+
+	if (ret == -EAGAIN && nowait && !(xfer->msg_flags & MSG_DONTWAIT))
+		return IOU_RETRY;
+	if (ret > 0) {
+		bool again;
+
+		xfer->done += ret;
+		again = xfer->done < xfer->len && goes_on(xfer, sock);
+		/* Who goes on needs the rest of the buffer, too */
+		if (req->held & IOU_SELECT)
+			iou_pbuf_use(req, buf, again ? xfer->len : ret);
+		if (again)
+			return IOU_RETRY;
+	}
+	if (xfer->done)
+		ret = xfer->done;
+	if ((xfer->msg_flags & MSG_WAITALL) && ret < (ssize_t)xfer->len)
+		req->held |= IOU_SHORT;
+	return iou_done(req, ret);
+}

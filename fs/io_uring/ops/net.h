@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the operations on sockets share.
+ */
+#ifndef IOU_OPS_NET_H
+#define IOU_OPS_NET_H
+
+#include <linux/socket.h>
+#include <linux/uio.h>
+#include <net/sock.h>
+
+#include "../req/req.h"
+#include "../rsrc/pbuf.h"
+
+#define IOU_MSG_FAST_IOV	8
+
+/**
+ * struct iou_xfer - data on its way through a socket
+ * @addr: the buffer, or the program's msghdr
+ * @len: bytes wanted in all
+ * @done: bytes transferred by earlier attempts
+ * @msg_flags: MSG_*, from the SQE
+ * @flags: IORING_RECVSEND_* and the like, from the SQE
+ * @poll_first: wait for readiness before the first attempt
+ */
+struct iou_xfer {
+	u64 addr;
+	u32 len;
+	u32 done;
+	u32 msg_flags;
+	u16 flags;
+	bool poll_first;
+};
+
+/**
+ * struct iou_msg - the stable copy of what a msghdr points to; iou_req.aux
+ * @hdr: template for the msghdr of an attempt; its iterator covers everything
+ * @name: destination, if @hdr has one
+ * @umsg: the program's msghdr
+ * @uname: where to put the source, for the program
+ * @name_room: how long it may be, in bytes; may be nonsense
+ * @big: allocated array of iovecs, or NULL
+ * @fast: used if there are few
+ */
+struct iou_msg {
+	struct msghdr hdr;
+	struct sockaddr_storage name;
+	struct user_msghdr __user *umsg;
+	struct sockaddr __user *uname;
+	s32 name_room;
+	struct iovec *big;
+	struct iovec fast[IOU_MSG_FAST_IOV];
+};
+
+struct socket *iou_net_sock(struct iou_req *req, int *error);
+bool iou_net_waits(struct iou_req *req);
+int iou_net_prep(struct iou_req *req, const struct io_uring_sqe __shared *sqe,
+		 u16 known_flags);
+int iou_net_copy_msg(struct iou_req *req, const struct io_uring_sqe __shared *sqe,
+		     int dir);
+void iou_net_cleanup_msg(struct iou_req *req);
+int iou_net_copy_name(struct iou_req *req, const struct io_uring_sqe __shared *sqe,
+		      u64 addr, s32 len);
+void iou_net_cleanup_name(struct iou_req *req);
+int iou_net_select(struct iou_req *req, struct iou_pbuf *buf)
+	__must_hold(&iou_req_ring(req)->lock);
+int iou_net_take(struct iou_req *req) __must_hold(&iou_req_ring(req)->lock);
+iou_verdict_t iou_net_settle(struct iou_req *req, const struct socket *sock,
+			     const struct iou_pbuf *buf, ssize_t ret, bool nowait);
+
+#endif

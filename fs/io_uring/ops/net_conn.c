@@ -1,0 +1,463 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The life of a socket: SOCKET, BIND, LISTEN, CONNECT, ACCEPT, SHUTDOWN.
+ */
+#include <linux/file.h>
+#include <linux/net.h>
+#include <linux/un.h>
+
+#include "../req/complete.h"
+#include "../rsrc/files.h"
+#include "../run/lock.h"
+#include "net.h"
+#include "ops.h"
+
+/**
+ * struct iou_newfd - where a new socket's file goes
+ * @fd_flags: O_CLOEXEC, if so wished
+ * @slot: slot + 1 of the table of fixed files, IORING_FILE_INDEX_ALLOC, or 0:
+ *        a descriptor
+ */
+struct iou_newfd {
+	u32 fd_flags;
+	u32 slot;
+};
+
+/*
+ * Install a file. It is gone in any case. @locked: the ring lock is held; it is
+ * not in a worker. Return: the descriptor or slot, or an error.
+ */
+static int install_file(struct iou_req *req, const struct iou_newfd *where,
+			struct file *file, int fd, bool locked)
+{
+	struct iou_ring *ring = iou_req_ring(req);
+	int ret;
+
+	if (likely(!where->slot)) {
+		fd_install(fd, file);
+		return fd;
+	}
+	if (!locked)
+		iou_ring_lock(ring);
+	ret = iou_files_install(ring, file, where->slot);
+	if (!locked)
+		iou_ring_unlock(ring);
+	return ret;
+}
+
+/* Reserve a descriptor, if that is what is wanted; a slot is found later */
+static int reserve_fd(const struct iou_newfd *where)
+{
+	return where->slot ? 0 : get_unused_fd_flags(where->fd_flags);
+}
+
+static void unreserve_fd(const struct iou_newfd *where, int fd)
+{
+	if (!where->slot)
+		put_unused_fd(fd);
+}
+
+/* SOCK_NONBLOCK of a type or of accept_flags, as a flag of a file */
+static u32 file_flags(u32 flags)
+{
+	/* Where the two differ */
+	if (flags & SOCK_NONBLOCK)
+		flags = (flags & ~SOCK_NONBLOCK) | O_NONBLOCK;
+	return flags;
+}
+
+/*
+ * SOCKET
+ */
+
+struct iou_socket {
+	struct iou_newfd where;
+	int domain;
+	int type;
+	int protocol;
+};
+
+static int prep_socket(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
+{
+	struct iou_socket *socket = iou_req_cmd(req, struct iou_socket);
+	union iou_sqe_mid mid = iou_sqe_mid(sqe);
+	u32 flags;
+
+	if (iou_sqe_get(sqe, addr) || iou_sqe_get(sqe, rw_flags) || mid.buf_index)
+		return iou_reject(req, sqe, -EINVAL,
+				  "socket: addr, rw_flags and buf_index must be 0");
+	socket->domain = req->fd;
+	socket->type = iou_sqe_get(sqe, off);
+	socket->protocol = iou_sqe_get(sqe, len);
+	socket->where.slot = mid.file_index;
+	flags = socket->type & ~SOCK_TYPE_MASK;
+	socket->where.fd_flags = flags & SOCK_CLOEXEC;
+	if (mid.file_index && (flags & SOCK_CLOEXEC))
+		return iou_reject(req, sqe, -EINVAL, "socket: a slot has no CLOEXEC");
+	if (flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK))
+		return iou_reject(req, sqe, -EINVAL, "socket: unknown flags in the type");
+	return 0;
+}
+
+static iou_verdict_t issue_socket(struct iou_req *req)
+{
+	struct iou_socket *socket = iou_req_cmd(req, struct iou_socket);
+	int fd = reserve_fd(&socket->where);
+	struct file *file;
+
+	if (fd < 0)
+		return iou_done(req, fd);
+	file = __sys_socket_file(socket->domain, socket->type, socket->protocol);
+	if (IS_ERR(file)) {
+		unreserve_fd(&socket->where, fd);
+		return iou_done(req, PTR_ERR(file));
+	}
+	return iou_done(req, install_file(req, &socket->where, file, fd, true));
+}
+
+IOU_FUSE(socket)
+
+const struct iou_op iou_op_socket = {
+	.name	= "SOCKET",
+	.start	= start_socket,
+	.prep	= prep_socket,
+	.issue	= issue_socket,
+};
+
+/*
+ * BIND and CONNECT: ->aux is the address
+ */
+
+struct iou_name {
+	s32 len;	/* of the address */
+	bool in_progress;
+};
+
+static int prep_name(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
+{
+	struct iou_name *name = iou_req_cmd(req, struct iou_name);
+	union iou_sqe_mid mid = iou_sqe_mid(sqe);
+
+	if (iou_sqe_get(sqe, len) || iou_sqe_get(sqe, rw_flags) || mid.buf_index ||
+	    mid.file_index)
+		return iou_reject(req, sqe, -EINVAL,
+				  "bind, connect: len, rw_flags, buf_index and splice_fd_in must be 0");
+	name->len = iou_sqe_get(sqe, addr2);
+	name->in_progress = false;
+	return iou_net_copy_name(req, sqe, iou_sqe_get(sqe, addr), name->len);
+}
+
+/* A socket in the file system is made there, which may take time */
+static bool bind_is_quick(const struct sockaddr_storage *addr, s32 len)
+{
+	const struct sockaddr_un *sun = (const struct sockaddr_un *)addr;
+
+	return addr->ss_family != AF_UNIX ||
+	       len <= offsetof(struct sockaddr_un, sun_path) || !sun->sun_path[0];
+}
+
+static iou_verdict_t work_bind(struct iou_req *req)
+{
+	struct iou_name *name = iou_req_cmd(req, struct iou_name);
+	int error;
+	struct socket *sock = iou_net_sock(req, &error);
+
+	if (sock)
+		error = __sys_bind_socket(sock, req->aux, name->len);
+	return iou_done(req, error);
+}
+
+static iou_verdict_t issue_bind(struct iou_req *req)
+{
+	struct iou_name *name = iou_req_cmd(req, struct iou_name);
+
+	return bind_is_quick(req->aux, name->len) ? work_bind(req) : IOU_RETRY;
+}
+
+static int prep_bind(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
+{
+	return prep_name(req, sqe);
+}
+
+IOU_FUSE(bind)
+
+const struct iou_op iou_op_bind = {
+	.name		= "BIND",
+	.start		= start_bind,
+	.prep		= prep_bind,
+	.issue		= issue_bind,
+	.work		= work_bind,
+	.cleanup	= iou_net_cleanup_name,
+	.needs_file	= true,
+	.unbound	= true,
+	.audit		= true,
+};
+
+/*
+ * The first call starts it and says EINPROGRESS. When the socket is writable,
+ * or broken, the next one says what became of it; in its own way with some
+ * protocols.
+ */
+static int connect_result(struct iou_name *name, struct socket *sock, int ret)
+{
+	if (ret == -EINPROGRESS || (ret == -EALREADY && name->in_progress)) {
+		name->in_progress = true;
+		return -EAGAIN;
+	}
+	if (name->in_progress && (ret == -EISCONN || ret == -EBADFD))
+		return sock_error(sock->sk);
+	return ret;
+}
+
+static iou_verdict_t try_connect(struct iou_req *req, bool nowait)
+{
+	struct iou_name *name = iou_req_cmd(req, struct iou_name);
+	int ret;
+	struct socket *sock = iou_net_sock(req, &ret);
+
+	if (!sock)
+		return iou_done(req, ret);
+	ret = __sys_connect_file(req->file, req->aux, name->len, nowait ? O_NONBLOCK : 0);
+	if (nowait)
+		ret = connect_result(name, sock, ret);
+	if (ret == -EAGAIN && nowait) {
+		/* Not even begun: poll does not know when it could be */
+		if (!name->in_progress && (req->held & IOU_HELD_INFLIGHT))
+			req->nr_polls = IOU_MAX_POLLS;
+		return IOU_RETRY;
+	}
+	return iou_done(req, ret);
+}
+
+static iou_verdict_t issue_connect(struct iou_req *req)
+{
+	return try_connect(req, true);
+}
+
+static iou_verdict_t work_connect(struct iou_req *req)
+{
+	return try_connect(req, iou_req_can_park(req));
+}
+
+static int prep_connect(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
+{
+	return prep_name(req, sqe);
+}
+
+IOU_FUSE(connect)
+
+const struct iou_op iou_op_connect = {
+	.name		= "CONNECT",
+	.start		= start_connect,
+	.prep		= prep_connect,
+	.issue		= issue_connect,
+	.work		= work_connect,
+	.cleanup	= iou_net_cleanup_name,
+	.poll_events	= EPOLLOUT,
+	.needs_file	= true,
+	.unbound	= true,
+	.audit		= true,
+};
+
+/*
+ * LISTEN and SHUTDOWN
+ */
+
+struct iou_sockarg {
+	int arg;	/* backlog, or how */
+};
+
+static int prep_sockarg(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
+{
+	struct iou_sockarg *arg = iou_req_cmd(req, struct iou_sockarg);
+	union iou_sqe_mid mid = iou_sqe_mid(sqe);
+
+	if (iou_sqe_get(sqe, addr) || iou_sqe_get(sqe, addr2) || iou_sqe_get(sqe, rw_flags) ||
+	    mid.buf_index || mid.file_index)
+		return iou_reject(req, sqe, -EINVAL,
+				  "listen, shutdown: addr, off, rw_flags, buf_index and splice_fd_in must be 0");
+	arg->arg = iou_sqe_get(sqe, len);
+	return 0;
+}
+
+static int prep_listen(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
+{
+	return prep_sockarg(req, sqe);
+}
+
+static iou_verdict_t issue_listen(struct iou_req *req)
+{
+	struct iou_sockarg *arg = iou_req_cmd(req, struct iou_sockarg);
+	int error;
+	struct socket *sock = iou_net_sock(req, &error);
+
+	if (sock)
+		error = __sys_listen_socket(sock, arg->arg);
+	return iou_done(req, error);
+}
+
+IOU_FUSE(listen)
+
+const struct iou_op iou_op_listen = {
+	.name		= "LISTEN",
+	.start		= start_listen,
+	.prep		= prep_listen,
+	.issue		= issue_listen,
+	.needs_file	= true,
+	.audit		= true,
+};
+
+static iou_verdict_t work_shutdown(struct iou_req *req)
+{
+	struct iou_sockarg *arg = iou_req_cmd(req, struct iou_sockarg);
+	int error;
+	struct socket *sock = iou_net_sock(req, &error);
+
+	if (sock)
+		error = __sys_shutdown_sock(sock, arg->arg);
+	return iou_done(req, error);
+}
+
+const struct iou_op iou_op_shutdown = {
+	.name		= "SHUTDOWN",
+	.prep		= prep_sockarg,
+	.work		= work_shutdown,
+	.needs_file	= true,
+	.audit		= true,
+};
+
+/*
+ * ACCEPT
+ */
+
+struct iou_accept {
+	u64 addr;
+	u64 addr_len;
+	struct iou_newfd where;
+	u32 flags;	/* of the new file */
+	u16 how;	/* IORING_ACCEPT_* */
+	bool poll_first;
+};
+
+static int prep_accept(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
+{
+	struct iou_accept *accept = iou_req_cmd(req, struct iou_accept);
+	union iou_sqe_mid mid = iou_sqe_mid(sqe);
+	u32 flags = iou_sqe_get(sqe, accept_flags);
+
+	if (iou_sqe_get(sqe, len) || mid.buf_index)
+		return iou_reject(req, sqe, -EINVAL, "accept: len and buf_index must be 0");
+	if (flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK))
+		return iou_reject(req, sqe, -EINVAL, "accept: unknown accept_flags");
+	if (mid.file_index && (flags & SOCK_CLOEXEC))
+		return iou_reject(req, sqe, -EINVAL, "accept: a slot has no CLOEXEC");
+	accept->how = iou_sqe_get(sqe, ioprio);
+	if (accept->how & ~(IORING_ACCEPT_MULTISHOT | IORING_ACCEPT_DONTWAIT |
+			    IORING_ACCEPT_POLL_FIRST))
+		return iou_reject(req, sqe, -EINVAL, "accept: unknown flags in ioprio");
+	if (accept->how & IORING_ACCEPT_MULTISHOT) {
+		if (mid.file_index && mid.file_index != IORING_FILE_INDEX_ALLOC)
+			return iou_reject(req, sqe, -EINVAL,
+					  "accept: multishot into a single slot");
+		req->held |= IOU_MULTISHOT;
+	}
+	accept->addr = iou_sqe_get(sqe, addr);
+	accept->addr_len = iou_sqe_get(sqe, addr2);
+	accept->where.slot = mid.file_index;
+	accept->where.fd_flags = flags & SOCK_CLOEXEC;
+	accept->flags = file_flags(flags);
+	accept->poll_first = accept->how & IORING_ACCEPT_POLL_FIRST;
+	return 0;
+}
+
+/* Accept a connection. Return: descriptor, slot, or an error */
+static int accept_one(struct iou_req *req, bool nowait, bool locked)
+{
+	struct iou_accept *accept = iou_req_cmd(req, struct iou_accept);
+	struct proto_accept_arg arg = {
+		.flags = nowait ? O_NONBLOCK : 0,
+		.is_empty = -1,
+	};
+	int fd = reserve_fd(&accept->where);
+	struct file *file;
+
+	if (unlikely(fd < 0))
+		return fd;
+	file = do_accept(req->file, &arg, u64_to_user_ptr(accept->addr),
+			 u64_to_user_ptr(accept->addr_len), accept->flags);
+	if (IS_ERR(file)) {
+		unreserve_fd(&accept->where, fd);
+		return PTR_ERR(file);
+	}
+	/* -1: the protocol does not tell */
+	if (!arg.is_empty)
+		req->cflags |= IORING_CQE_F_SOCK_NONEMPTY;
+	return install_file(req, &accept->where, file, fd, locked);
+}
+
+static iou_verdict_t try_accept(struct iou_req *req, bool nowait, bool locked)
+{
+	struct iou_accept *accept = iou_req_cmd(req, struct iou_accept);
+	int ret;
+
+	if (!iou_net_sock(req, &ret))
+		return iou_done(req, ret);
+	if (accept->how & IORING_ACCEPT_DONTWAIT)
+		return iou_done(req, accept_one(req, true, locked));
+	ret = accept_one(req, nowait, locked);
+	if (ret == -EAGAIN && nowait)
+		return IOU_RETRY;
+	return iou_done(req, ret);
+}
+
+/* Accept what there is, a CQE each */
+static iou_verdict_t accept_shots(struct iou_req *req)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	int i;
+
+	for (i = 0; i < IOU_MAX_SHOTS; i++) {
+		iou_verdict_t verdict = try_accept(req, true, true);
+
+		if (verdict != IOU_DONE || req->res < 0 ||
+		    !iou_req_post_more(req, req->res, req->cflags))
+			return verdict;
+		iou_req_next_shot(req);
+	}
+	return IOU_TURN;
+}
+
+static iou_verdict_t issue_accept(struct iou_req *req)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	struct iou_accept *accept = iou_req_cmd(req, struct iou_accept);
+	int error;
+
+	if (accept->poll_first && iou_net_sock(req, &error)) {
+		accept->poll_first = false;
+		return IOU_RETRY;
+	}
+	if (req->held & IOU_MULTISHOT)
+		return accept_shots(req);
+	return try_accept(req, true, true);
+}
+
+IOU_FUSE(accept)
+
+static iou_verdict_t work_accept(struct iou_req *req)
+{
+	return try_accept(req, iou_req_can_park(req), false);
+}
+
+const struct iou_op iou_op_accept = {
+	.name		= "ACCEPT",
+	.start		= start_accept,
+	.prep		= prep_accept,
+	.issue		= issue_accept,
+	.work		= work_accept,
+	.poll_events	= EPOLLIN | EPOLLEXCLUSIVE,
+	.needs_file	= true,
+	.has_ioprio	= true,
+	.unbound	= true,
+	.audit		= true,
+};

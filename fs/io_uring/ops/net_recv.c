@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * RECV and RECVMSG.
+ *
+ * A multishot receive posts a CQE for each provided buffer it fills. After a
+ * short read of a stream there is nothing more for now, so it does not ask the
+ * socket again: going back to waiting finds out.
+ */
+#include <linux/net.h>
+#include <linux/overflow.h>
+#include <linux/uaccess.h>
+
+#include "../req/complete.h"
+#include "net.h"
+#include "ops.h"
+
+#define RECVMSG_FLAGS	(IORING_RECVSEND_POLL_FIRST | IORING_RECV_MULTISHOT)
+/* BUNDLE means nothing to a request that selects no buffer */
+#define RECV_FLAGS	(RECVMSG_FLAGS | IORING_RECVSEND_BUNDLE)
+
+/**
+ * struct iou_recv - a receive
+ * @xfer: common part
+ * @name_room: multishot RECVMSG: bytes for the source address, in each buffer
+ * @control_room: the same for ancillary data
+ */
+struct iou_recv {
+	struct iou_xfer xfer;
+	u32 name_room;
+	u32 control_room;
+};
+
+static int prep_common(struct iou_req *req, const struct io_uring_sqe __shared *sqe,
+		       u16 known_flags)
+{
+	struct iou_xfer *xfer = iou_req_cmd(req, struct iou_xfer);
+
+	if (iou_sqe_get(sqe, addr2) || iou_sqe_get(sqe, file_index))
+		return iou_reject(req, sqe, -EINVAL, "recv: addr2 and file_index must be 0");
+	if (iou_net_prep(req, sqe, known_flags))
+		return req->res;
+	if (likely(!(xfer->flags & IORING_RECV_MULTISHOT)))
+		return 0;
+	if (!(req->held & IOU_SELECT))
+		return iou_reject(req, sqe, -EINVAL, "recv: multishot needs BUFFER_SELECT");
+	if (xfer->msg_flags & MSG_WAITALL)
+		return iou_reject(req, sqe, -EINVAL, "recv: multishot with MSG_WAITALL");
+	req->held |= IOU_MULTISHOT;
+	return 0;
+}
+
+/* A message in the error queue makes the socket no more readable */
+static __poll_t recv_poll_mask(const struct iou_req *req)
+{
+	const struct iou_xfer *xfer = (const struct iou_xfer *)req->cmd;
+
+	return xfer->msg_flags & MSG_ERRQUEUE ? EPOLLPRI : EPOLLIN | EPOLLPRI;
+}
+
+/* What the socket said beside the data */
+static void recv_note(struct iou_req *req, const struct msghdr *msg)
+{
+	const struct iou_xfer *xfer = iou_req_cmd(req, struct iou_xfer);
+
+	if (msg->msg_inq > 0)
+		req->cflags |= IORING_CQE_F_SOCK_NONEMPTY;
+	else
+		req->cflags &= ~IORING_CQE_F_SOCK_NONEMPTY;
+	if ((xfer->msg_flags & MSG_WAITALL) && (msg->msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
+		req->held |= IOU_SHORT;
+}
+
+/* Receive again and again with @try, a CQE each time */
+static iou_verdict_t recv_shots(struct iou_req *req,
+				iou_verdict_t (*try)(struct iou_req *req, bool nowait))
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	struct iou_xfer *xfer = iou_req_cmd(req, struct iou_xfer);
+	bool drained;
+	int i;
+
+	for (i = 0; i < IOU_MAX_SHOTS; i++) {
+		iou_verdict_t verdict = try(req, true);
+
+		if (verdict != IOU_DONE || req->res <= 0)
+			return verdict;
+		drained = req->res < xfer->len && sock_from_file(req->file)->type == SOCK_STREAM;
+		if (!iou_req_post_more(req, req->res, req->cflags))
+			return IOU_DONE;
+		iou_req_next_shot(req);
+		xfer->done = 0;
+		if (drained)
+			break;
+	}
+	return IOU_TURN;
+}
+
+static int prep_recv(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
+{
+	struct iou_xfer *xfer = iou_req_cmd(req, struct iou_xfer);
+
+	if (prep_common(req, sqe, RECV_FLAGS))
+		return req->res;
+	if (unlikely((req->held & IOU_MULTISHOT) && xfer->len))
+		return iou_reject(req, sqe, -EINVAL, "recv: len of a multishot must be 0");
+	return 0;
+}
+
+static __always_inline iou_verdict_t try_recv(struct iou_req *req, bool nowait)
+{
+	struct iou_xfer *xfer = iou_req_cmd(req, struct iou_xfer);
+	u32 flags = xfer->msg_flags | (nowait ? MSG_DONTWAIT : 0);
+	struct msghdr msg = { .msg_get_inq = 1, .msg_inq = -1 };
+	struct iou_pbuf buf;
+	int ret;
+	struct socket *sock = iou_net_sock(req, &ret);
+
+	if (unlikely(!sock))
+		return iou_done(req, ret);
+	if (req->held & IOU_SELECT) {
+		ret = iou_net_select(req, &buf);
+		if (unlikely(ret))
+			return iou_done(req, ret);
+	}
+	ret = import_ubuf(ITER_DEST, u64_to_user_ptr(xfer->addr + xfer->done),
+			  xfer->len - xfer->done, &msg.msg_iter);
+	if (unlikely(ret))
+		return iou_done(req, ret);
+	ret = sock_recvmsg(sock, &msg, flags);
+	recv_note(req, &msg);
+	return iou_net_settle(req, sock, &buf, ret, nowait);
+}
+
+static iou_verdict_t issue_recv(struct iou_req *req)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	if (iou_net_waits(req))
+		return IOU_RETRY;
+	if (req->held & IOU_MULTISHOT)
+		return recv_shots(req, try_recv);
+	return try_recv(req, true);
+}
+
+IOU_FUSE(recv)
+
+static iou_verdict_t work_recv(struct iou_req *req)
+{
+	return try_recv(req, iou_req_can_park(req));
+}
+
+const struct iou_op iou_op_recv = {
+	.name		= "RECV",
+	.start		= start_recv,
+	.prep		= prep_recv,
+	.issue		= issue_recv,
+	.work		= work_recv,
+	.take		= iou_net_take,
+	.poll_events	= EPOLLIN | EPOLLPRI,
+	.poll_mask	= recv_poll_mask,
+	.needs_file	= true,
+	.has_ioprio	= true,
+	.buffer_select	= true,
+	.unbound	= true,
+};
+
+/*
+ * RECVMSG
+ */
+
+/* How a multishot divides its buffers is known from the start */
+static int prep_rooms(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
+{
+	struct iou_recv *recv = iou_req_cmd(req, struct iou_recv);
+	const struct iou_msg *copy = req->aux;
+	u32 all;
+
+	recv->name_room = copy->name_room;
+	recv->control_room = copy->hdr.msg_controllen;
+	if (copy->name_room < 0 || copy->hdr.msg_controllen > INT_MAX ||
+	    check_add_overflow(recv->name_room, recv->control_room, &all) ||
+	    all > INT_MAX - sizeof(struct io_uring_recvmsg_out))
+		return iou_reject(req, sqe, -EOVERFLOW,
+				  "recvmsg: msg_namelen and msg_controllen are too large");
+	return 0;
+}
+
+static int prep_recvmsg(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
+{
+	if (prep_common(req, sqe, RECVMSG_FLAGS) || iou_net_copy_msg(req, sqe, ITER_DEST))
+		return req->res;
+	return req->held & IOU_MULTISHOT ? prep_rooms(req, sqe) : 0;
+}
+
+static iou_verdict_t try_recvmsg(struct iou_req *req, bool nowait)
+{
+	struct iou_xfer *xfer = iou_req_cmd(req, struct iou_xfer);
+	u32 flags = xfer->msg_flags | (nowait ? MSG_DONTWAIT : 0);
+	struct iou_msg *copy = req->aux;
+	struct iou_pbuf buf;
+	int ret;
+	struct socket *sock = iou_net_sock(req, &ret);
+	struct msghdr msg;
+
+	if (unlikely(!sock))
+		return iou_done(req, ret);
+	msg = copy->hdr;
+	if (req->held & IOU_SELECT) {
+		ret = iou_net_select(req, &buf);
+		if (ret)
+			return iou_done(req, ret);
+	}
+	if (req->sqe_flags & IOSQE_BUFFER_SELECT) {
+		ret = import_ubuf(ITER_DEST, u64_to_user_ptr(xfer->addr), xfer->len,
+				  &msg.msg_iter);
+		if (ret)
+			return iou_done(req, ret);
+	}
+	iov_iter_advance(&msg.msg_iter, xfer->done);
+	msg.msg_get_inq = 1;
+	msg.msg_inq = -1;
+	ret = __sys_recvmsg_sock(sock, &msg, copy->umsg, copy->uname, flags);
+	recv_note(req, &msg);
+	return iou_net_settle(req, sock, &buf, ret, nowait);
+}
+
+/* Put header and source address before the data. Return: 0 or -EFAULT */
+static int put_message(const struct iou_recv *recv, const struct iou_pbuf *buf,
+		       const struct msghdr *msg, u32 payload)
+{
+	struct io_uring_recvmsg_out out = {
+		.namelen = msg->msg_namelen,
+		.controllen = recv->control_room - msg->msg_controllen,
+		.payloadlen = payload,
+		.flags = msg->msg_flags & ~MSG_CMSG_COMPAT,
+	};
+	void __user *addr = u64_to_user_ptr(buf->addr);
+
+	if (copy_to_user(addr, &out, sizeof(out)) ||
+	    copy_to_user(addr + sizeof(out), msg->msg_name,
+			 min_t(u32, recv->name_room, msg->msg_namelen)))
+		return -EFAULT;
+	return 0;
+}
+
+/* One message into one buffer: header, address, ancillary data, payload */
+static iou_verdict_t shot_recvmsg(struct iou_req *req, bool nowait)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	struct iou_recv *recv = iou_req_cmd(req, struct iou_recv);
+	u32 skip = sizeof(struct io_uring_recvmsg_out) + recv->name_room;
+	u32 before = skip + recv->control_room;
+	struct sockaddr_storage name;
+	struct msghdr msg = {
+		.msg_name = &name,
+		.msg_control_is_user = true,
+		.msg_controllen = recv->control_room,
+		.msg_flags = recv->xfer.msg_flags & (MSG_CMSG_CLOEXEC | MSG_CMSG_COMPAT),
+		.msg_get_inq = 1,
+		.msg_inq = -1,
+	};
+	struct iou_pbuf buf;
+	int ret;
+	struct socket *sock = iou_net_sock(req, &ret);
+
+	if (unlikely(!sock))
+		return iou_done(req, ret);
+	ret = iou_net_select(req, &buf);
+	if (ret)
+		return iou_done(req, ret);
+	if (buf.len < before)
+		return iou_done(req, -EFAULT);
+	msg.msg_control_user = u64_to_user_ptr(buf.addr + skip);
+	ret = import_ubuf(ITER_DEST, u64_to_user_ptr(buf.addr + before), buf.len - before,
+			  &msg.msg_iter);
+	if (ret)
+		return iou_done(req, ret);
+	ret = sock_recvmsg(sock, &msg, recv->xfer.msg_flags | MSG_DONTWAIT);
+	recv_note(req, &msg);
+	if (ret > 0) {
+		u32 payload = ret;
+
+		ret = before + min(payload, buf.len - before);
+		if (put_message(recv, &buf, &msg, payload))
+			ret = -EFAULT;
+	}
+	return iou_net_settle(req, sock, &buf, ret, nowait);
+}
+
+static iou_verdict_t issue_recvmsg(struct iou_req *req)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	if (iou_net_waits(req))
+		return IOU_RETRY;
+	if (req->held & IOU_MULTISHOT)
+		return recv_shots(req, shot_recvmsg);
+	return try_recvmsg(req, true);
+}
+
+IOU_FUSE(recvmsg)
+
+static iou_verdict_t work_recvmsg(struct iou_req *req)
+{
+	return try_recvmsg(req, iou_req_can_park(req));
+}
+
+const struct iou_op iou_op_recvmsg = {
+	.name		= "RECVMSG",
+	.start		= start_recvmsg,
+	.prep		= prep_recvmsg,
+	.issue		= issue_recvmsg,
+	.work		= work_recvmsg,
+	.take		= iou_net_take,
+	.cleanup	= iou_net_cleanup_msg,
+	.poll_events	= EPOLLIN | EPOLLPRI,
+	.poll_mask	= recv_poll_mask,
+	.needs_file	= true,
+	.has_ioprio	= true,
+	.buffer_select	= true,
+	.unbound	= true,
+	.audit		= true,
+};

@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * OPENAT, OPENAT2, CLOSE.
+ *
+ * A file whose path is cached is opened at once. A path that has to be read
+ * from a disk, and a file that may be made or truncated, are left to a worker.
+ */
+#include <linux/audit.h>
+#include <linux/fcntl.h>
+#include <linux/fdtable.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/io_uring.h>
+#include <linux/namei.h>
+#include <linux/openat2.h>
+#include <linux/resource.h>
+#include <linux/uaccess.h>
+
+#include "../../internal.h"
+#include "../req/req.h"
+#include "../rsrc/files.h"
+#include "../run/lock.h"
+#include "ops.h"
+
+/**
+ * struct iou_open - a file to be opened
+ * @name: its path
+ * @how: in which way
+ * @nofile: limit of descriptors when the SQE was read
+ * @dfd: where @name starts
+ * @slot: 0: a descriptor is wanted; else a fixed file, as in the SQE
+ */
+struct iou_open {
+	struct filename *name;
+	struct open_how how;
+	unsigned long nofile;
+	int dfd;
+	u32 slot;
+};
+
+static void cleanup_open(struct iou_req *req)
+{
+	struct iou_open *open = iou_req_cmd(req, struct iou_open);
+
+	putname(open->name);
+}
+
+/* When ->how is known */
+static int prep_open(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
+{
+	struct iou_open *open = iou_req_cmd(req, struct iou_open);
+	union iou_sqe_mid mid = iou_sqe_mid(sqe);
+
+	if (unlikely(mid.buf_index))
+		return iou_reject(req, sqe, -EINVAL, "open: buf_index must be 0");
+	if (unlikely(req->sqe_flags & IOSQE_FIXED_FILE))
+		return iou_reject(req, sqe, -EBADF, "open: a directory cannot be a fixed file");
+	if (unlikely(mid.file_index && (open->how.flags & O_CLOEXEC)))
+		return iou_reject(req, sqe, -EINVAL, "open: O_CLOEXEC with a fixed file");
+	if (!(open->how.flags & O_PATH) && force_o_largefile())
+		open->how.flags |= O_LARGEFILE;
+	open->dfd = req->fd;
+	open->slot = mid.file_index;
+	open->nofile = rlimit(RLIMIT_NOFILE);
+	open->name = getname(u64_to_user_ptr(iou_sqe_get(sqe, addr)));
+	if (IS_ERR(open->name))
+		return iou_reject(req, sqe, PTR_ERR(open->name), "open: bad path in addr");
+	req->held |= IOU_HELD_AUX;
+	return 0;
+}
+
+static int prep_openat(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
+{
+	struct iou_open *open = iou_req_cmd(req, struct iou_open);
+
+	open->how = build_open_how(iou_sqe_get(sqe, open_flags), iou_sqe_get(sqe, len));
+	return prep_open(req, sqe);
+}
+
+static int prep_openat2(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
+{
+	struct iou_open *open = iou_req_cmd(req, struct iou_open);
+	u32 size = iou_sqe_get(sqe, len);
+	int error;
+
+	if (size < OPEN_HOW_SIZE_VER0)
+		return iou_reject(req, sqe, -EINVAL, "openat2: struct open_how is too short");
+	error = copy_struct_from_user(&open->how, sizeof(open->how),
+				      u64_to_user_ptr(iou_sqe_get(sqe, addr2)), size);
+	if (error)
+		return iou_reject(req, sqe, error, "openat2: bad struct open_how");
+	return prep_open(req, sqe);
+}
+
+/*
+ * Open it. With @nowait only what is cached is looked at. O_NONBLOCK, which the
+ * program may not have asked for, keeps leases, and FIFOs without a peer, from
+ * blocking.
+ */
+static struct file *open_file(struct iou_open *open, bool nowait)
+{
+	struct open_flags flags;
+	struct file *file;
+	int error = build_open_flags(&open->how, &flags);
+
+	if (unlikely(error))
+		return ERR_PTR(error);
+	if (nowait) {
+		flags.lookup_flags |= LOOKUP_CACHED;
+		flags.open_flag |= O_NONBLOCK;
+	}
+	file = do_filp_open(open->dfd, open->name, &flags);
+	/* Nobody else knows the file yet */
+	if (nowait && !IS_ERR(file) && !(open->how.flags & O_NONBLOCK))
+		file->f_flags &= ~O_NONBLOCK;
+	return file;
+}
+
+/* Return: descriptor, or negative errno */
+static long open_fd(struct iou_open *open, bool nowait)
+{
+	int fd = __get_unused_fd_flags(open->how.flags, open->nofile);
+	struct file *file;
+
+	if (unlikely(fd < 0))
+		return fd;
+	file = open_file(open, nowait);
+	if (IS_ERR(file)) {
+		put_unused_fd(fd);
+		return PTR_ERR(file);
+	}
+	fd_install(fd, file);
+	return fd;
+}
+
+/* Return: slot, 0 for one that was named, or negative errno */
+static long open_slot(struct iou_req *req, struct file *file)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	struct iou_open *open = iou_req_cmd(req, struct iou_open);
+
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	return iou_files_install(iou_req_ring(req), file, open->slot);
+}
+
+/* Can it be tried without waiting? And did that say that it cannot? */
+static bool open_may_block(const struct iou_open *open)
+{
+	return open->how.flags & (O_TRUNC | O_CREAT | __O_TMPFILE);
+}
+
+static bool open_blocks(const struct iou_open *open, long ret)
+{
+	if (ret == -EAGAIN)
+		return !(open->how.resolve & RESOLVE_CACHED);
+	/* A FIFO without a reader */
+	return ret == -ENXIO && !(open->how.flags & O_NONBLOCK);
+}
+
+static iou_verdict_t issue_open(struct iou_req *req)
+{
+	struct iou_open *open = iou_req_cmd(req, struct iou_open);
+	long ret;
+
+	if (open_may_block(open))
+		return IOU_RETRY;
+	audit_uring_entry(req->opcode);
+	if (open->slot)
+		ret = open_slot(req, open_file(open, true));
+	else
+		ret = open_fd(open, true);
+	audit_uring_exit(ret >= 0, ret);
+	return open_blocks(open, ret) ? IOU_RETRY : iou_done(req, ret);
+}
+
+static iou_verdict_t work_open(struct iou_req *req)
+{
+	struct iou_open *open = iou_req_cmd(req, struct iou_open);
+	struct iou_ring *ring = iou_req_ring(req);
+	struct file *file;
+	long ret;
+
+	if (!open->slot)
+		return iou_done(req, open_fd(open, false));
+	file = open_file(open, false);
+	iou_ring_lock(ring);
+	ret = open_slot(req, file);
+	iou_ring_unlock(ring);
+	return iou_done(req, ret);
+}
+
+static iou_verdict_t start_openat(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
+{
+	return prep_openat(req, sqe) ? IOU_REJECTED : issue_open(req);
+}
+
+static iou_verdict_t start_openat2(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
+{
+	return prep_openat2(req, sqe) ? IOU_REJECTED : issue_open(req);
+}
+
+const struct iou_op iou_op_openat = {
+	.name		= "OPENAT",
+	.start		= start_openat,
+	.prep		= prep_openat,
+	.issue		= issue_open,
+	.work		= work_open,
+	.cleanup	= cleanup_open,
+	.audit		= true,
+};
+
+const struct iou_op iou_op_openat2 = {
+	.name		= "OPENAT2",
+	.start		= start_openat2,
+	.prep		= prep_openat2,
+	.issue		= issue_open,
+	.work		= work_open,
+	.cleanup	= cleanup_open,
+	.audit		= true,
+};
+
+/**
+ * struct iou_close - what is to be closed
+ * @fd: a descriptor
+ * @slot: if not 0 a fixed file, as in the SQE
+ */
+struct iou_close {
+	int fd;
+	u32 slot;
+};
+
+static int prep_close(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
+{
+	struct iou_close *close = iou_req_cmd(req, struct iou_close);
+	union iou_sqe_mid mid = iou_sqe_mid(sqe);
+
+	if (mid.buf_index || iou_sqe_get(sqe, off) || iou_sqe_get(sqe, addr) ||
+	    iou_sqe_get(sqe, len) || iou_sqe_get(sqe, rw_flags))
+		return iou_reject(req, sqe, -EINVAL,
+				  "close: off, addr, len, rw_flags and buf_index must be 0");
+	if (req->sqe_flags & IOSQE_FIXED_FILE)
+		return iou_reject(req, sqe, -EBADF, "close: a fixed file is named by file_index");
+	close->fd = req->fd;
+	close->slot = mid.file_index;
+	if (close->slot && close->fd)
+		return iou_reject(req, sqe, -EINVAL, "close: both fd and file_index");
+	return 0;
+}
+
+/*
+ * Take a descriptor away. Return: its file; -EBADF, also for a ring, which must
+ * not be closed from within; -EAGAIN: closing it may block and shall not.
+ */
+static struct file *close_take(int fd, bool nowait)
+{
+	struct files_struct *files = current->files;
+	struct file *file;
+
+	spin_lock(&files->file_lock);
+	file = files_lookup_fd_locked(files, fd);
+	if (!file || io_is_uring_fops(file))
+		file = ERR_PTR(-EBADF);
+	else if (nowait && file->f_op->flush)
+		file = ERR_PTR(-EAGAIN);
+	else
+		file_close_fd_locked(files, fd);
+	spin_unlock(&files->file_lock);
+	return file;
+}
+
+/* Return: 0, or negative errno; -EAGAIN with @nowait: a worker has to do it */
+static long close_fd_of(struct iou_close *close, bool nowait)
+{
+	struct file *file = close_take(close->fd, nowait);
+
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	return filp_close(file, current->files);
+}
+
+static iou_verdict_t issue_close(struct iou_req *req)
+{
+	struct iou_close *close = iou_req_cmd(req, struct iou_close);
+	long ret;
+
+	audit_uring_entry(req->opcode);
+	if (close->slot)
+		ret = iou_files_remove(iou_req_ring(req), close->slot - 1);
+	else
+		ret = close_fd_of(close, true);
+	audit_uring_exit(ret >= 0, ret);
+	return ret == -EAGAIN ? IOU_RETRY : iou_done(req, ret);
+}
+
+IOU_FUSE(close)
+
+static iou_verdict_t work_close(struct iou_req *req)
+{
+	struct iou_close *close = iou_req_cmd(req, struct iou_close);
+	struct iou_ring *ring = iou_req_ring(req);
+	long ret;
+
+	if (!close->slot)
+		return iou_done(req, close_fd_of(close, false));
+	iou_ring_lock(ring);
+	ret = iou_files_remove(ring, close->slot - 1);
+	iou_ring_unlock(ring);
+	return iou_done(req, ret);
+}
+
+const struct iou_op iou_op_close = {
+	.name	= "CLOSE",
+	.start	= start_close,
+	.prep	= prep_close,
+	.issue	= issue_close,
+	.work	= work_close,
+	.audit	= true,
+};

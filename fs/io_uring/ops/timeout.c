@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * TIMEOUT, TIMEOUT_REMOVE, LINK_TIMEOUT.
+ */
+#include <linux/time.h>
+
+#include "../req/complete.h"
+#include "../req/park.h"
+#include "../run/cancel.h"
+#include "../run/timeout.h"
+#include "ops.h"
+
+#define IOU_TIMEOUT_FLAGS						\
+	(IORING_TIMEOUT_ABS | IORING_TIMEOUT_CLOCK_MASK |		\
+	 IORING_TIMEOUT_ETIME_SUCCESS | IORING_TIMEOUT_MULTISHOT)
+
+/* Read a time. Return: 0, -EFAULT, -EINVAL: negative */
+static int get_time(const struct io_uring_sqe __shared *sqe, u64 addr, ktime_t *time)
+{
+	struct timespec64 ts;
+
+	if (get_timespec64(&ts, u64_to_user_ptr(addr)))
+		return -EFAULT;
+	if (ts.tv_sec < 0 || ts.tv_nsec < 0)
+		return -EINVAL;
+	*time = timespec64_to_ktime(ts);
+	return 0;
+}
+
+static clockid_t get_clock(u32 flags)
+{
+	if (flags & IORING_TIMEOUT_BOOTTIME)
+		return CLOCK_BOOTTIME;
+	return flags & IORING_TIMEOUT_REALTIME ? CLOCK_REALTIME : CLOCK_MONOTONIC;
+}
+
+static int prep_timeout(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
+{
+	struct iou_timeout *timeout = iou_req_cmd(req, struct iou_timeout);
+	u32 flags = iou_sqe_get(sqe, timeout_flags);
+	union iou_sqe_mid mid = iou_sqe_mid(sqe);
+	int error;
+
+	if (mid.buf_index || mid.file_index || iou_sqe_get(sqe, addr3) ||
+	    iou_sqe_get(sqe, __pad2[0]))
+		return iou_reject(req, sqe, -EINVAL,
+				  "timeout: buf_index, splice_fd_in, addr3 must be 0");
+	if (iou_sqe_get(sqe, len) != 1)
+		return iou_reject(req, sqe, -EINVAL, "timeout: len must be 1");
+	if (flags & ~IOU_TIMEOUT_FLAGS)
+		return iou_reject(req, sqe, -EINVAL, "timeout: unknown timeout_flags");
+	if ((flags & IORING_TIMEOUT_CLOCK_MASK) == IORING_TIMEOUT_CLOCK_MASK)
+		return iou_reject(req, sqe, -EINVAL, "timeout: two clocks");
+	if ((flags & IORING_TIMEOUT_MULTISHOT) && (flags & IORING_TIMEOUT_ABS))
+		return iou_reject(req, sqe, -EINVAL, "timeout: MULTISHOT and ABS");
+	error = get_time(sqe, iou_sqe_get(sqe, addr), &timeout->time);
+	if (error)
+		return iou_reject(req, sqe, error, "timeout: bad time");
+	timeout->clock = get_clock(flags);
+	timeout->absolute = flags & IORING_TIMEOUT_ABS;
+	timeout->flags = flags;
+	timeout->nr = iou_sqe_get(sqe, off);
+	INIT_LIST_HEAD(&timeout->count.node);
+	if (flags & IORING_TIMEOUT_ETIME_SUCCESS)
+		req->held |= IOU_FINE;
+	return 0;
+}
+
+/* A CQE of a timer is not counted by others, and ends waits */
+static void timeout_count(struct iou_ring *ring)
+	__must_hold(&ring->lock)
+{
+	WRITE_ONCE(ring->nr_timeouts, ring->nr_timeouts + 1);
+}
+
+/* One period of several is over. Return: it goes on */
+static bool timeout_goes_on(struct iou_req *req)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	struct iou_timeout *timeout = iou_req_cmd(req, struct iou_timeout);
+
+	if (!(timeout->flags & IORING_TIMEOUT_MULTISHOT) || timeout->nr == 1 ||
+	    (req->held & IOU_CANCEL))
+		return false;
+	if (!iou_req_post_more(req, -ETIME, 0))
+		return false;
+	timeout_count(iou_req_ring(req));
+	if (timeout->nr)
+		timeout->nr--;
+	iou_timeout_again(req);
+	return true;
+}
+
+static void timeout_event(struct iou_req *req, bool cancel)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	if (!cancel && timeout_goes_on(req))
+		return;
+	iou_timeout_unpark(req);
+	if (!(req->held & IOU_CANCEL)) {
+		iou_req_end(req, -ETIME);
+		return;
+	}
+	req->held &= ~IOU_FINE;
+	iou_req_end(req, -ECANCELED);
+}
+
+static iou_verdict_t issue_timeout(struct iou_req *req)
+{
+	struct iou_timeout *timeout = iou_req_cmd(req, struct iou_timeout);
+	int error;
+
+	req->event = timeout_event;
+	req->held |= IOU_URGENT | IOU_TIMER;
+	if (timeout->nr && !(timeout->flags & IORING_TIMEOUT_MULTISHOT))
+		iou_count_add(req, timeout->nr);
+	error = iou_timeout_start(req);
+	if (!error)
+		return IOU_PARKED;
+	iou_count_del(req);
+	req->held &= ~IOU_FINE;
+	return iou_done(req, error);
+}
+
+IOU_FUSE(timeout)
+
+const struct iou_op iou_op_timeout = {
+	.name	= "TIMEOUT",
+	.start	= start_timeout,
+	.prep	= prep_timeout,
+	.issue	= issue_timeout,
+};
+
+/*
+ * The time of what it guards is up. That may have ended in this moment, and has
+ * then taken itself out of ->aux.
+ */
+static void link_timeout_event(struct iou_req *req, bool cancel)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	struct iou_req *guarded = req->aux;
+	int ret = 0;
+
+	iou_timeout_unpark(req);
+	if (guarded) {
+		/* From here on the two do not know each other */
+		guarded->link = iou_chain_next(req);
+		req->link = NULL;
+		ret = iou_cancel_req(guarded);
+	}
+	/* For CQE_SKIP_SUCCESS none of its results is a failure */
+	req->held |= IOU_FINE;
+	iou_req_end(req, ret ?: -ETIME);
+}
+
+static int prep_link_timeout(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
+{
+	struct iou_req *guarded = iou_req_ring(req)->chain.tail;
+
+	if (!guarded)
+		return iou_reject(req, sqe, -EINVAL, "link_timeout: not in a chain");
+	if (guarded->opcode == IORING_OP_LINK_TIMEOUT)
+		return iou_reject(req, sqe, -EINVAL, "link_timeout: behind another");
+	if (iou_sqe_get(sqe, off))
+		return iou_reject(req, sqe, -EINVAL, "link_timeout: off must be 0");
+	req->aux = guarded;
+	req->event = link_timeout_event;
+	req->held |= IOU_URGENT;
+	return prep_timeout(req, sqe);
+}
+
+/* Is never started on its own, see iou_issue_prepared() */
+static iou_verdict_t issue_link_timeout(struct iou_req *req)
+{
+	WARN_ON_ONCE(1);
+	return iou_done(req, -EINVAL);
+}
+
+const struct iou_op iou_op_link_timeout = {
+	.name	= "LINK_TIMEOUT",
+	.prep	= prep_link_timeout,
+	.issue	= issue_link_timeout,
+};
+
+/**
+ * struct iou_timeout_remove - the cmd of TIMEOUT_REMOVE
+ * @user_data: of the target
+ * @time: with UPDATE
+ * @flags: IORING_TIMEOUT_*
+ */
+struct iou_timeout_remove {
+	u64 user_data;
+	ktime_t time;
+	u32 flags;
+};
+
+static int prep_update(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
+{
+	struct iou_timeout_remove *remove = iou_req_cmd(req, struct iou_timeout_remove);
+	int error;
+
+	if (remove->flags & ~(IORING_TIMEOUT_UPDATE_MASK | IORING_TIMEOUT_ABS))
+		return iou_reject(req, sqe, -EINVAL, "timeout_remove: flags not for an update");
+	error = get_time(sqe, iou_sqe_get(sqe, addr2), &remove->time);
+	if (error)
+		return iou_reject(req, sqe, error, "timeout_remove: bad time");
+	return 0;
+}
+
+static int prep_timeout_remove(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
+{
+	struct iou_timeout_remove *remove = iou_req_cmd(req, struct iou_timeout_remove);
+	union iou_sqe_mid mid = iou_sqe_mid(sqe);
+
+	if (req->sqe_flags & IOSQE_FIXED_FILE)
+		return iou_reject(req, sqe, -EINVAL, "timeout_remove: has no file");
+	if (mid.buf_index || mid.file_index || iou_sqe_get(sqe, len) ||
+	    iou_sqe_get(sqe, addr3) || iou_sqe_get(sqe, __pad2[0]))
+		return iou_reject(req, sqe, -EINVAL,
+				  "timeout_remove: buf_index, len, splice_fd_in must be 0");
+	remove->user_data = iou_sqe_get(sqe, addr);
+	remove->flags = iou_sqe_get(sqe, timeout_flags);
+	if (remove->flags & IORING_TIMEOUT_UPDATE_MASK)
+		return prep_update(req, sqe);
+	if (remove->flags)
+		return iou_reject(req, sqe, -EINVAL, "timeout_remove: unknown timeout_flags");
+	return 0;
+}
+
+static bool is_opcode(const struct iou_req *req, void *data)
+{
+	return req->opcode == *(u8 *)data;
+}
+
+static int timeout_update(struct iou_req *target, const struct iou_timeout_remove *remove)
+	__must_hold(&iou_req_ring(target)->lock)
+{
+	struct iou_timeout *timeout = iou_req_cmd(target, struct iou_timeout);
+
+	timeout->time = remove->time;
+	timeout->absolute = remove->flags & IORING_TIMEOUT_ABS;
+	if (!(timeout->flags & IORING_TIMEOUT_MULTISHOT))
+		timeout->nr = 0;
+	return iou_timeout_start(target);
+}
+
+static void timeout_removed(struct iou_req *target)
+	__must_hold(&iou_req_ring(target)->lock)
+{
+	target->held &= ~IOU_FINE;
+	iou_req_end_soon(target, -ECANCELED);
+}
+
+static iou_verdict_t issue_timeout_remove(struct iou_req *req)
+{
+	struct iou_timeout_remove *remove = iou_req_cmd(req, struct iou_timeout_remove);
+	bool update = remove->flags & IORING_TIMEOUT_UPDATE;
+	bool link = update && (remove->flags & IORING_LINK_TIMEOUT_UPDATE);
+	u8 opcode = link ? IORING_OP_LINK_TIMEOUT : IORING_OP_TIMEOUT;
+	struct iou_req *target;
+
+	target = iou_park_find(iou_req_ring(req), remove->user_data, is_opcode, &opcode);
+	if (!target)
+		return iou_done(req, -ENOENT);
+	if (!iou_park_claim(target))
+		return iou_done(req, -EALREADY);
+	if (!update || timeout_update(target, remove))
+		timeout_removed(target);
+	return iou_done(req, 0);
+}
+
+IOU_FUSE(timeout_remove)
+
+const struct iou_op iou_op_timeout_remove = {
+	.name	= "TIMEOUT_REMOVE",
+	.start	= start_timeout_remove,
+	.prep	= prep_timeout_remove,
+	.issue	= issue_timeout_remove,
+};

@@ -1,0 +1,443 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * URING_CMD: what drivers offer through ->uring_cmd().
+ *
+ * A command that a driver has accepted is BUSY. It is the driver's until the
+ * driver calls io_uring_cmd_done(), once. Before that it may ask any number of
+ * times, in any context, for a callback in the submitting task, and that
+ * callback may end this command, others, or none. So more than one party may
+ * want to push the command on its lane. They agree by bits in io_uring_cmd.flags,
+ * which are changed atomically:
+ *
+ *   QUEUED    it is on the lane, or on its way there; its handler has not begun
+ *   CALLBACK  the handler has to call ->task_work_cb
+ *   DONE      the result is known
+ *   RUNNING   the handler runs, under the ring lock
+ *
+ * Who sets QUEUED pushes. Who finds it set is done: the handler will see what
+ * else was set. The handler ends the command if DONE is set and QUEUED is not.
+ * Without a push a command ends only if the driver says by
+ * IO_URING_F_COMPLETE_DEFER that it is called from a handler, and that handler
+ * is another command's.
+ *
+ * A driver that can stop a command marks it as cancelable. It is then in
+ * ring->commands, and asked to stop when ring or task come to an end. Asking is
+ * all: the driver may have reasons to go on, and then is asked again later.
+ *
+ * On IOPOLL rings nothing is pushed: the command is CLAIMED, and found by who
+ * polls, see run/iopoll.c.
+ */
+#include <linux/audit.h>
+#include <linux/blkdev.h>
+#include <linux/export.h>
+#include <linux/fs.h>
+#include <linux/io_uring/cmd.h>
+#include <linux/security.h>
+#include <linux/slab.h>
+
+#include "../req/lane.h"
+#include "../req/complete.h"
+#include "../run/cancel.h"
+#include "../run/iopoll.h"
+#include "../run/issue.h"
+#include "../run/lock.h"
+#include "ops.h"
+
+#define CMD_QUEUED	BIT(27)
+#define CMD_CALLBACK	BIT(28)
+#define CMD_DONE	BIT(29)
+#define CMD_RUNNING	BIT(30)
+#define CMD_CANCELABLE	BIT(31)	/* in ring->commands; under the ring lock */
+
+static_assert(sizeof(struct io_uring_cmd) <= sizeof_field(struct iou_req, cmd));
+static_assert(sizeof(atomic_t) == sizeof_field(struct io_uring_cmd, flags));
+
+static atomic_t *cmd_flags(struct io_uring_cmd *cmd)
+{
+	return (atomic_t *)&cmd->flags;
+}
+
+/* Set bits. Return: the bits there were before */
+static u32 cmd_set(struct io_uring_cmd *cmd, u32 bits)
+{
+	return atomic_fetch_or(bits, cmd_flags(cmd));
+}
+
+/* Clear bits. Return: the bits there were before */
+static u32 cmd_clear(struct io_uring_cmd *cmd, u32 bits)
+{
+	return atomic_fetch_andnot(bits, cmd_flags(cmd));
+}
+
+static bool cmd_is_polled(struct iou_req *req)
+{
+	return iou_req_ring(req)->setup_flags & IORING_SETUP_IOPOLL;
+}
+
+/* Set a bit, and see to it that the handler looks at it */
+static void cmd_push(struct io_uring_cmd *cmd, u32 bit)
+{
+	struct iou_req *req = iou_cmd_req(cmd);
+
+	if (cmd_set(cmd, bit | CMD_QUEUED) & CMD_QUEUED)
+		return;
+	if (cmd_is_polled(req))
+		iou_req_arrived_polled(req);
+	else
+		iou_req_arrived(req);
+}
+
+/* What the driver needs to know of the ring */
+static u32 cmd_issue_flags(const struct iou_ring *ring)
+{
+	u32 flags = 0;
+
+	if (ring->setup_flags & IORING_SETUP_SQE128)
+		flags |= IO_URING_F_SQE128;
+	if (ring->setup_flags & IORING_SETUP_CQE32)
+		flags |= IO_URING_F_CQE32;
+	if (ring->setup_flags & IORING_SETUP_IOPOLL)
+		flags |= IO_URING_F_IOPOLL;
+	if (ring->compat)
+		flags |= IO_URING_F_COMPAT;
+	return flags;
+}
+
+/*
+ * The driver may want to read the SQE again, when its slot has been reused.
+ * Without memory ->sqe is NULL.
+ */
+static void cmd_copy_sqe(struct iou_req *req)
+{
+	struct io_uring_cmd *cmd = iou_req_cmd(req, struct io_uring_cmd);
+
+	if (req->held & IOU_HELD_AUX)
+		return;
+	req->aux = kmemdup(cmd->sqe, 1U << iou_req_ring(req)->sq.sqe_shift,
+			   GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	cmd->sqe = req->aux;
+	if (cmd->sqe)
+		req->held |= IOU_HELD_AUX;
+}
+
+static void cleanup_uring_cmd(struct iou_req *req)
+{
+	kfree(req->aux);
+}
+
+static int prep_common(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
+{
+	struct io_uring_cmd *cmd = iou_req_cmd(req, struct io_uring_cmd);
+
+	if (iou_sqe_get(sqe, __pad1))
+		return iou_reject(req, sqe, -EINVAL, "uring_cmd: __pad1 must be 0");
+	cmd->flags = iou_sqe_get(sqe, uring_cmd_flags);
+	if (cmd->flags & ~IORING_URING_CMD_MASK)
+		return iou_reject(req, sqe, -EINVAL, "uring_cmd: unknown uring_cmd_flags");
+	if ((cmd->flags & IORING_URING_CMD_FIXED) &&
+	    !iou_req_get_buf(req, iou_sqe_mid(sqe).buf_index))
+		return iou_reject(req, sqe, -EFAULT, "uring_cmd: no such fixed buffer");
+	cmd->cmd_op = iou_sqe_get(sqe, cmd_op);
+	cmd->file = NULL;
+	/* Until submission ends, drivers read the SQE where the program wrote it */
+	cmd->sqe = (const struct io_uring_sqe __force *)sqe;
+	return 0;
+}
+
+static int prep_uring_cmd(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
+{
+	struct io_uring_cmd *cmd = iou_req_cmd(req, struct io_uring_cmd);
+	int error = prep_common(req, sqe);
+
+	if (error)
+		return error;
+	cmd_copy_sqe(req);
+	if (!cmd->sqe)
+		return iou_reject(req, sqe, -ENOMEM, "uring_cmd: no memory for the SQE");
+	return 0;
+}
+
+/* Before the first attempt: what depends on the file. Return: 0 or an error */
+static int cmd_begin(struct iou_req *req)
+{
+	struct io_uring_cmd *cmd = iou_req_cmd(req, struct io_uring_cmd);
+	const struct file_operations *fops;
+	int error;
+
+	if (!iou_req_get_file(req))
+		return -EBADF;
+	fops = req->file->f_op;
+	if (!fops->uring_cmd || (cmd_is_polled(req) && !fops->uring_cmd_iopoll))
+		return -EOPNOTSUPP;
+	cmd->file = req->file;
+	error = security_uring_cmd(cmd);
+	if (error)
+		cmd->file = NULL;
+	return error;
+}
+
+static void cmd_event(struct iou_req *req, bool cancel)
+	__must_hold(&iou_req_ring(req)->lock);
+
+/* Have the driver do it */
+static int cmd_call(struct iou_req *req, u32 flags)
+{
+	struct io_uring_cmd *cmd = iou_req_cmd(req, struct io_uring_cmd);
+	int error = cmd->file ? 0 : cmd_begin(req);
+
+	if (error)
+		return error;
+	/* It may be done before the call returns */
+	req->event = cmd_event;
+	return req->file->f_op->uring_cmd(cmd, flags | cmd_issue_flags(iou_req_ring(req)));
+}
+
+static iou_verdict_t cmd_queued(struct iou_req *req)
+{
+	return cmd_is_polled(req) ? IOU_POLLED : IOU_BUSY;
+}
+
+static iou_verdict_t issue_uring_cmd(struct iou_req *req)
+{
+	int ret;
+
+	audit_uring_entry(req->opcode);
+	req->state = IOU_S_BUSY;
+	ret = cmd_call(req, IO_URING_F_NONBLOCK);
+	audit_uring_exit(ret >= 0 || ret == -EIOCBQUEUED, ret);
+	if (ret == -EIOCBQUEUED) {
+		if (!cmd_is_polled(req))
+			cmd_copy_sqe(req);
+		return cmd_queued(req);
+	}
+	if (ret != -EAGAIN)
+		return iou_done(req, ret);
+	cmd_copy_sqe(req);
+	if (!(req->held & IOU_HELD_AUX))
+		return iou_done(req, -ENOMEM);
+	return IOU_RETRY;
+}
+
+static iou_verdict_t start_uring_cmd(struct iou_req *req,
+				     const struct io_uring_sqe __shared *sqe)
+{
+	return unlikely(prep_common(req, sqe)) ? IOU_REJECTED : issue_uring_cmd(req);
+}
+
+static iou_verdict_t work_uring_cmd(struct iou_req *req)
+{
+	int ret = cmd_call(req, IO_URING_F_UNLOCKED | IO_URING_F_IOWQ);
+
+	return ret == -EIOCBQUEUED ? cmd_queued(req) : iou_done(req, ret);
+}
+
+/* After io_uring_cmd_done() */
+static void cmd_end(struct iou_req *req)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	struct io_uring_cmd *cmd = iou_req_cmd(req, struct io_uring_cmd);
+	struct iou_cq *cq = &iou_req_ring(req)->cq;
+
+	if (cmd->flags & CMD_CANCELABLE)
+		list_del(&req->node);
+	memcpy(&cq->extra, cmd->pdu, sizeof(cq->extra));
+	iou_req_complete(req);
+	/* If there was no CQE */
+	cq->extra = 0;
+}
+
+/* It was pushed: call the driver back, or end, or both */
+static void cmd_event(struct iou_req *req, bool cancel)
+{
+	struct io_uring_cmd *cmd = iou_req_cmd(req, struct io_uring_cmd);
+	struct iou_lane *lane = req->lane;
+	u32 flags = IO_URING_F_COMPLETE_DEFER | cmd_issue_flags(lane->ring);
+
+	if (cancel)
+		flags |= IO_URING_F_TASK_DEAD;
+	req->state = IOU_S_BUSY;
+	cmd_set(cmd, CMD_RUNNING);
+	if (cmd_clear(cmd, CMD_QUEUED | CMD_CALLBACK) & CMD_CALLBACK)
+		cmd->task_work_cb(cmd, flags);
+	flags = cmd_clear(cmd, CMD_RUNNING);
+	if ((flags & (CMD_DONE | CMD_QUEUED)) == CMD_DONE)
+		cmd_end(req);
+	else if (cmd_is_polled(req))
+		iou_iopoll_add(req);
+	/* What the callback did may be what a command waited for before it stops */
+	if (unlikely(cancel || lane->ring->closing))
+		iou_cancel_commands(lane);
+}
+
+static int iopoll_uring_cmd(struct iou_req *req, struct io_comp_batch *iob)
+{
+	struct io_uring_cmd *cmd = iou_req_cmd(req, struct io_uring_cmd);
+
+	return req->file->f_op->uring_cmd_iopoll(cmd, iob, BLK_POLL_ONESHOT);
+}
+
+/* Callbacks are for the submitting task */
+static void iopoll_done_uring_cmd(struct iou_req *req)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	req->event = cmd_event;
+	if (req->lane->task->task == current)
+		cmd_event(req, false);
+	else
+		iou_lane_push(req);
+}
+
+static void ask_cancel_uring_cmd(struct iou_req *req)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	struct io_uring_cmd *cmd = iou_req_cmd(req, struct io_uring_cmd);
+
+	if (cmd->flags & CMD_DONE)
+		return;
+	req->file->f_op->uring_cmd(cmd, IO_URING_F_CANCEL |
+				   cmd_issue_flags(iou_req_ring(req)));
+}
+
+const struct iou_op iou_op_uring_cmd = {
+	.name		= "URING_CMD",
+	.start		= start_uring_cmd,
+	.prep		= prep_uring_cmd,
+	.issue		= issue_uring_cmd,
+	.work		= work_uring_cmd,
+	.cleanup	= cleanup_uring_cmd,
+	.ask_cancel	= ask_cancel_uring_cmd,
+	.iopoll		= iopoll_uring_cmd,
+	.iopoll_done	= iopoll_done_uring_cmd,
+	.on_iopoll	= true,
+	.needs_file	= true,
+	.audit		= true,
+};
+
+/*
+ * For drivers. See include/linux/io_uring/cmd.h for how to use it.
+ */
+
+/**
+ * io_uring_cmd_done() - end a command
+ * @cmd: accepted with -EIOCBQUEUED, or about to be; not to be touched afterwards
+ * @ret: the result
+ * @res2: a second one, for rings with IORING_SETUP_CQE32
+ * @issue_flags: as the caller got them, or IO_URING_F_UNLOCKED
+ *
+ * Context: any; see @issue_flags.
+ */
+void io_uring_cmd_done(struct io_uring_cmd *cmd, ssize_t ret, u64 res2,
+		       unsigned int issue_flags)
+{
+	struct iou_req *req = iou_cmd_req(cmd);
+
+	/* Rather leave it alone than end it twice */
+	if (WARN_ON_ONCE(cmd->flags & CMD_DONE))
+		return;
+	req->res = ret;
+	/* The driver has no use for its part any more */
+	memcpy(cmd->pdu, &res2, sizeof(res2));
+	if (!(issue_flags & IO_URING_F_COMPLETE_DEFER)) {
+		cmd_push(cmd, CMD_DONE);
+		return;
+	}
+	/* In a handler: if it is not this one's, and it was not pushed, end it here */
+	if (!(cmd_set(cmd, CMD_DONE) & (CMD_RUNNING | CMD_QUEUED)))
+		cmd_end(req);
+}
+EXPORT_SYMBOL_GPL(io_uring_cmd_done);
+
+/**
+ * io_uring_cmd_complete_in_task() - have a function called in the submitting task
+ * @cmd: accepted, and not done
+ * @cb: called with the ring locked. If the task is gone, it is called with
+ *      IO_URING_F_TASK_DEAD in a kernel worker
+ *
+ * Context: any.
+ */
+void io_uring_cmd_complete_in_task(struct io_uring_cmd *cmd,
+				   void (*cb)(struct io_uring_cmd *cmd, unsigned int flags))
+{
+	cmd->task_work_cb = cb;
+	cmd_push(cmd, CMD_CALLBACK);
+}
+EXPORT_SYMBOL_GPL(io_uring_cmd_complete_in_task);
+
+/**
+ * io_uring_cmd_issue_blocking() - try again, where it may block
+ * @cmd: accepted, and not done
+ *
+ * Context: in a callback of io_uring_cmd_complete_in_task().
+ */
+void io_uring_cmd_issue_blocking(struct io_uring_cmd *cmd)
+{
+	struct iou_req *req = iou_cmd_req(cmd);
+
+	if (cmd->sqe && !(req->lane->task->task->flags & PF_EXITING) &&
+	    req->lane->task->task == current)
+		iou_issue_async(req);
+	else
+		io_uring_cmd_done(cmd, cmd->sqe ? -ECANCELED : -ENOMEM, 0,
+				  IO_URING_F_COMPLETE_DEFER);
+}
+EXPORT_SYMBOL_GPL(io_uring_cmd_issue_blocking);
+
+/**
+ * io_uring_cmd_mark_cancelable() - the driver can stop this command
+ * @cmd: about to be accepted
+ * @issue_flags: as the caller got them
+ *
+ * ->uring_cmd() will be called with IO_URING_F_CANCEL when ring or task come to
+ * an end. It should then call io_uring_cmd_done().
+ *
+ * Context: in ->uring_cmd(), or in a callback. May sleep.
+ */
+void io_uring_cmd_mark_cancelable(struct io_uring_cmd *cmd, unsigned int issue_flags)
+{
+	struct iou_req *req = iou_cmd_req(cmd);
+	struct iou_ring *ring = iou_req_ring(req);
+
+	/* Polled commands end by themselves, and are in another list */
+	if (cmd_is_polled(req))
+		return;
+	if (issue_flags & IO_URING_F_UNLOCKED)
+		iou_ring_lock(ring);
+	if (!(cmd_set(cmd, CMD_CANCELABLE) & CMD_CANCELABLE))
+		list_add_tail(&req->node, &ring->commands);
+	if (issue_flags & IO_URING_F_UNLOCKED)
+		iou_ring_unlock(ring);
+}
+EXPORT_SYMBOL_GPL(io_uring_cmd_mark_cancelable);
+
+/**
+ * io_uring_cmd_import_fixed() - an iterator over a registered buffer
+ * @ubuf: address in it
+ * @len: bytes
+ * @rw: ITER_SOURCE or ITER_DEST
+ * @iter: made
+ * @ioucmd: the command, with IORING_URING_CMD_FIXED
+ *
+ * Return: 0, or -EFAULT: not inside of the buffer.
+ */
+int io_uring_cmd_import_fixed(u64 ubuf, unsigned long len, int rw,
+			      struct iov_iter *iter, void *ioucmd)
+{
+	struct iou_req *req = iou_cmd_req(ioucmd);
+
+	if (!(req->held & IOU_HELD_BUF))
+		return -EFAULT;
+	return iou_buf_import(iou_req_buf(req), rw, ubuf, len, iter);
+}
+EXPORT_SYMBOL_GPL(io_uring_cmd_import_fixed);
+
+/**
+ * io_uring_cmd_get_task() - who submitted it
+ * @cmd: accepted, and not done
+ *
+ * Return: the task, valid as long as the command is not done.
+ */
+struct task_struct *io_uring_cmd_get_task(struct io_uring_cmd *cmd)
+{
+	return iou_cmd_req(cmd)->lane->task->task;
+}
+EXPORT_SYMBOL_GPL(io_uring_cmd_get_task);

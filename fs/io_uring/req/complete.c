@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The end of a request.
+ *
+ * Members of a chain are prepared when they are submitted and then held, until
+ * the one before has completed. Each points to the next; completing a member
+ * puts the next one on ring->ready, where the unlock finds it, or, if the link
+ * is severed, ends all that follow in order.
+ *
+ * A LINK_TIMEOUT is a member, too, but it is never started: it belongs to the
+ * one before it, runs while that runs, and ends when that ends.
+ */
+#include <linux/cred.h>
+#include <linux/fs.h>
+
+#include "../rsrc/node.h"
+#include "complete.h"
+#include "hash.h"
+#include "park.h"
+
+/* Release what a request holds */
+static void req_drop(struct iou_req *req)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	struct iou_lane *lane = req->lane;
+
+	iou_assert_locked(lane->ring);
+	if (req->held & IOU_HELD_AUX)
+		iou_req_op(req)->cleanup(req);
+	if (req->held & IOU_HELD_HASH)
+		iou_hash_leave(req);
+	if (req->held & IOU_HELD_FILE)
+		fput(req->file);
+	if (req->held & IOU_HELD_FILE_NODE)
+		iou_node_put(req->file_node, &lane->ring->cq);
+	if (req->held & IOU_HELD_BUF)
+		iou_node_put(req->buf_node, &lane->ring->cq);
+	if (req->held & IOU_HELD_CREDS)
+		put_cred(req->creds);
+	if (req->held & IOU_HELD_INFLIGHT) {
+		lane->nr_inflight--;
+		lane->ring->cold |= lane->ring->watch;
+		if (unlikely(lane->detached))
+			lane->ring->cold |= IOU_COLD_REAP;
+	}
+	req->held = 0;
+}
+
+/* Is this a request that CQE_SKIP and links treat as failed? */
+static bool req_failed(const struct iou_req *req)
+{
+	return (req->res < 0 && !(req->held & IOU_FINE)) || (req->held & IOU_SHORT);
+}
+
+/* CQE, if wanted, and release */
+static void req_finish(struct iou_req *req, bool post)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	struct iou_ring *ring = iou_req_ring(req);
+
+	/* Rather leak it than free it twice */
+	if (WARN_ON_ONCE(req->state == IOU_S_DONE))
+		return;
+	trace_io_uring_complete(ring, req, req->user_data, req->res, req->cflags, 0, 0);
+	if (unlikely(req->held & IOU_TIMER))
+		WRITE_ONCE(ring->nr_timeouts, ring->nr_timeouts + 1);
+	if (likely(post))
+		iou_cq_post(&ring->cq, req->user_data, req->res, req->cflags);
+	if (req->held)
+		req_drop(req);
+	iou_req_recycle(ring, req);
+}
+
+static bool req_skips_cqe(const struct iou_req *req)
+{
+	return req->sqe_flags & IOSQE_CQE_SKIP_SUCCESS;
+}
+
+/* All from @req on end without having been started */
+static void chain_sever(struct iou_req *req, bool quiet)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	while (req) {
+		struct iou_req *next = iou_chain_next(req);
+
+		trace_io_uring_fail_link(iou_req_ring(req), req, req->user_data,
+					 req->opcode, next);
+		req->res = -ECANCELED;
+		req_finish(req, !quiet);
+		req = next;
+	}
+}
+
+/*
+ * What @timeout guarded has ended.
+ * Return: the member behind it.
+ */
+static struct iou_req *chain_end_timeout(struct iou_req *timeout)
+	__must_hold(&iou_req_ring(timeout)->lock)
+{
+	struct iou_req *next = iou_chain_next(timeout);
+
+	/* If it is just firing, its event handler ends it, on its own */
+	timeout->aux = NULL;
+	timeout->link = NULL;
+	if (timeout->state == IOU_S_HELD || iou_park_claim(timeout)) {
+		timeout->res = -ECANCELED;
+		req_finish(timeout, !req_skips_cqe(timeout));
+	}
+	return next;
+}
+
+/* @next stood behind a member that has completed with these flags */
+static void chain_go_on(struct iou_req *next, bool failed, u8 flags)
+	__must_hold(&iou_req_ring(next)->lock)
+{
+	struct iou_ring *ring = iou_req_ring(next);
+
+	if (next->opcode == IORING_OP_LINK_TIMEOUT)
+		next = chain_end_timeout(next);
+	if (!next)
+		return;
+	if (failed && !(flags & IOSQE_IO_HARDLINK)) {
+		/* Who fails in spite of CQE_SKIP speaks for all that follow */
+		chain_sever(next, flags & IOSQE_CQE_SKIP_SUCCESS);
+		return;
+	}
+	list_add_tail(&next->work.node, &ring->ready);
+	ring->cold |= IOU_COLD_READY;
+}
+
+/**
+ * iou_req_complete() - the only way for a request to end
+ * @req: ->res and ->cflags are set
+ *
+ * Writes the CQE, drops what the request holds and recycles it. Its successor
+ * is then ready to start, or has ended, too.
+ *
+ * Context: ring lock. May sleep.
+ */
+void iou_req_complete(struct iou_req *req)
+{
+	struct iou_req *next = iou_chain_next(req);
+	bool failed = req_failed(req);
+	u8 flags = req->sqe_flags;
+
+	iou_assert_locked(iou_req_ring(req));
+	req_finish(req, failed || !req_skips_cqe(req));
+	if (next)
+		chain_go_on(next, failed, flags);
+}
+
+/**
+ * iou_req_post_more() - a CQE of a request that goes on
+ * @req: multishot
+ * @res: result of this shot
+ * @cflags: IORING_CQE_F_*; F_MORE is added
+ *
+ * Context: ring lock. May sleep.
+ * Return: false: no room in the CQ, nothing was posted; the request has to
+ * complete with this result.
+ */
+bool iou_req_post_more(struct iou_req *req, s32 res, u32 cflags)
+{
+	struct iou_ring *ring = iou_req_ring(req);
+
+	cflags |= IORING_CQE_F_MORE;
+	if (!iou_cq_try_post(&ring->cq, req->user_data, res, cflags))
+		return false;
+	trace_io_uring_complete(ring, req, req->user_data, res, cflags, 0, 0);
+	return true;
+}
+
+/**
+ * iou_chain_refuse() - end a chain in which an SQE was rejected
+ * @head: its first member; nothing of it was started. Rejected members are
+ *        ISSUED and have their result, the others HELD
+ *
+ * Context: ring lock. May sleep.
+ */
+void iou_chain_refuse(struct iou_req *head)
+{
+	struct iou_req *req = head;
+
+	while (req) {
+		struct iou_req *next = iou_chain_next(req);
+
+		if (req->state == IOU_S_HELD)
+			req->res = -ECANCELED;
+		req_finish(req, true);
+		req = next;
+	}
+}
+
+/**
+ * iou_chain_cancel() - end a held request and the chain behind it
+ * @head: HELD, and on no list any more
+ *
+ * Context: ring lock. May sleep.
+ */
+void iou_chain_cancel(struct iou_req *head)
+{
+	chain_sever(head, false);
+}
+
+/**
+ * iou_req_end_soon() - complete a request in the unlock
+ * @req: the caller's, and waits for nothing any more
+ * @res: its result
+ *
+ * For who cancels another request: programs expect the CQE of the one that
+ * cancels before that of the one that is cancelled.
+ *
+ * Context: ring lock.
+ */
+void iou_req_end_soon(struct iou_req *req, s32 res)
+{
+	struct iou_ring *ring = iou_req_ring(req);
+
+	iou_assert_locked(ring);
+	req->res = res;
+	req->state = IOU_S_CLAIMED;
+	list_add_tail(&req->work.node, &ring->ready);
+	ring->cold |= IOU_COLD_READY;
+}

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Counting CQEs: TIMEOUT with an off.
+ *
+ * The list is in the order in which the requests end, so that the unlock looks
+ * at the first only, and only while there is one (IOU_COLD_COUNT).
+ */
+#include "complete.h"
+#include "count.h"
+#include "park.h"
+
+/* CQEs in the CQ since it was made, without those of timeouts; wraps around */
+static u32 count_now(const struct iou_ring *ring)
+{
+	return ring->cq.tail - ring->nr_timeouts;
+}
+
+/* The cmd as what this file knows of it */
+static struct iou_count *count_of(struct iou_req *req)
+{
+	return iou_req_cmd(req, struct iou_count);
+}
+
+static struct iou_req *count_req(struct iou_count *count)
+{
+	return iou_cmd_req(count);
+}
+
+/**
+ * iou_count_add() - end a request after a number of CQEs
+ * @req: about to be parked; its cmd begins with a struct iou_count
+ * @nr: how many CQEs, counted from now
+ *
+ * Context: ring lock.
+ */
+void iou_count_add(struct iou_req *req, u32 nr)
+{
+	struct iou_ring *ring = iou_req_ring(req);
+	struct iou_count *count = count_of(req);
+	u32 now = count_now(ring);
+	struct iou_count *other;
+
+	iou_assert_locked(ring);
+	count->start = now;
+	count->nr = nr;
+	/* Most are put in with the same number: look from the end */
+	list_for_each_entry_reverse(other, &ring->counting, node)
+		if (other->nr - (now - other->start) <= nr)
+			break;
+	list_add(&count->node, &other->node);
+	ring->cold |= IOU_COLD_COUNT;
+}
+
+/**
+ * iou_count_del() - stop counting for a request
+ * @req: given to iou_count_add(), or its list node is initialised
+ *
+ * Context: ring lock.
+ */
+void iou_count_del(struct iou_req *req)
+{
+	iou_assert_locked(iou_req_ring(req));
+	list_del_init(&count_of(req)->node);
+}
+
+/**
+ * iou_count_check() - end the requests whose number is reached
+ * @ring: locked
+ *
+ * Context: ring lock. May sleep.
+ */
+void iou_count_check(struct iou_ring *ring)
+{
+	struct iou_count *count, *next;
+	u32 now = count_now(ring);
+
+	iou_assert_locked(ring);
+	list_for_each_entry_safe(count, next, &ring->counting, node) {
+		struct iou_req *req = count_req(count);
+
+		if (now - count->start < count->nr)
+			break;
+		list_del_init(&count->node);
+		/* If its time is up in this moment, its handler ends it */
+		if (!iou_park_claim(req))
+			continue;
+		iou_req_end(req, 0);
+	}
+	if (!list_empty(&ring->counting))
+		ring->cold |= IOU_COLD_COUNT;
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * IO_DRAIN.
+ *
+ * From the first request with IO_DRAIN on, all that is submitted queues up here
+ * in units: a single request or a whole chain. A unit with IO_DRAIN starts when
+ * nothing that was started is left, and what stands behind it when it has
+ * completed. When the queue is empty and its last unit with IO_DRAIN complete,
+ * submission goes the direct way again.
+ *
+ * What is in flight is known from the lanes; nothing is counted for drain's sake
+ * while nobody uses it.
+ */
+#include <trace/events/io_uring.h>
+
+#include "complete.h"
+#include "drain.h"
+
+static u32 chain_len(const struct iou_req *req)
+{
+	u32 nr = 0;
+
+	for (; req; req = iou_chain_next(req))
+		nr++;
+	return nr;
+}
+
+/**
+ * iou_drain_enter() - queue a unit
+ * @head: HELD. It has IO_DRAIN, or the ring is IOU_STRICT_DRAIN
+ *
+ * The next unlock starts what can be started.
+ *
+ * Context: ring lock.
+ */
+void iou_drain_enter(struct iou_req *head)
+{
+	struct iou_ring *ring = iou_req_ring(head);
+
+	iou_assert_locked(ring);
+	trace_io_uring_defer(ring, head, head->user_data, head->opcode);
+	list_add_tail(&head->work.node, &ring->drain.queue);
+	ring->drain.nr_reqs += chain_len(head);
+	ring->strict |= IOU_STRICT_DRAIN;
+	ring->watch |= IOU_COLD_DRAIN;
+	ring->cold |= IOU_COLD_DRAIN;
+}
+
+/* Requests that were started and are not complete */
+static u32 nr_started(const struct iou_ring *ring)
+{
+	const struct iou_lane *lane;
+	u32 nr = 0;
+
+	list_for_each_entry(lane, &ring->lanes, ring_node)
+		nr += lane->nr_inflight;
+	return nr - ring->drain.nr_reqs;
+}
+
+/**
+ * iou_drain_advance() - move units that can start to ring->ready
+ * @ring: locked
+ *
+ * Context: ring lock.
+ */
+void iou_drain_advance(struct iou_ring *ring)
+{
+	struct iou_drain *drain = &ring->drain;
+	u32 busy = nr_started(ring);
+
+	iou_assert_locked(ring);
+	while (!list_empty(&drain->queue)) {
+		struct iou_req *head = list_first_entry(&drain->queue, struct iou_req,
+							work.node);
+		bool wants = head->sqe_flags & IOSQE_IO_DRAIN;
+		u32 nr;
+
+		if (busy && (wants || drain->barrier))
+			return;
+		nr = chain_len(head);
+		drain->barrier = wants;
+		drain->nr_reqs -= nr;
+		busy += nr;
+		list_move_tail(&head->work.node, &ring->ready);
+		ring->cold |= IOU_COLD_READY;
+	}
+	if (busy && drain->barrier)
+		return;
+	drain->barrier = false;
+	ring->strict &= ~IOU_STRICT_DRAIN;
+	ring->watch &= ~IOU_COLD_DRAIN;
+}
+
+/**
+ * iou_drain_cancel() - end what a lane has in the queue
+ * @lane: its ring is locked
+ *
+ * Context: ring lock. May sleep.
+ */
+void iou_drain_cancel(struct iou_lane *lane)
+{
+	struct iou_ring *ring = lane->ring;
+	struct iou_req *head, *next;
+
+	iou_assert_locked(ring);
+	list_for_each_entry_safe(head, next, &ring->drain.queue, work.node) {
+		if (head->lane != lane)
+			continue;
+		list_del(&head->work.node);
+		ring->drain.nr_reqs -= chain_len(head);
+		iou_chain_cancel(head);
+	}
+}

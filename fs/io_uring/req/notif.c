@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Notifications of zero-copy sends.
+ *
+ * The second CQE of such a send belongs to a request of its own, which is BUSY
+ * until the last skb that refers to the memory is gone. The sending request
+ * holds a reference until its own CQE is written, so the notification cannot
+ * come first.
+ */
+#include "complete.h"
+#include "lane.h"
+#include "notif.h"
+#include "req.h"
+
+static void notif_event(struct iou_req *req, bool cancel)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	struct iou_notif *notif = iou_req_cmd(req, struct iou_notif);
+
+	mm_unaccount_pinned_pages(&notif->pinned);
+	req->res = 0;
+	if (notif->report && (notif->copied || !notif->used))
+		req->res = (s32)IORING_NOTIF_USAGE_ZC_COPIED;
+	iou_req_complete(req);
+}
+
+/* Somebody does not use the memory any more. Any context */
+static void notif_complete(struct sk_buff *skb, struct ubuf_info *ubuf, bool success)
+{
+	struct iou_notif *notif = container_of(ubuf, struct iou_notif, ubuf);
+
+	/* Read after the last of them */
+	if (skb && success)
+		WRITE_ONCE(notif->used, true);
+	else if (skb)
+		WRITE_ONCE(notif->copied, true);
+	if (refcount_dec_and_test(&ubuf->refcnt))
+		iou_req_arrived(iou_cmd_req(notif));
+}
+
+static const struct ubuf_info_ops notif_ops = {
+	.complete	= notif_complete,
+};
+
+/**
+ * iou_notif_create() - make the notification of a send
+ * @req: the send, being prepared
+ * @report: tell whether data was copied
+ *
+ * Context: ring lock, in the lane's task. May sleep.
+ * Return: it, with a reference for @req; or NULL without memory.
+ */
+struct iou_notif *iou_notif_create(struct iou_req *req, bool report)
+{
+	struct iou_req *other = iou_req_alloc(iou_req_ring(req));
+	struct iou_notif *notif;
+
+	if (!other)
+		return NULL;
+	other->lane = req->lane;
+	other->file = NULL;
+	other->user_data = req->user_data;
+	other->cflags = IORING_CQE_F_NOTIF;
+	other->opcode = req->opcode;
+	other->sqe_flags = 0;
+	other->held = 0;
+	other->event = notif_event;
+	other->state = IOU_S_BUSY;
+	iou_req_keep(other);
+
+	notif = iou_req_cmd(other, struct iou_notif);
+	notif->ubuf.ops = &notif_ops;
+	notif->ubuf.flags = SKBFL_ZEROCOPY_FRAG | SKBFL_DONT_ORPHAN;
+	refcount_set(&notif->ubuf.refcnt, 1);
+	notif->pinned.user = NULL;
+	notif->pinned.num_pg = 0;
+	notif->report = report;
+	notif->used = false;
+	notif->copied = false;
+	return notif;
+}
+
+/**
+ * iou_notif_put() - the sending request is done
+ * @notif: not to be touched afterwards
+ *
+ * Context: any.
+ */
+void iou_notif_put(struct iou_notif *notif)
+{
+	notif_complete(NULL, &notif->ubuf, true);
+}

@@ -1,0 +1,386 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Groups of provided buffers.
+ *
+ * A group is a ring whose entries and tail the program writes, or a list that
+ * it fills by PROVIDE_BUFFERS. Here both are the same: entries from ->head on.
+ * Taking a buffer is two steps under one hold of the ring lock: look at the
+ * next one, and, when there was data for it, advance the head. So what was not
+ * used never has to be given back.
+ *
+ * mmap() must not take the ring lock. It finds the memory of a group under
+ * ring->pbufs.mmap_lock, under which groups come and go.
+ */
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/xarray.h>
+
+#include "pbuf.h"
+
+#define IOU_PBUF_RING_MAX	32768
+
+static_assert(sizeof(struct io_uring_buf) == 16);
+static_assert(sizeof(struct io_uring_buf_reg) == 40);
+static_assert(sizeof(struct io_uring_buf_status) == 40);
+static_assert(offsetof(struct io_uring_buf_ring, tail) ==
+	      offsetof(struct io_uring_buf, resv));
+
+/**
+ * iou_pbuf_init() - prepare a ring for groups
+ * @ring: being made
+ */
+void iou_pbuf_init(struct iou_ring *ring)
+{
+	xa_init_flags(&ring->pbufs.groups, XA_FLAGS_ACCOUNT);
+	mutex_init(&ring->pbufs.mmap_lock);
+}
+
+static struct io_uring_buf *own_bufs(const struct iou_pbuf_group *group)
+{
+	return (struct io_uring_buf __force *)group->bufs;
+}
+
+static void group_free(struct iou_pbuf_group *group)
+{
+	if (group->is_ring)
+		iou_region_free(&group->region);
+	else
+		kvfree(own_bufs(group));
+	kfree(group);
+}
+
+static int group_add(struct iou_ring *ring, struct iou_pbuf_group *group)
+{
+	int error;
+
+	mutex_lock(&ring->pbufs.mmap_lock);
+	error = xa_err(xa_store(&ring->pbufs.groups, group->bgid, group, GFP_KERNEL));
+	mutex_unlock(&ring->pbufs.mmap_lock);
+	return error;
+}
+
+static void group_remove(struct iou_ring *ring, struct iou_pbuf_group *group)
+	__must_hold(&ring->lock)
+{
+	iou_assert_locked(ring);
+	if (ring->pbufs.last == group)
+		ring->pbufs.last = NULL;
+	mutex_lock(&ring->pbufs.mmap_lock);
+	xa_erase(&ring->pbufs.groups, group->bgid);
+	mutex_unlock(&ring->pbufs.mmap_lock);
+	group_free(group);
+}
+
+/**
+ * iou_pbuf_find() - find a group that is not the one used last
+ * @ring: locked
+ * @bgid: its number
+ *
+ * Context: ring lock.
+ * Return: the group, valid while the ring is locked, or NULL.
+ */
+struct iou_pbuf_group *iou_pbuf_find(struct iou_ring *ring, u16 bgid)
+{
+	struct iou_pbuf_group *group = xa_load(&ring->pbufs.groups, bgid);
+
+	if (group)
+		ring->pbufs.last = group;
+	return group;
+}
+
+/**
+ * iou_pbuf_free_all() - free all groups
+ * @ring: nobody can reach it any more
+ */
+void iou_pbuf_free_all(struct iou_ring *ring)
+{
+	struct iou_pbuf_group *group;
+	unsigned long i;
+
+	xa_for_each(&ring->pbufs.groups, i, group)
+		group_free(group);
+	xa_destroy(&ring->pbufs.groups);
+}
+
+/*
+ * Buffers that are provided one by one
+ */
+
+/* Room for @nr more entries */
+static int list_reserve(struct iou_pbuf_group *group, u32 nr)
+{
+	u32 i, count = group->tail - group->head;
+	struct io_uring_buf *bufs;
+	u32 entries;
+
+	if (group->bufs && count + nr <= group->mask + 1)
+		return 0;
+	entries = roundup_pow_of_two(count + nr);
+	bufs = kvmalloc_array(entries, sizeof(*bufs), GFP_KERNEL_ACCOUNT);
+	if (!bufs)
+		return -ENOMEM;
+	for (i = 0; i < count; i++)
+		bufs[i] = own_bufs(group)[(group->head + i) & group->mask];
+	kvfree(own_bufs(group));
+	group->bufs = (struct io_uring_buf __force __shared *)bufs;
+	group->mask = entries - 1;
+	group->head = 0;
+	group->tail = count;
+	return 0;
+}
+
+/* A list with this number, made if need be */
+static struct iou_pbuf_group *list_get(struct iou_ring *ring, u16 bgid)
+	__must_hold(&ring->lock)
+{
+	struct iou_pbuf_group *group = iou_pbuf_find(ring, bgid);
+	int error;
+
+	if (group)
+		return group->is_ring ? ERR_PTR(-EINVAL) : group;
+	group = kzalloc(sizeof(*group), GFP_KERNEL_ACCOUNT);
+	if (!group)
+		return ERR_PTR(-ENOMEM);
+	group->bgid = bgid;
+	error = group_add(ring, group);
+	if (!error)
+		return group;
+	kfree(group);
+	return ERR_PTR(error);
+}
+
+/**
+ * iou_pbuf_provide() - add buffers to a list
+ * @ring: locked
+ * @bgid: its number; it is made if need be
+ * @first: the first of them; the others follow in memory, with numbers that follow
+ * @nr: how many
+ *
+ * Context: ring lock. May sleep.
+ * Return: 0; -EINVAL: the group is a ring; -EOVERFLOW: too many; -ENOMEM.
+ */
+int iou_pbuf_provide(struct iou_ring *ring, u16 bgid, const struct io_uring_buf *first,
+		     u32 nr)
+{
+	struct iou_pbuf_group *group = list_get(ring, bgid);
+	u32 i;
+
+	if (IS_ERR(group))
+		return PTR_ERR(group);
+	if (group->tail - group->head + nr > IOU_PBUF_MAX)
+		return -EOVERFLOW;
+	if (list_reserve(group, nr))
+		return -ENOMEM;
+	for (i = 0; i < nr; i++) {
+		struct io_uring_buf *buf = &own_bufs(group)[group->tail++ & group->mask];
+
+		buf->addr = first->addr + (u64)i * first->len;
+		buf->len = first->len;
+		buf->bid = first->bid + i;
+	}
+	return 0;
+}
+
+/**
+ * iou_pbuf_remove() - take buffers out of a list
+ * @ring: locked
+ * @bgid: its number
+ * @nr: at most that many, those that were provided first
+ *
+ * Context: ring lock.
+ * Return: how many; -ENOENT: there is no such group; -EINVAL: it is a ring.
+ */
+int iou_pbuf_remove(struct iou_ring *ring, u16 bgid, u32 nr)
+{
+	struct iou_pbuf_group *group = iou_pbuf_find(ring, bgid);
+
+	if (!group)
+		return -ENOENT;
+	if (group->is_ring)
+		return -EINVAL;
+	nr = min(nr, group->tail - group->head);
+	group->head += nr;
+	return nr;
+}
+
+/*
+ * Rings
+ */
+
+/* Return: 0, or what is wrong with it */
+static int ring_check(const struct io_uring_buf_reg *reg)
+{
+	bool is_mmap = reg->flags & IOU_PBUF_RING_MMAP;
+
+	if (memchr_inv(reg->resv, 0, sizeof(reg->resv)))
+		return -EINVAL;
+	if (reg->flags & ~(IOU_PBUF_RING_MMAP | IOU_PBUF_RING_INC))
+		return -EINVAL;
+	if (reg->min_left && !(reg->flags & IOU_PBUF_RING_INC))
+		return -EINVAL;
+	if (is_mmap && reg->ring_addr)
+		return -EINVAL;
+	if (!is_mmap && !reg->ring_addr)
+		return -EFAULT;
+	if (!is_mmap && !PAGE_ALIGNED(reg->ring_addr))
+		return -EINVAL;
+	if (!is_power_of_2(reg->ring_entries) || reg->ring_entries > IOU_PBUF_RING_MAX)
+		return -EINVAL;
+	return 0;
+}
+
+static int ring_memory(struct iou_pbuf_group *group, const struct io_uring_buf_reg *reg)
+{
+	size_t size = array_size(reg->ring_entries, sizeof(struct io_uring_buf));
+	int error;
+
+	if (group->is_mmap)
+		error = iou_region_alloc(&group->region, size);
+	else
+		error = iou_region_pin(&group->region, reg->ring_addr, size);
+	if (!error)
+		group->bufs = (struct io_uring_buf __force __shared *)group->region.mem;
+	return error;
+}
+
+static int ring_create(struct iou_ring *ring, const struct io_uring_buf_reg *reg)
+	__must_hold(&ring->lock)
+{
+	struct iou_pbuf_group *group = kzalloc(sizeof(*group), GFP_KERNEL_ACCOUNT);
+	int error;
+
+	if (!group)
+		return -ENOMEM;
+	group->bgid = reg->bgid;
+	group->is_ring = true;
+	group->is_mmap = reg->flags & IOU_PBUF_RING_MMAP;
+	group->is_inc = reg->flags & IOU_PBUF_RING_INC;
+	group->min_left = reg->min_left;
+	group->mask = reg->ring_entries - 1;
+	error = ring_memory(group, reg);
+	if (!error)
+		error = group_add(ring, group);
+	if (error)
+		group_free(group);
+	return error;
+}
+
+/* PBUF_RING: make a group that is a ring */
+long iou_pbuf_register(struct iou_ring *ring, void __user *arg, u32 nr_args)
+{
+	struct io_uring_buf_reg reg;
+	struct iou_pbuf_group *group;
+	int error;
+
+	iou_assert_locked(ring);
+	if (!arg || nr_args != 1)
+		return -EINVAL;
+	if (copy_from_user(&reg, arg, sizeof(reg)))
+		return -EFAULT;
+	error = ring_check(&reg);
+	if (error)
+		return error;
+	group = iou_pbuf_find(ring, reg.bgid);
+	if (group) {
+		if (group->is_ring || group->head != group->tail)
+			return -EEXIST;
+		group_remove(ring, group);
+	}
+	return ring_create(ring, &reg);
+}
+
+/* UNREGISTER_PBUF_RING */
+long iou_pbuf_unregister(struct iou_ring *ring, void __user *arg, u32 nr_args)
+{
+	struct io_uring_buf_reg reg;
+	struct iou_pbuf_group *group;
+
+	iou_assert_locked(ring);
+	if (!arg || nr_args != 1)
+		return -EINVAL;
+	if (copy_from_user(&reg, arg, sizeof(reg)))
+		return -EFAULT;
+	if (memchr_inv(reg.resv, 0, sizeof(reg.resv)) || reg.flags)
+		return -EINVAL;
+	group = iou_pbuf_find(ring, reg.bgid);
+	if (!group)
+		return -ENOENT;
+	if (!group->is_ring)
+		return -EINVAL;
+	group_remove(ring, group);
+	return 0;
+}
+
+/* PBUF_STATUS: how far has the kernel come? */
+long iou_pbuf_status(struct iou_ring *ring, void __user *arg, u32 nr_args)
+{
+	struct io_uring_buf_status status;
+	struct iou_pbuf_group *group;
+
+	iou_assert_locked(ring);
+	if (!arg || nr_args != 1)
+		return -EINVAL;
+	if (copy_from_user(&status, arg, sizeof(status)))
+		return -EFAULT;
+	if (memchr_inv(status.resv, 0, sizeof(status.resv)))
+		return -EINVAL;
+	group = status.buf_group > U16_MAX ? NULL : iou_pbuf_find(ring, status.buf_group);
+	if (!group)
+		return -ENOENT;
+	if (!group->is_ring)
+		return -EINVAL;
+	status.head = (u16)group->head;
+	return copy_to_user(arg, &status, sizeof(status)) ? -EFAULT : 0;
+}
+
+/* A group whose ring can be mapped, or NULL */
+static struct iou_pbuf_group *mmap_group(struct iou_ring *ring, u16 bgid)
+	__must_hold(&ring->pbufs.mmap_lock)
+{
+	struct iou_pbuf_group *group = xa_load(&ring->pbufs.groups, bgid);
+
+	return group && group->is_ring && group->is_mmap ? group : NULL;
+}
+
+/**
+ * iou_pbuf_mmap() - map a ring that the kernel has allocated
+ * @ring: its file is being mapped
+ * @bgid: number of the group
+ * @vma: where
+ *
+ * The mapping may outlive the group.
+ *
+ * Context: mm's mmap_lock held for writing; not the ring lock.
+ * Return: 0; -EINVAL: there is no such ring, or it is in user memory; -EFAULT:
+ * the mapping is too short; -ENOMEM.
+ */
+int iou_pbuf_mmap(struct iou_ring *ring, u16 bgid, struct vm_area_struct *vma)
+{
+	struct iou_pbuf_group *group;
+	int error = -EINVAL;
+
+	mutex_lock(&ring->pbufs.mmap_lock);
+	group = mmap_group(ring, bgid);
+	if (group)
+		error = iou_region_mmap(&group->region, vma, false);
+	mutex_unlock(&ring->pbufs.mmap_lock);
+	return error;
+}
+
+/**
+ * iou_pbuf_can_mmap() - is there a ring to be mapped?
+ * @ring: its file is being mapped
+ * @bgid: number of the group
+ *
+ * Context: may sleep.
+ * Return: whether, now.
+ */
+bool iou_pbuf_can_mmap(struct iou_ring *ring, u16 bgid)
+{
+	bool can;
+
+	mutex_lock(&ring->pbufs.mmap_lock);
+	can = mmap_group(ring, bgid);
+	mutex_unlock(&ring->pbufs.mmap_lock);
+	return can;
+}

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Provided buffers: a request says from which group it wants one, and takes it
+ * when there is data for it.
+ */
+#ifndef IOU_RSRC_PBUF_H
+#define IOU_RSRC_PBUF_H
+
+#include <linux/fs.h>
+#include <linux/uaccess.h>
+
+#include "../iou.h"
+#include "../mem/bufring.h"
+
+#define IOU_PBUF_MAX	65536	/* buffers in a group */
+
+/**
+ * struct iou_pbuf_group - buffers of one group
+ * @bgid: its number
+ * @is_ring: the program writes the entries; else they were provided one by one
+ * @is_inc: a buffer is used up piece by piece
+ * @is_mmap: the memory of the ring is the kernel's
+ * @min_left: with @is_inc: a rest smaller than this is not worth keeping
+ * @head: [R] next entry; free running
+ * @tail: [R] without @is_ring: end of the entries; free running
+ * @mask: [R] entries - 1
+ * @bufs: [R] the entries; without @is_ring nobody else sees them
+ * @region: their memory, with @is_ring
+ */
+struct iou_pbuf_group {
+	u16 bgid;
+	bool is_ring;
+	bool is_inc;
+	bool is_mmap;
+	u32 min_left;
+	u32 head;
+	u32 tail;
+	u32 mask;
+	struct io_uring_buf __shared *bufs;
+	struct iou_region region;
+};
+
+/**
+ * struct iou_pbuf - a buffer that was looked at, and not taken yet
+ * @group: it is the next one of
+ * @addr: user address
+ * @len: what a request may use of it, in bytes
+ * @full: what is left of it
+ * @bid: its number
+ */
+struct iou_pbuf {
+	struct iou_pbuf_group *group;
+	u64 addr;
+	u32 len;
+	u32 full;
+	u16 bid;
+};
+
+struct iou_pbuf_group *iou_pbuf_find(struct iou_ring *ring, u16 bgid)
+	__must_hold(&ring->lock);
+int iou_pbuf_provide(struct iou_ring *ring, u16 bgid, const struct io_uring_buf *first,
+		     u32 nr) __must_hold(&ring->lock);
+int iou_pbuf_remove(struct iou_ring *ring, u16 bgid, u32 nr) __must_hold(&ring->lock);
+long iou_pbuf_register(struct iou_ring *ring, void __user *arg, u32 nr_args)
+	__must_hold(&ring->lock);
+long iou_pbuf_unregister(struct iou_ring *ring, void __user *arg, u32 nr_args)
+	__must_hold(&ring->lock);
+long iou_pbuf_status(struct iou_ring *ring, void __user *arg, u32 nr_args)
+	__must_hold(&ring->lock);
+int iou_pbuf_mmap(struct iou_ring *ring, u16 bgid, struct vm_area_struct *vma);
+bool iou_pbuf_can_mmap(struct iou_ring *ring, u16 bgid);
+void iou_pbuf_init(struct iou_ring *ring);
+void iou_pbuf_free_all(struct iou_ring *ring);
+
+/* How many buffers are there? */
+static inline u32 iou_pbuf_count(const struct iou_pbuf_group *group)
+{
+	if (likely(group->is_ring))
+		return (u16)(iou_bufring_tail(group->bufs) - group->head);
+	return group->tail - group->head;
+}
+
+/**
+ * iou_pbuf_select() - look at the next buffer of a request's group
+ * @req: wants one (IOU_SELECT)
+ * @buf: where to describe it
+ *
+ * It stays where it is until iou_pbuf_use(), before which the ring lock must not
+ * be released.
+ *
+ * Context: ring lock.
+ * Return: 0; -ENOBUFS: there is none, or it is not user memory.
+ */
+static inline int iou_pbuf_select(const struct iou_req *req, struct iou_pbuf *buf)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	struct iou_ring *ring = iou_req_ring(req);
+	struct iou_pbuf_group *group = ring->pbufs.last;
+	struct io_uring_buf entry;
+
+	iou_assert_locked(ring);
+	if (unlikely(!group || group->bgid != req->buf_group)) {
+		group = iou_pbuf_find(ring, req->buf_group);
+		if (!group)
+			return -ENOBUFS;
+	}
+	if (unlikely(!iou_pbuf_count(group)))
+		return -ENOBUFS;
+	iou_bufring_read(group->bufs, group->head & group->mask, &entry);
+	buf->group = group;
+	buf->addr = entry.addr;
+	buf->bid = entry.bid;
+	buf->full = entry.len;
+	buf->len = min_t(u32, entry.len, MAX_RW_COUNT);
+	if (req->buf_cap)
+		buf->len = min(buf->len, req->buf_cap);
+	if (unlikely(!access_ok(u64_to_user_ptr(buf->addr), buf->len)))
+		return -ENOBUFS;
+	return 0;
+}
+
+/**
+ * iou_pbuf_use() - take a buffer, or a part of it
+ * @req: selected it, and has it from now on
+ * @buf: which
+ * @bytes: how much of it was used, or will be
+ *
+ * Context: ring lock, since iou_pbuf_select().
+ */
+static inline void iou_pbuf_use(struct iou_req *req, const struct iou_pbuf *buf, u32 bytes)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	struct iou_pbuf_group *group = buf->group;
+
+	req->held &= ~IOU_SELECT;
+	req->cflags |= IORING_CQE_F_BUFFER | (u32)buf->bid << IORING_CQE_BUFFER_SHIFT;
+	if (unlikely(group->is_inc) && buf->full - bytes >= max(group->min_left, 1U)) {
+		iou_bufring_shrink(group->bufs, group->head & group->mask,
+				   buf->addr + bytes, buf->full - bytes);
+		req->cflags |= IORING_CQE_F_BUF_MORE;
+		return;
+	}
+	group->head++;
+}
+
+#endif

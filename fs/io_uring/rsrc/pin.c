@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Pinning a program's memory.
+ *
+ * Segments: all have the same size, a power of two, except for the first and the
+ * last, and are aligned to that size in the program's address space. The size is
+ * the largest one for which no segment leaves its folio: 4 KiB for small pages in
+ * any order, 2 MiB for huge pages. Folios that happen to be neighbours are not
+ * merged, because who takes references to pages takes those of the first folio.
+ *
+ * Paying: pages count towards the user's RLIMIT_MEMLOCK, and the pinned_vm of
+ * the mm. Small pages count as often as they are registered, a large folio once
+ * for a ring and in full, however little of it is used, because all of it stays
+ * in memory.
+ */
+#include <linux/capability.h>
+#include <linux/mm.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/user.h>
+#include <linux/slab.h>
+
+#include "pin.h"
+
+/* Pages to pin in one go; between them a fatal signal is noticed */
+#define IOU_PIN_BATCH	BIT(16)
+
+/**
+ * iou_account_create() - let the current user and mm pay for a ring's buffers
+ *
+ * Context: may sleep.
+ * Return: the account, with one reference; or NULL without memory.
+ */
+struct iou_account *iou_account_create(void)
+{
+	struct iou_account *account = kzalloc(sizeof(*account), GFP_KERNEL_ACCOUNT);
+
+	if (!account)
+		return NULL;
+	refcount_set(&account->refs, 1);
+	if (!capable(CAP_IPC_LOCK))
+		account->user = get_uid(current_user());
+	account->mm = current->mm;
+	mmgrab(account->mm);
+	mutex_init(&account->lock);
+	xa_init(&account->folios);
+	return account;
+}
+
+/**
+ * iou_account_put() - drop a reference
+ * @account: any, or NULL
+ *
+ * Context: may sleep.
+ */
+void iou_account_put(struct iou_account *account)
+{
+	if (!account || !refcount_dec_and_test(&account->refs))
+		return;
+	WARN_ON_ONCE(!xa_empty(&account->folios));
+	if (account->user)
+		free_uid(account->user);
+	mmdrop(account->mm);
+	kfree(account);
+}
+
+/* Return: 0; -ENOMEM: too much for the user's limit */
+static int account_charge(struct iou_account *account, unsigned long nr_pages)
+{
+	unsigned long limit = rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT;
+	unsigned long old;
+
+	if (account->user) {
+		old = atomic_long_read(&account->user->locked_vm);
+		do {
+			if (old + nr_pages > limit)
+				return -ENOMEM;
+		} while (!atomic_long_try_cmpxchg(&account->user->locked_vm, &old,
+						  old + nr_pages));
+	}
+	atomic64_add(nr_pages, &account->mm->pinned_vm);
+	return 0;
+}
+
+static void account_uncharge(struct iou_account *account, unsigned long nr_pages)
+{
+	if (account->user)
+		atomic_long_sub(nr_pages, &account->user->locked_vm);
+	atomic64_sub(nr_pages, &account->mm->pinned_vm);
+}
+
+/* One more buffer uses a large folio. Return: pages to pay for, or -ENOMEM */
+static long account_get_folio(struct iou_account *account, struct folio *folio)
+{
+	unsigned long pfn = folio_pfn(folio);
+	void *old = xa_load(&account->folios, pfn);
+	unsigned long users = old ? xa_to_value(old) : 0;
+
+	lockdep_assert_held(&account->lock);
+	if (xa_is_err(xa_store(&account->folios, pfn, xa_mk_value(users + 1),
+			       GFP_KERNEL_ACCOUNT)))
+		return -ENOMEM;
+	return users ? 0 : folio_nr_pages(folio);
+}
+
+/* One less. Return: pages that need not be paid for any more */
+static long account_put_folio(struct iou_account *account, struct folio *folio)
+{
+	unsigned long pfn = folio_pfn(folio);
+	unsigned long users = xa_to_value(xa_load(&account->folios, pfn));
+
+	lockdep_assert_held(&account->lock);
+	if (users == 1) {
+		xa_erase(&account->folios, pfn);
+		return folio_nr_pages(folio);
+	}
+	/* In place of an entry: needs no memory */
+	xa_store(&account->folios, pfn, xa_mk_value(users - 1), GFP_NOWAIT);
+	return 0;
+}
+
+static u32 seg_pages(const struct bio_vec *seg)
+{
+	return PAGE_ALIGN(seg->bv_offset + seg->bv_len) >> PAGE_SHIFT;
+}
+
+/* The large folio that begins to be used with this segment, or NULL */
+static struct folio *seg_new_folio(const struct iou_buf *buf, u32 i)
+{
+	struct folio *folio = page_folio(buf->segs[i].bv_page);
+
+	if (!folio_test_large(folio))
+		return NULL;
+	return i && page_folio(buf->segs[i - 1].bv_page) == folio ? NULL : folio;
+}
+
+/* Forget the first @nr segments. Return: pages that they were worth */
+static unsigned long buf_forget(struct iou_buf *buf, u32 nr)
+	__must_hold(&buf->account->lock)
+{
+	unsigned long pages = 0;
+	u32 i;
+
+	for (i = 0; i < nr; i++) {
+		struct folio *folio = seg_new_folio(buf, i);
+
+		if (folio)
+			pages += account_put_folio(buf->account, folio);
+		else if (!folio_test_large(page_folio(buf->segs[i].bv_page)))
+			pages += seg_pages(&buf->segs[i]);
+	}
+	return pages;
+}
+
+/* Return: 0 or -ENOMEM */
+static int buf_charge(struct iou_buf *buf)
+{
+	struct iou_account *account = buf->account;
+	unsigned long pages = 0;
+	int error = 0;
+	long nr;
+	u32 i;
+
+	mutex_lock(&account->lock);
+	for (i = 0; i < buf->nr_segs && !error; i++) {
+		struct folio *folio = seg_new_folio(buf, i);
+
+		if (folio) {
+			nr = account_get_folio(account, folio);
+			if (nr < 0) {
+				error = nr;
+				break;
+			}
+			pages += nr;
+		} else if (!folio_test_large(page_folio(buf->segs[i].bv_page))) {
+			pages += seg_pages(&buf->segs[i]);
+		}
+	}
+	if (!error)
+		error = account_charge(account, pages);
+	if (error)
+		buf_forget(buf, i);
+	mutex_unlock(&account->lock);
+	return error;
+}
+
+static void buf_uncharge(struct iou_buf *buf)
+{
+	struct iou_account *account = buf->account;
+
+	mutex_lock(&account->lock);
+	account_uncharge(account, buf_forget(buf, buf->nr_segs));
+	mutex_unlock(&account->lock);
+}
+
+static void buf_unpin(struct iou_buf *buf)
+{
+	u32 i;
+
+	for (i = 0; i < buf->nr_segs; i++) {
+		unpin_user_folio(page_folio(buf->segs[i].bv_page), seg_pages(&buf->segs[i]));
+		cond_resched();
+	}
+}
+
+/* Return: 0 or an error, then nothing is pinned */
+static int pin_pages(u64 addr, struct page **pages, u32 nr)
+{
+	u32 done = 0;
+	int ret = 0;
+
+	while (done < nr) {
+		ret = pin_user_pages_fast(addr + ((u64)done << PAGE_SHIFT),
+					  min_t(u32, nr - done, IOU_PIN_BATCH),
+					  FOLL_WRITE | FOLL_LONGTERM, pages + done);
+		if (ret <= 0)
+			break;
+		done += ret;
+		cond_resched();
+		if (fatal_signal_pending(current)) {
+			ret = -EINTR;
+			break;
+		}
+	}
+	if (ret > 0)
+		return 0;
+	unpin_user_pages(pages, done);
+	return ret ?: -EFAULT;
+}
+
+/* Are these two one piece of memory, with one reference count? */
+static bool pages_adjoin(struct page *page, struct page *next)
+{
+	return next == page + 1 && page_folio(next) == page_folio(page);
+}
+
+/* The size of segments, see above. Return: as in struct iou_buf */
+static u32 pages_shift(u64 addr, struct page **pages, u32 nr)
+{
+	u64 first = addr >> PAGE_SHIFT;
+	u64 borders = 0;
+	u32 i;
+
+	for (i = 1; i < nr; i++)
+		if (!pages_adjoin(pages[i - 1], pages[i]))
+			borders |= first + i;
+	return borders ? PAGE_SHIFT + __ffs64(borders) : 63;
+}
+
+static void buf_fill(struct iou_buf *buf, struct page **pages)
+{
+	u64 end = buf->addr + buf->len;
+	u64 start = buf->addr;
+	u32 i;
+
+	for (i = 0; i < buf->nr_segs; i++) {
+		u64 next = ((start >> buf->shift) + 1) << buf->shift;
+		u32 page = (start >> PAGE_SHIFT) - (buf->addr >> PAGE_SHIFT);
+
+		next = min(next, end);
+		bvec_set_page(&buf->segs[i], pages[page], next - start, offset_in_page(start));
+		start = next;
+	}
+}
+
+/* Walk it all again: do the segments cover exactly the pages that were pinned? */
+static void buf_verify(const struct iou_buf *buf, struct page **pages, u32 nr)
+{
+	u64 len = 0;
+	u32 i, j, page = 0;
+
+	for (i = 0; i < buf->nr_segs; i++) {
+		const struct bio_vec *seg = &buf->segs[i];
+
+		len += seg->bv_len;
+		for (j = 0; j < seg_pages(seg); j++)
+			WARN_ON_ONCE(page >= nr || seg->bv_page + j != pages[page++] ||
+				     page_folio(seg->bv_page + j) != page_folio(seg->bv_page));
+	}
+	WARN_ON_ONCE(len != buf->len || page != nr);
+}
+
+static struct iou_buf *buf_of_pages(struct iou_account *account, u64 addr, size_t len,
+				    struct page **pages, u32 nr)
+{
+	u32 shift = pages_shift(addr, pages, nr);
+	u32 nr_segs = ((addr + len - 1) >> shift) - (addr >> shift) + 1;
+	struct iou_buf *buf;
+
+	buf = kvmalloc(struct_size(buf, segs, nr_segs), GFP_KERNEL_ACCOUNT);
+	if (!buf)
+		return NULL;
+	refcount_set(&buf->refs, 1);
+	buf->account = account;
+	buf->addr = addr;
+	buf->len = len;
+	buf->nr_segs = nr_segs;
+	buf->shift = shift;
+	buf_fill(buf, pages);
+	if (IS_ENABLED(CONFIG_DEBUG_VM))
+		buf_verify(buf, pages, nr);
+	return buf;
+}
+
+static struct iou_buf *buf_pin(struct iou_account *account, u64 addr, size_t len,
+			       struct page **pages, u32 nr)
+{
+	int error = pin_pages(addr & PAGE_MASK, pages, nr);
+	struct iou_buf *buf;
+
+	if (error)
+		return ERR_PTR(error);
+	buf = buf_of_pages(account, addr, len, pages, nr);
+	if (!buf) {
+		unpin_user_pages(pages, nr);
+		return ERR_PTR(-ENOMEM);
+	}
+	error = buf_charge(buf);
+	if (error) {
+		buf_unpin(buf);
+		kvfree(buf);
+		return ERR_PTR(error);
+	}
+	refcount_inc(&account->refs);
+	return buf;
+}
+
+/**
+ * iou_buf_create() - pin a program's memory
+ * @account: pays
+ * @addr: where
+ * @len: in bytes, at least 1 and less than 4 GiB; @addr + @len does not wrap
+ *
+ * Context: may sleep.
+ * Return: the buffer; or an error: -EFAULT, -EOPNOTSUPP: not all of it can be
+ * pinned; -ENOMEM: also, more than RLIMIT_MEMLOCK; -EINTR: being killed.
+ */
+struct iou_buf *iou_buf_create(struct iou_account *account, u64 addr, size_t len)
+{
+	u32 nr = ((addr + len - 1) >> PAGE_SHIFT) - (addr >> PAGE_SHIFT) + 1;
+	struct page **pages = kvmalloc_array(nr, sizeof(*pages), GFP_KERNEL_ACCOUNT);
+	struct iou_buf *buf;
+
+	if (!pages)
+		return ERR_PTR(-ENOMEM);
+	buf = buf_pin(account, addr, len, pages, nr);
+	kvfree(pages);
+	return buf;
+}
+
+/**
+ * iou_buf_put() - drop a reference
+ * @buf: unpinned if it was the last
+ *
+ * Context: may sleep.
+ */
+void iou_buf_put(struct iou_buf *buf)
+{
+	if (!refcount_dec_and_test(&buf->refs))
+		return;
+	buf_uncharge(buf);
+	buf_unpin(buf);
+	iou_account_put(buf->account);
+	kvfree(buf);
+}

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The end of a ring, of a task, of a program.
+ *
+ * What waits for a worker is taken back, what runs in one is interrupted. When a
+ * ring is closed or a program replaced, what is parked ends at once, too. What a
+ * device is busy with ends by itself, and its lane and ring live until then;
+ * nobody waits for it but exec.
+ */
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+
+#include <linux/io_uring.h>
+
+#include "../req/lane.h"
+#include "../rsrc/bufs.h"
+#include "../rsrc/creds.h"
+#include "../rsrc/files.h"
+#include "cancel.h"
+#include "exit.h"
+#include "iopoll.h"
+#include "lock.h"
+#include "ringfd.h"
+#include "task.h"
+#include "worker.h"
+
+/* Is the whole process ending? */
+static bool task_is_killed(void)
+{
+	return (current->signal->flags & SIGNAL_GROUP_EXIT) || fatal_signal_pending(current);
+}
+
+/**
+ * iou_exit_ring() - the ring's file is gone
+ * @ring: will be freed when nothing is in flight any more; the caller must not
+ *        touch it afterwards
+ *
+ * Context: may sleep.
+ */
+void iou_exit_ring(struct iou_ring *ring)
+{
+	struct iou_lane *lane;
+
+	iou_ring_lock(ring);
+	ring->closing = true;
+	ring->watch |= IOU_COLD_REAP;
+	ring->cold |= IOU_COLD_REAP;
+	list_for_each_entry(lane, &ring->lanes, ring_node) {
+		iou_cancel_lane(lane);
+		/* Nobody will come and ask for the events */
+		iou_lane_orphan(lane);
+	}
+	iou_iopoll_orphan(ring);
+	iou_files_drop(ring);
+	iou_bufs_drop(ring);
+	iou_creds_drop(ring);
+	iou_ring_unlock(ring);
+}
+
+/* The ring of some lane of a task, with a reference; or NULL */
+static struct iou_ring *task_any_ring(struct iou_task *task, struct iou_lane **lane)
+{
+	struct iou_ring *ring = NULL;
+
+	spin_lock(&task->lock);
+	*lane = list_first_entry_or_null(&task->lanes, struct iou_lane, task_node);
+	if (*lane) {
+		/* A lane on this list was not reaped, so its ring is not dead */
+		ring = (*lane)->ring;
+		refcount_inc(&ring->refs);
+	}
+	spin_unlock(&task->lock);
+	return ring;
+}
+
+/*
+ * The thread exits: nothing waits. What is parked stays so, because another
+ * thread or process may hold the ring; when its event comes, a kernel worker
+ * ends it. The lanes live on until all has ended.
+ */
+static void task_exit(struct iou_task *task)
+{
+	struct iou_lane *lane;
+	struct iou_ring *ring;
+
+	iou_ringfd_drop(task);
+	/* Make the workers that were asked for: there will be no others */
+	iou_task_run_work();
+	if (task->pool)
+		iou_pool_exit(task->pool);
+	while ((ring = task_any_ring(task, &lane))) {
+		iou_ring_lock(ring);
+		/* The ring may have been closed and the lane reaped meanwhile */
+		if (iou_task_has_lane(task, lane)) {
+			/*
+			 * Work that ends by itself is still done, so that
+			 * writes are not lost; unless the process ends and
+			 * takes the workers with it.
+			 */
+			iou_cancel_work(lane, !task_is_killed());
+			iou_cancel_ring_files(lane);
+			iou_lane_detach(lane);
+			iou_lane_orphan(lane);
+			if (lane->nr_inflight)
+				iou_iopoll_orphan(ring);
+		}
+		iou_ring_unlock(ring);
+		iou_ring_put(ring);
+	}
+}
+
+/* Return: something is in flight */
+static bool exec_cancel_lanes(struct iou_task *task)
+{
+	struct iou_lane *lane;
+	struct iou_ring *ring;
+	bool busy = false;
+
+	while (!busy && (ring = task_any_ring(task, &lane))) {
+		iou_ring_lock(ring);
+		if (iou_task_has_lane(task, lane)) {
+			/* Other lanes run their events in task work */
+			if (lane->deferred)
+				iou_task_run_lane(lane, true);
+			iou_cancel_lane(lane);
+			if (!list_empty(&ring->polling))
+				iou_iopoll_pass(ring);
+			busy = lane->nr_inflight;
+			if (!busy)
+				iou_lane_detach(lane);
+		}
+		iou_ring_unlock(ring);
+		iou_ring_put(ring);
+	}
+	return busy;
+}
+
+/*
+ * Another program is about to run: what is in flight may use the memory of the
+ * old one, so wait for it.
+ */
+static void task_exec(struct iou_task *task)
+{
+	iou_ringfd_drop(task);
+	while (exec_cancel_lanes(task)) {
+		if (fatal_signal_pending(current))
+			return;
+		if (!iou_task_run_work())
+			schedule_timeout_killable(1);
+	}
+	if (!task->pool)
+		return;
+	iou_pool_exit(task->pool);
+	iou_pool_join(task->pool);
+	iou_pool_free(task->pool);
+	task->pool = NULL;
+}
+
+/**
+ * __io_uring_cancel() - the current thread exits or runs another program
+ * @exec: the latter
+ *
+ * Context: may sleep.
+ */
+void __io_uring_cancel(bool exec)
+{
+	struct iou_task *task = &current->io_uring->iou;
+
+	if (exec)
+		task_exec(task);
+	else
+		task_exit(task);
+}

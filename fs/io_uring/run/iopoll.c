@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * IOPOLL: completions are found by asking the device.
+ *
+ * A request that is with a device that will not interrupt is on ring->polling.
+ * When the device has it, which may be noticed while somebody polls for another
+ * request or another ring, its state becomes CLAIMED with release, and nothing
+ * else: no queue, no lock, no wake-up. A pass over the list asks the device of
+ * one request and then collects all that are CLAIMED, in whatever order they
+ * were finished.
+ *
+ * Each pass asks on behalf of another request, so that several devices, or
+ * several queues of one, all get their turn.
+ *
+ * Who passes: a thread in io_uring_enter(), the SQPOLL thread, and a kernel
+ * worker when nobody else will, because the ring was closed or the thread that
+ * submitted has gone.
+ */
+#include <linux/blkdev.h>
+#include <linux/sched/signal.h>
+
+#include "../req/lane.h"
+#include "../req/op.h"
+#include "../req/complete.h"
+#include "iopoll.h"
+#include "lock.h"
+#include "task.h"
+
+/* Passes between two looks at the rest of the world */
+#define IOU_IOPOLL_PASSES	32
+
+static bool polled_arrived(const struct iou_req *req)
+{
+	/* Pairs with the release in iou_req_arrived_polled(): the result */
+	return smp_load_acquire(&req->state) == IOU_S_CLAIMED;
+}
+
+/* It has to be tried again, and only its own task can do that */
+static void polled_event(struct iou_req *req, bool cancel)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	if (cancel)
+		iou_req_complete(req);
+	else
+		iou_req_op(req)->iopoll_done(req);
+}
+
+static void polled_finish(struct iou_req *req)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	list_del(&req->node);
+	if (req->res == -EAGAIN && req->lane->task->task != current) {
+		req->event = polled_event;
+		iou_lane_push(req);
+		return;
+	}
+	iou_req_op(req)->iopoll_done(req);
+}
+
+/* Ask the device of the first request that it still has. Return: 0 or an error */
+static int polled_ask(struct iou_ring *ring, struct iou_req **asked)
+	__must_hold(&ring->lock)
+{
+	DEFINE_IO_COMP_BATCH(iob);
+	struct iou_req *req;
+	int ret = 0;
+
+	*asked = NULL;
+	list_for_each_entry(req, &ring->polling, node) {
+		if (polled_arrived(req))
+			continue;
+		*asked = req;
+		ret = iou_req_op(req)->iopoll(req, &iob);
+		break;
+	}
+	if (iob.complete)
+		iob.complete(&iob);
+	return min(ret, 0);
+}
+
+/**
+ * iou_iopoll_pass() - find and complete what has finished
+ * @ring: locked
+ *
+ * Context: ring lock. May sleep.
+ * Return: 0, or the device's error.
+ */
+int iou_iopoll_pass(struct iou_ring *ring)
+{
+	struct iou_req *req, *next, *asked;
+	int error = polled_ask(ring, &asked);
+
+	/* Next time ask for another one */
+	if (asked && !polled_arrived(asked))
+		list_move_tail(&asked->node, &ring->polling);
+	list_for_each_entry_safe(req, next, &ring->polling, node)
+		if (polled_arrived(req))
+			polled_finish(req);
+	return error;
+}
+
+/**
+ * iou_iopoll_add() - a request is with a device that has to be polled
+ * @req: kept; perhaps it has arrived already
+ *
+ * Context: ring lock.
+ */
+void iou_iopoll_add(struct iou_req *req)
+{
+	struct iou_ring *ring = iou_req_ring(req);
+
+	iou_assert_locked(ring);
+	list_add_tail(&req->node, &ring->polling);
+	/* Nobody may come to ask for it any more */
+	if (unlikely(ring->closing || req->lane->detached))
+		iou_iopoll_orphan(ring);
+}
+
+static void join_event(struct iou_req *req, bool cancel)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	iou_iopoll_add(req);
+}
+
+/**
+ * iou_iopoll_join() - iou_iopoll_add() for workers, who have no lock
+ * @req: not to be touched afterwards
+ *
+ * Context: may sleep.
+ */
+void iou_iopoll_join(struct iou_req *req)
+{
+	req->event = join_event;
+	iou_lane_push(req);
+}
+
+/* Look after everything but the devices. Return: -EINTR, or 0, locked again */
+static int iopoll_breathe(struct iou_ring *ring)
+	__must_hold(&ring->lock)
+{
+	struct iou_lane *lane = ring->deferred ? ring->owner_lane : NULL;
+
+	if (lane && iou_lane_pending(lane))
+		iou_task_run_lane(lane, false);
+	iou_ring_unlock(ring);
+	cond_resched();
+	iou_task_run_work();
+	iou_ring_lock(ring);
+	return task_sigpending(current) ? -EINTR : 0;
+}
+
+static bool iopoll_is_disturbed(struct iou_ring *ring)
+{
+	return !llist_empty(&ring->done) || signal_pending(current) || need_resched() ||
+	       (ring->deferred && ring->owner_lane && iou_lane_pending(ring->owner_lane));
+}
+
+/* CQEs that the program can see, or will see after unlocking */
+static u32 iopoll_ready(struct iou_ring *ring)
+	__must_hold(&ring->lock)
+{
+	return ring->cq.tail - iou_cq_head(&ring->cq);
+}
+
+/* Pass until there are @min_complete CQEs, or nothing is left to wait for */
+static int iopoll_loop(struct iou_ring *ring, u32 min_complete)
+	__must_hold(&ring->lock)
+{
+	u32 passes = 0;
+	int error;
+
+	do {
+		error = iou_iopoll_pass(ring);
+		if (error || iopoll_ready(ring) >= min_complete)
+			return error;
+		if (list_empty(&ring->polling)) {
+			error = iopoll_breathe(ring);
+			if (error || list_empty(&ring->polling))
+				return error;
+		} else if (++passes % IOU_IOPOLL_PASSES == 0 || iopoll_is_disturbed(ring)) {
+			error = iopoll_breathe(ring);
+			if (error)
+				return error;
+		}
+	} while (iopoll_ready(ring) < min_complete);
+	return 0;
+}
+
+/**
+ * iou_iopoll_wait() - wait for completions by polling
+ * @ring: its file is open
+ * @min_complete: how many CQEs, if none is visible yet; 0: one pass
+ *
+ * Ends early when nothing is left that could be polled for.
+ *
+ * Context: sleeps for the lock only.
+ * Return: 0; -EEXIST: the ring is deferred and somebody else's; -EBADR: CQEs
+ * were lost; -EINTR; an error of the device's driver.
+ */
+int iou_iopoll_wait(struct iou_ring *ring, u32 min_complete)
+{
+	int ret = 0;
+
+	if (ring->deferred && READ_ONCE(ring->owner) != current)
+		return -EEXIST;
+	iou_task_run_work();
+	if (iou_ring_lock_killable(ring))
+		return -EINTR;
+	iou_cq_flush_backlog(&ring->cq);
+	if (unlikely(ring->cq.lost_unreported)) {
+		ring->cq.lost_unreported = false;
+		ret = -EBADR;
+	} else if (!iopoll_ready(ring)) {
+		ret = iopoll_loop(ring, min(min_complete, ring->cq.entries));
+	}
+	iou_ring_unlock(ring);
+	return ret;
+}
+
+static void iopoll_work(struct work_struct *work)
+{
+	struct iou_ring *ring = container_of(to_delayed_work(work), struct iou_ring,
+					     iopoll_work);
+	bool again;
+
+	iou_ring_lock(ring);
+	iou_iopoll_pass(ring);
+	again = !list_empty(&ring->polling);
+	iou_ring_unlock(ring);
+	if (!again || !queue_delayed_work(system_unbound_wq, &ring->iopoll_work, 1))
+		iou_ring_put(ring);
+}
+
+/**
+ * iou_iopoll_orphan() - let a kernel worker poll for what is in flight
+ * @ring: locked. Its file was closed, or a task that used it exits
+ *
+ * Context: ring lock.
+ */
+void iou_iopoll_orphan(struct iou_ring *ring)
+{
+	iou_assert_locked(ring);
+	if (list_empty(&ring->polling))
+		return;
+	refcount_inc(&ring->refs);
+	if (!queue_delayed_work(system_unbound_wq, &ring->iopoll_work, 0))
+		iou_ring_put(ring);
+}
+
+/**
+ * iou_iopoll_init() - prepare a ring for polled requests
+ * @ring: being made
+ */
+void iou_iopoll_init(struct iou_ring *ring)
+{
+	INIT_LIST_HEAD(&ring->polling);
+	INIT_DELAYED_WORK(&ring->iopoll_work, iopoll_work);
+	if (ring->setup_flags & IORING_SETUP_IOPOLL) {
+		ring->iocb_flags |= IOCB_HIPRI;
+		ring->gate |= IOU_GATE_IOPOLL;
+	}
+}
