@@ -22,6 +22,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -446,14 +447,30 @@ static inline unsigned int ring_publish(struct ring *r)
 	return r->next - load(r->sq_head);
 }
 
+/*
+ * Publish and enter. On SQPOLL rings the result of enter says nothing: there it
+ * is the number of SQEs taken since the last time.
+ */
+static inline int ring_submit_flags(struct ring *r, unsigned int min, unsigned int flags)
+{
+	unsigned int published = *r->sq_tail;
+	unsigned int nr = ring_publish(r);
+	int ret;
+
+	if (!(r->p.flags & IORING_SETUP_SQPOLL))
+		return sys_enter(r->fd, nr, min, flags, NULL, 0);
+	ret = sys_enter(r->fd, nr, min, flags | IORING_ENTER_SQ_WAKEUP, NULL, 0);
+	return ret < 0 ? ret : (int)(r->next - published);
+}
+
 static inline int ring_submit(struct ring *r)
 {
-	return sys_enter(r->fd, ring_publish(r), 0, 0, NULL, 0);
+	return ring_submit_flags(r, 0, 0);
 }
 
 static inline int ring_submit_wait(struct ring *r, unsigned int min)
 {
-	return sys_enter(r->fd, ring_publish(r), min, IORING_ENTER_GETEVENTS, NULL, 0);
+	return ring_submit_flags(r, min, IORING_ENTER_GETEVENTS);
 }
 
 /* Let the kernel post what it has (deferred work, backlog) without waiting. */
@@ -522,6 +539,28 @@ static inline int ring_result(struct ring *r)
 		return NO_RESULT;
 	return cqe.res;
 }
+
+/* Run one SQE, given by value, with more flags: its result. */
+static inline int ring_run(struct ring *r, __u8 flags, struct io_uring_sqe sqe)
+{
+	struct io_uring_sqe *slot = ring_sqe(r);
+
+	if (!slot)
+		return NO_RESULT;
+	sqe.flags |= flags;
+	*slot = sqe;
+	return ring_result(r);
+}
+
+/* One byte of an SQE that is not as the opcode wants it, and what that gives. */
+struct bad_byte {
+	__u8 opcode;
+	__u8 offset;
+	int error;
+};
+
+#define BAD(op, field, error)						\
+	{ IORING_OP_##op, offsetof(struct io_uring_sqe, field), error }
 
 /* The number after "@key:<tab>" in the fdinfo of a process's ring, or -1. */
 static inline long long ring_fdinfo(pid_t pid, int fd, const char *key)

@@ -522,6 +522,61 @@ TEST_F(worker, ends_with_the_process)
 	EXPECT_TRUE(fresh_ring_works());
 }
 
+/* A thousand reads that no worker waits for long in: few workers do them all */
+TEST_F(worker, burst)
+{
+	unsigned int limit = bound(&self->ring);
+	unsigned int most = 0, got = 0, sent = 0;
+	char *buf = pages(4096);
+	struct io_uring_cqe cqe;
+	int fd;
+
+	fd = memfd_create("burst", 0);	/* cannot be read without blocking */
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(4096, write(fd, buf, 4096));
+	while (got < 1000) {
+		unsigned int now;
+
+		while (sent < 1000 && prep(&self->ring, IORING_OP_READ, fd, buf, 512, 0))
+			sent++;
+		ASSERT_LE(0, ring_submit(&self->ring));
+		now = count_workers(getpid());
+		most = now > most ? now : most;
+		ASSERT_EQ(0, ring_wait(&self->ring, &cqe));
+		do {
+			EXPECT_EQ(512, cqe.res);
+			got++;
+		} while (ring_reap(&self->ring, &cqe));
+	}
+	EXPECT_GE(limit, most);
+	TH_LOG("at most %u workers, the limit is %u", most, limit);
+	close(fd);
+}
+
+/* Writes to one file take turns; who waits for all of them gets all */
+TEST_F(worker, buffered_writes_wait_for_all)
+{
+	char *buf = pages(16 * 4096), *back = pages(16 * 4096);
+	struct io_uring_cqe cqe;
+	unsigned int i, round;
+	int fd = tmp_file(NULL, 0);
+
+	ASSERT_LE(0, fd);
+	for (round = 0; round < 4; round++) {
+		fill_pattern(buf, 16 * 4096, round);
+		for (i = 0; i < 16; i++)
+			prep(&self->ring, IORING_OP_WRITE, fd, buf + i * 4096, 4096,
+			     i * 4096)->flags = IOSQE_ASYNC;
+		ASSERT_EQ(16, ring_submit_wait(&self->ring, 16));
+		ASSERT_EQ(16u, ring_ready(&self->ring));
+		while (ring_reap(&self->ring, &cqe))
+			EXPECT_EQ(4096, cqe.res);
+		ASSERT_EQ(16 * 4096, pread(fd, back, 16 * 4096, 0));
+		EXPECT_TRUE(has_pattern(back, 16 * 4096, round));
+	}
+	close(fd);
+}
+
 /* Slow: workers that have nothing to do leave after about five seconds. */
 TEST_F_TIMEOUT(worker, idle_ones_leave, 60)
 {

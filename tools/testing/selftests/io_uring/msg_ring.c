@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * MSG_RING: CQEs and files for another ring.
+ */
+#include "iou_test.h"
+
+#include <pthread.h>
+
+#include "../kselftest_harness.h"
+
+FIXTURE(msg)
+{
+	struct ring from;
+	struct ring to;
+};
+
+FIXTURE_VARIANT(msg)
+{
+	unsigned int from;
+	unsigned int to;
+	__u8 flags;
+};
+
+#define DEFER	(IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN)
+
+FIXTURE_VARIANT_ADD(msg, plain) {
+	.from = 0,
+};
+
+FIXTURE_VARIANT_ADD(msg, async) {
+	.flags = IOSQE_ASYNC,
+};
+
+FIXTURE_VARIANT_ADD(msg, to_defer) {
+	.to = DEFER,
+};
+
+FIXTURE_VARIANT_ADD(msg, from_defer) {
+	.from = DEFER,
+};
+
+FIXTURE_VARIANT_ADD(msg, both_defer) {
+	.from = DEFER,
+	.to = DEFER,
+};
+
+FIXTURE_VARIANT_ADD(msg, both_defer_async) {
+	.from = DEFER,
+	.to = DEFER,
+	.flags = IOSQE_ASYNC,
+};
+
+FIXTURE_SETUP(msg)
+{
+	ASSERT_EQ(0, ring_open(&self->from, 16, variant->from));
+	ASSERT_EQ(0, ring_open(&self->to, 16, variant->to));
+}
+
+FIXTURE_TEARDOWN(msg)
+{
+	ring_close(&self->from);
+	ring_close(&self->to);
+}
+
+static struct io_uring_sqe data_sqe(int fd, __u64 user_data, int res)
+{
+	struct io_uring_sqe sqe = {
+		.opcode = IORING_OP_MSG_RING,
+		.fd = fd,
+		.addr = IORING_MSG_DATA,
+		.off = user_data,
+		.len = res,
+	};
+
+	return sqe;
+}
+
+static struct io_uring_sqe fd_sqe(int fd, unsigned int src, unsigned int dst)
+{
+	struct io_uring_sqe sqe = {
+		.opcode = IORING_OP_MSG_RING,
+		.fd = fd,
+		.addr = IORING_MSG_SEND_FD,
+		.addr3 = src,
+		.file_index = dst,
+		.off = 99,
+	};
+
+	return sqe;
+}
+
+#define RUN(sqe)	ring_run(&self->from, variant->flags, sqe)
+
+TEST_F(msg, send_data)
+{
+	struct io_uring_cqe cqe;
+
+	EXPECT_EQ(0, RUN(data_sqe(self->to.fd, 0x1234567890abcdefULL, 77)));
+	ASSERT_EQ(0, ring_wait(&self->to, &cqe));
+	EXPECT_EQ(0x1234567890abcdefULL, (unsigned long long)cqe.user_data);
+	EXPECT_EQ(77, cqe.res);
+	EXPECT_EQ(0u, cqe.flags);
+	EXPECT_EQ(0, RUN(data_sqe(self->to.fd, 1, -5)));
+	ASSERT_EQ(0, ring_wait(&self->to, &cqe));
+	EXPECT_EQ(-5, cqe.res);
+	EXPECT_EQ(0u, ring_ready(&self->to));
+	EXPECT_TRUE(ring_works(&self->to));
+}
+
+TEST_F(msg, data_flags)
+{
+	struct io_uring_sqe sqe = data_sqe(self->to.fd, 5, 6);
+	struct io_uring_cqe cqe;
+
+	sqe.msg_ring_flags = IORING_MSG_RING_FLAGS_PASS;
+	sqe.file_index = 0x55aa;
+	EXPECT_EQ(0, RUN(sqe));
+	ASSERT_EQ(0, ring_wait(&self->to, &cqe));
+	EXPECT_EQ(6, cqe.res);
+	EXPECT_EQ(0x55aau, cqe.flags);
+	sqe.msg_ring_flags = 0;
+	EXPECT_EQ(-EINVAL, RUN(sqe));
+}
+
+/* To itself: both CQEs come, the message and the result. */
+TEST_F(msg, self)
+{
+	struct io_uring_sqe *sqe = ring_sqe(&self->from);
+	struct io_uring_cqe cqe;
+	unsigned int i, seen = 0;
+
+	*sqe = data_sqe(self->from.fd, 1, 8);
+	sqe->flags = variant->flags;
+	sqe->user_data = 2;
+	ASSERT_EQ(1, ring_submit(&self->from));
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, ring_wait(&self->from, &cqe));
+		EXPECT_EQ(cqe.user_data == 1 ? 8 : 0, cqe.res);
+		seen |= cqe.user_data;
+	}
+	EXPECT_EQ(3u, seen);
+}
+
+TEST_F(msg, errors)
+{
+	static const struct bad_byte t[] = {
+		BAD(MSG_RING, buf_index, -EINVAL), BAD(MSG_RING, personality, -EINVAL),
+		BAD(MSG_RING, ioprio, -EINVAL), BAD(MSG_RING, addr3, -EINVAL),
+		BAD(MSG_RING, file_index, -EINVAL),
+	};
+	struct io_uring_sqe sqe;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_LEN(t); i++) {
+		sqe = data_sqe(self->to.fd, 1, 2);
+		((__u8 *)&sqe)[t[i].offset] = 1;
+		EXPECT_EQ(t[i].error, RUN(sqe)) {
+			TH_LOG("byte %u", t[i].offset);
+		}
+	}
+	sqe = data_sqe(self->to.fd, 1, 2);
+	sqe.msg_ring_flags = 1u << 2;
+	EXPECT_EQ(-EINVAL, RUN(sqe));
+	sqe.msg_ring_flags = 0;
+	sqe.addr = 2;
+	EXPECT_EQ(-EINVAL, RUN(sqe));
+	sqe.addr = 0;
+	sqe.flags = IOSQE_BUFFER_SELECT;
+	EXPECT_EQ(-EOPNOTSUPP, RUN(sqe));
+	EXPECT_EQ(-EBADF, RUN(data_sqe(-1, 1, 2)));
+	EXPECT_EQ(-EBADFD, RUN(data_sqe(0, 1, 2)));
+	EXPECT_EQ(0u, ring_ready(&self->to));
+}
+
+TEST_F(msg, to_disabled)
+{
+	struct ring off;
+
+	ASSERT_EQ(0, ring_open(&off, 4, IORING_SETUP_R_DISABLED));
+	EXPECT_EQ(-EBADFD, RUN(data_sqe(off.fd, 1, 2)));
+	ASSERT_EQ(0, sys_register(off.fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0));
+	EXPECT_EQ(0, RUN(data_sqe(off.fd, 1, 2)));
+	EXPECT_EQ(1u, ring_ready(&off));
+	ring_close(&off);
+}
+
+TEST_F(msg, fd)
+{
+	int none[4] = { -1, -1, -1, -1 };
+	char c = 0;
+	struct io_uring_sqe sqe, read = {
+		.opcode = IORING_OP_READ,
+		.flags = IOSQE_FIXED_FILE,
+		.fd = 2,
+		.addr = (uintptr_t)&c,
+		.len = 1,
+	};
+	struct io_uring_cqe cqe;
+	int p[2];
+
+	ASSERT_EQ(0, pipe(p));
+	ASSERT_EQ(1, write(p[1], "x", 1));
+	ASSERT_EQ(0, sys_register(self->from.fd, IORING_REGISTER_FILES, p, 2));
+	EXPECT_EQ(-ENXIO, RUN(fd_sqe(self->to.fd, 0, 3)));
+	ASSERT_EQ(0, sys_register(self->to.fd, IORING_REGISTER_FILES, none, 4));
+	EXPECT_EQ(0, RUN(fd_sqe(self->to.fd, 0, 3)));
+	ASSERT_EQ(0, ring_wait(&self->to, &cqe));
+	EXPECT_EQ(99ull, (unsigned long long)cqe.user_data);
+	EXPECT_EQ(0, cqe.res);
+	/* It is there, also when the sender has closed everything. */
+	ASSERT_EQ(0, sys_register(self->from.fd, IORING_UNREGISTER_FILES, NULL, 0));
+	close(p[0]);
+	EXPECT_EQ(1, ring_run(&self->to, 0, read));
+	EXPECT_EQ('x', c);
+	EXPECT_EQ(-EBADF, RUN(fd_sqe(self->to.fd, 0, 3)));
+	/* The target chooses the slot; no CQE there */
+	ASSERT_EQ(0, sys_register(self->from.fd, IORING_REGISTER_FILES, &p[1], 1));
+	sqe = fd_sqe(self->to.fd, 0, IORING_FILE_INDEX_ALLOC);
+	EXPECT_EQ(3, RUN(sqe));
+	ASSERT_EQ(0, ring_wait(&self->to, &cqe));
+	EXPECT_EQ(3, cqe.res);
+	sqe.msg_ring_flags = IORING_MSG_RING_CQE_SKIP;
+	EXPECT_EQ(0, RUN(sqe));
+	EXPECT_EQ(1, RUN(sqe));
+	EXPECT_EQ(-ENFILE, RUN(sqe));
+	EXPECT_EQ(0u, ring_ready(&self->to));
+	EXPECT_EQ(-EINVAL, RUN(fd_sqe(self->to.fd, 0, 5)));
+	EXPECT_EQ(-EBADF, RUN(fd_sqe(self->to.fd, 1, 1)));
+	EXPECT_EQ(-EINVAL, RUN(fd_sqe(self->from.fd, 0, 1)));
+	sqe = fd_sqe(self->to.fd, 0, 1);
+	sqe.len = 1;
+	EXPECT_EQ(-EINVAL, RUN(sqe));
+	close(p[1]);
+}
+
+/* More than the CQ holds: kept, as other CQEs are */
+TEST_F(msg, overflow)
+{
+	struct io_uring_cqe cqe;
+	unsigned int i;
+
+	for (i = 0; i < 100; i++)
+		ASSERT_EQ(0, RUN(data_sqe(self->to.fd, i, i)));
+	for (i = 0; i < 100; i++) {
+		ASSERT_EQ(0, ring_wait(&self->to, &cqe));
+		EXPECT_EQ((int)i, cqe.res);
+	}
+}
+
+/* Several targets in one batch, in turns */
+TEST_F(msg, many_targets)
+{
+	struct io_uring_cqe cqe;
+	struct ring r[4];
+	unsigned int i;
+
+	for (i = 0; i < 4; i++)
+		ASSERT_EQ(0, ring_open(&r[i], 16, variant->to));
+	for (i = 0; i < 16; i++) {
+		struct io_uring_sqe *sqe = ring_sqe(&self->from);
+
+		*sqe = data_sqe(r[i % 4].fd, i, i);
+		sqe->flags = variant->flags;
+	}
+	ASSERT_EQ(16, ring_submit(&self->from));
+	for (i = 0; i < 16; i++) {
+		ASSERT_EQ(0, ring_wait(&self->from, &cqe));
+		EXPECT_EQ(0, cqe.res);
+	}
+	for (i = 0; i < 16; i++)
+		ASSERT_EQ(0, ring_wait(&r[i % 4], &cqe));
+	for (i = 0; i < 4; i++)
+		ring_close(&r[i]);
+}
+
+/* The sender's ring is closed right after submission; so is the target. */
+TEST_F(msg, close)
+{
+	struct ring a, b;
+	unsigned int i;
+
+	for (i = 0; i < 50; i++) {
+		ASSERT_EQ(0, ring_open(&a, 4, variant->from));
+		ASSERT_EQ(0, ring_open(&b, 4, variant->to));
+		*ring_sqe(&a) = data_sqe(b.fd, 1, 1);
+		*ring_sqe(&a) = data_sqe(b.fd, 2, 2);
+		a.sqes[1].flags = variant->flags;
+		ASSERT_EQ(2, ring_submit(&a));
+		ring_close(i % 2 ? &a : &b);
+		ring_close(i % 2 ? &b : &a);
+	}
+	EXPECT_TRUE(fresh_ring_works());
+}
+
+struct pair {
+	struct ring *own;
+	int other;
+	__u8 flags;
+	int errors;
+};
+
+#define NR_MSGS	2000
+
+static void *storm(void *arg)
+{
+	struct pair *p = arg;
+	struct io_uring_cqe cqe;
+	unsigned int sent = 0, done = 0;
+
+	while (sent < NR_MSGS || done < sent) {
+		unsigned int i;
+
+		for (i = 0; i < 4 && sent < NR_MSGS; i++, sent++) {
+			struct io_uring_sqe *sqe = ring_sqe(p->own);
+
+			*sqe = data_sqe(p->other, 1, 0);
+			sqe->flags = p->flags;
+			sqe->user_data = 2;
+		}
+		ring_submit(p->own);
+		while (done < sent) {
+			if (ring_wait(p->own, &cqe)) {
+				p->errors++;
+				return NULL;
+			}
+			p->errors += !!cqe.res;
+			done += cqe.user_data == 2;
+		}
+	}
+	return NULL;
+}
+
+/* Two threads, each with a ring, send to each other: no deadlock, nothing lost. */
+TEST_F(msg, storm)
+{
+	struct pair a = { &self->from, self->to.fd, variant->flags, 0 };
+	struct pair b = { &self->to, self->from.fd, variant->flags, 0 };
+	pthread_t t;
+
+	/* A deferred ring belongs to the thread that made it. */
+	if (variant->from || variant->to)
+		SKIP(return, "the rings have to be made by their threads");
+	ASSERT_EQ(0, pthread_create(&t, NULL, storm, &b));
+	storm(&a);
+	pthread_join(t, NULL);
+	EXPECT_EQ(0, a.errors);
+	EXPECT_EQ(0, b.errors);
+}
+
+TEST_HARNESS_MAIN

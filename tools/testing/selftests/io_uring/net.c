@@ -1,0 +1,829 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Sockets, one operation at a time: SOCKET, BIND, LISTEN, CONNECT, ACCEPT,
+ * SHUTDOWN, SEND, RECV, SENDMSG, RECVMSG.
+ */
+#include "net_test.h"
+
+#include <linux/errqueue.h>
+
+#include "../kselftest_harness.h"
+
+#define DEFER (IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN)
+
+FIXTURE(net)
+{
+	struct ring ring;
+	int fd[2];
+};
+
+FIXTURE_VARIANT(net)
+{
+	unsigned int setup;
+	__u8 sqe_flags;
+	__u16 ioprio;	/* of sends and receives */
+};
+
+FIXTURE_VARIANT_ADD(net, plain) {
+	.setup = 0,
+};
+
+FIXTURE_VARIANT_ADD(net, async) {
+	.sqe_flags = IOSQE_ASYNC,
+};
+
+FIXTURE_VARIANT_ADD(net, poll_first) {
+	.ioprio = IORING_RECVSEND_POLL_FIRST,
+};
+
+FIXTURE_VARIANT_ADD(net, coop) {
+	.setup = IORING_SETUP_COOP_TASKRUN,
+};
+
+FIXTURE_VARIANT_ADD(net, defer) {
+	.setup = DEFER,
+};
+
+FIXTURE_VARIANT_ADD(net, defer_async) {
+	.setup = DEFER,
+	.sqe_flags = IOSQE_ASYNC,
+};
+
+FIXTURE_SETUP(net)
+{
+	self->fd[0] = -1;
+	self->fd[1] = -1;
+	ASSERT_EQ(0, ring_open(&self->ring, 16, variant->setup));
+}
+
+FIXTURE_TEARDOWN(net)
+{
+	ring_close(&self->ring);
+	close_pair(self->fd);
+}
+
+static struct io_uring_sqe *prep_xfer(struct ring *r, const struct _fixture_variant_net *variant,
+				      int opcode, int fd, const void *addr, unsigned int len,
+				      unsigned int msg_flags)
+{
+	struct io_uring_sqe *sqe = prep(r, opcode, fd, addr, len, 0);
+
+	sqe->flags = variant->sqe_flags;
+	sqe->ioprio = variant->ioprio;
+	sqe->msg_flags = msg_flags;
+	sqe->user_data = opcode;
+	return sqe;
+}
+
+/* Wait for the CQE of a request: its res, or NO_RESULT. */
+static int result_of(struct ring *r, __u64 user_data)
+{
+	struct io_uring_cqe cqe;
+
+	if (ring_wait(r, &cqe) || cqe.user_data != user_data)
+		return NO_RESULT;
+	return cqe.res;
+}
+
+/* There is no CQE, and none comes for a while. */
+static bool stays_quiet(struct ring *r)
+{
+	struct io_uring_cqe cqe;
+
+	return ring_wait_ms(r, &cqe, 30) == -ETIME;
+}
+
+TEST_F(net, send_and_recv)
+{
+	char out[256], in[256];
+	int kind;
+
+	for (kind = 0; kind < SOCK_KINDS; kind++) {
+		TH_LOG("%s", sock_names[kind]);
+		ASSERT_EQ(0, sock_pair(kind, self->fd));
+		fill_pattern(out, sizeof(out), kind);
+		memset(in, 0, sizeof(in));
+		prep_xfer(&self->ring, variant, IORING_OP_SEND, self->fd[0], out, sizeof(out), 0);
+		EXPECT_EQ((int)sizeof(out), ring_result(&self->ring));
+		prep_xfer(&self->ring, variant, IORING_OP_RECV, self->fd[1], in, sizeof(in), 0);
+		EXPECT_EQ((int)sizeof(in), ring_result(&self->ring));
+		EXPECT_TRUE(has_pattern(in, sizeof(in), kind));
+		close_pair(self->fd);
+	}
+}
+
+/* A receive that waits; also on a socket with O_NONBLOCK. */
+TEST_F(net, recv_waits)
+{
+	char in[64];
+	int kind;
+
+	for (kind = 0; kind < SOCK_KINDS; kind++) {
+		TH_LOG("%s", sock_names[kind]);
+		ASSERT_EQ(0, sock_pair(kind, self->fd));
+		if (kind & 1)
+			fcntl(self->fd[1], F_SETFL, O_NONBLOCK);
+		prep_xfer(&self->ring, variant, IORING_OP_RECV, self->fd[1], in, sizeof(in), 0);
+		ASSERT_EQ(1, ring_submit(&self->ring));
+		EXPECT_TRUE(stays_quiet(&self->ring));
+		ASSERT_EQ(5, send(self->fd[0], "hello", 5, 0));
+		EXPECT_EQ(5, result_of(&self->ring, IORING_OP_RECV));
+		EXPECT_EQ(0, memcmp(in, "hello", 5));
+		close_pair(self->fd);
+	}
+}
+
+TEST_F(net, send_waits)
+{
+	static char buf[1 << 20];
+	struct io_uring_cqe cqe;
+	int kind;
+
+	for (kind = 0; kind <= SOCK_UNIX_STREAM; kind++) {
+		TH_LOG("%s", sock_names[kind]);
+		ASSERT_EQ(0, sock_pair(kind, self->fd));
+		sock_fill(self->fd[0]);
+		prep_xfer(&self->ring, variant, IORING_OP_SEND, self->fd[0], "x", 1, 0);
+		ASSERT_EQ(1, ring_submit(&self->ring));
+		EXPECT_TRUE(stays_quiet(&self->ring));
+		do {
+			ASSERT_LT(0, recv(self->fd[1], buf, sizeof(buf), 0));
+		} while (ring_wait_ms(&self->ring, &cqe, 10));
+		EXPECT_EQ(1, cqe.res);
+		close_pair(self->fd);
+	}
+}
+
+TEST_F(net, dontwait)
+{
+	char in[8];
+
+	if (variant->ioprio)
+		SKIP(return, "waits for readiness by itself");
+	ASSERT_EQ(0, sock_pair(SOCK_TCP4, self->fd));
+	prep_xfer(&self->ring, variant, IORING_OP_RECV, self->fd[1], in, sizeof(in), MSG_DONTWAIT);
+	EXPECT_EQ(-EAGAIN, ring_result(&self->ring));
+	sock_fill(self->fd[0]);
+	prep_xfer(&self->ring, variant, IORING_OP_SEND, self->fd[0], "x", 1, MSG_DONTWAIT);
+	EXPECT_EQ(-EAGAIN, ring_result(&self->ring));
+}
+
+/* MSG_WAITALL collects the data of several arrivals. */
+TEST_F(net, recv_waitall)
+{
+	char out[300], in[300];
+	int kind, i;
+
+	fill_pattern(out, sizeof(out), 7);
+	for (kind = 0; kind <= SOCK_UNIX_STREAM; kind++) {
+		TH_LOG("%s", sock_names[kind]);
+		ASSERT_EQ(0, sock_pair(kind, self->fd));
+		memset(in, 0, sizeof(in));
+		prep_xfer(&self->ring, variant, IORING_OP_RECV, self->fd[1], in, sizeof(in),
+			  MSG_WAITALL);
+		ASSERT_EQ(1, ring_submit(&self->ring));
+		for (i = 0; i < 3; i++) {
+			EXPECT_TRUE(stays_quiet(&self->ring));
+			ASSERT_EQ(100, send(self->fd[0], out + i * 100, 100, 0));
+		}
+		EXPECT_EQ(300, result_of(&self->ring, IORING_OP_RECV));
+		EXPECT_TRUE(has_pattern(in, sizeof(in), 7));
+		close_pair(self->fd);
+	}
+}
+
+/* The end of the stream ends MSG_WAITALL, too; what came counts. */
+TEST_F(net, recv_waitall_eof)
+{
+	char in[300];
+
+	ASSERT_EQ(0, sock_pair(SOCK_TCP4, self->fd));
+	prep_xfer(&self->ring, variant, IORING_OP_RECV, self->fd[1], in, sizeof(in), MSG_WAITALL);
+	ASSERT_EQ(1, ring_submit(&self->ring));
+	ASSERT_EQ(100, send(self->fd[0], in, 100, 0));
+	EXPECT_TRUE(stays_quiet(&self->ring));
+	shutdown(self->fd[0], SHUT_WR);
+	EXPECT_EQ(100, result_of(&self->ring, IORING_OP_RECV));
+	prep_xfer(&self->ring, variant, IORING_OP_RECV, self->fd[1], in, sizeof(in), 0);
+	EXPECT_EQ(0, ring_result(&self->ring));
+}
+
+/* A receive of a message takes one message, MSG_WAITALL or not. */
+TEST_F(net, recv_waitall_dgram)
+{
+	char in[300];
+
+	ASSERT_EQ(0, sock_pair(SOCK_UDP4, self->fd));
+	ASSERT_EQ(100, send(self->fd[0], in, 100, 0));
+	prep_xfer(&self->ring, variant, IORING_OP_RECV, self->fd[1], in, sizeof(in), MSG_WAITALL);
+	EXPECT_EQ(100, ring_result(&self->ring));
+}
+
+TEST_F(net, send_waitall)
+{
+	const size_t size = 8 << 20;
+	char *out = pages(size), *in = pages(size);
+	struct io_uring_cqe cqe;
+	size_t done = 0;
+	ssize_t n;
+
+	fill_pattern(out, size, 3);
+	ASSERT_EQ(0, sock_pair(SOCK_TCP4, self->fd));
+	prep_xfer(&self->ring, variant, IORING_OP_SEND, self->fd[0], out, size, MSG_WAITALL);
+	ASSERT_EQ(1, ring_submit(&self->ring));
+	while (done < size) {
+		/* Deferred work runs only when the ring is entered */
+		ring_flush(&self->ring);
+		n = recv(self->fd[1], in + done, size - done, MSG_DONTWAIT);
+		if (n < 0 && errno == EAGAIN) {
+			poll_fd(self->fd[1], POLLIN, 10);
+			continue;
+		}
+		ASSERT_LT(0, n);
+		done += n;
+	}
+	ASSERT_EQ(0, ring_wait(&self->ring, &cqe));
+	EXPECT_EQ((int)size, cqe.res);
+	EXPECT_TRUE(has_pattern(in, size, 3));
+}
+
+TEST_F(net, send_to_address)
+{
+	struct sockaddr_storage ss;
+	struct io_uring_sqe *sqe;
+	socklen_t len;
+	char in[16];
+
+	self->fd[0] = socket(AF_INET, SOCK_DGRAM, 0);
+	self->fd[1] = sock_bound(SOCK_UDP4, &ss, &len);
+	ASSERT_LE(0, self->fd[1]);
+	sqe = prep_xfer(&self->ring, variant, IORING_OP_SEND, self->fd[0], "abc", 3, 0);
+	sqe->addr2 = (uintptr_t)&ss;
+	sqe->addr_len = len;
+	ASSERT_EQ(1, ring_submit(&self->ring));
+	/* The address is copied while submitting */
+	memset(&ss, 0xff, sizeof(ss));
+	EXPECT_EQ(3, result_of(&self->ring, IORING_OP_SEND));
+	EXPECT_EQ(3, recv(self->fd[1], in, sizeof(in), 0));
+
+	sqe = prep_xfer(&self->ring, variant, IORING_OP_SEND, self->fd[0], "abc", 3, 0);
+	sqe->addr2 = (uintptr_t)no_access(4096);
+	sqe->addr_len = 16;
+	EXPECT_EQ(-EFAULT, ring_result(&self->ring));
+	sqe = prep_xfer(&self->ring, variant, IORING_OP_SEND, self->fd[0], "abc", 3, 0);
+	sqe->addr2 = (uintptr_t)&ss;
+	sqe->addr_len = 129;
+	EXPECT_EQ(-EINVAL, ring_result(&self->ring));
+}
+
+TEST_F(net, sendmsg_and_recvmsg)
+{
+	char out[100], in[100], control[CMSG_SPACE(sizeof(int))];
+	struct sockaddr_storage from;
+	struct iovec iov[20];
+	struct msghdr msg;
+	int kind, i;
+
+	for (kind = 0; kind < SOCK_KINDS; kind++) {
+		TH_LOG("%s", sock_names[kind]);
+		ASSERT_EQ(0, sock_pair(kind, self->fd));
+		fill_pattern(out, sizeof(out), kind);
+		for (i = 0; i < 20; i++)
+			iov[i] = (struct iovec){ out + i * 5, 5 };
+		memset(&msg, 0, sizeof(msg));
+		msg.msg_iov = iov;
+		msg.msg_iovlen = 20;
+		prep_xfer(&self->ring, variant, IORING_OP_SENDMSG, self->fd[0], &msg, 1, 0);
+		ASSERT_EQ(1, ring_submit(&self->ring));
+		/* Header and array are copied while submitting */
+		memset(iov, 0, sizeof(iov));
+		memset(&msg, 0, sizeof(msg));
+		EXPECT_EQ(100, result_of(&self->ring, IORING_OP_SENDMSG));
+
+		iov[0] = (struct iovec){ in, 30 };
+		iov[1] = (struct iovec){ in + 30, 70 };
+		msg.msg_iov = iov;
+		msg.msg_iovlen = 2;
+		msg.msg_name = &from;
+		msg.msg_namelen = sizeof(from);
+		msg.msg_control = control;
+		msg.msg_controllen = sizeof(control);
+		msg.msg_flags = ~0;
+		prep_xfer(&self->ring, variant, IORING_OP_RECVMSG, self->fd[1], &msg, 1, 0);
+		EXPECT_EQ(100, ring_result(&self->ring));
+		EXPECT_TRUE(has_pattern(in, sizeof(in), kind));
+		EXPECT_EQ(0, (int)msg.msg_controllen);
+		EXPECT_EQ(0, msg.msg_flags);
+		if (kind == SOCK_UDP4)
+			EXPECT_EQ(AF_INET, from.ss_family);
+		close_pair(self->fd);
+	}
+}
+
+/* A descriptor goes along with a message. */
+TEST_F(net, scm_rights)
+{
+	char control[CMSG_SPACE(sizeof(int))] = { 0 };
+	struct iovec iov = { "x", 1 };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = control, .msg_controllen = sizeof(control),
+	};
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+	char in[1];
+	int fd, file = tmp_file(NULL, 0);
+
+	cmsg->cmsg_level = SOL_SOCKET;
+	cmsg->cmsg_type = SCM_RIGHTS;
+	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(cmsg), &file, sizeof(file));
+	ASSERT_EQ(0, sock_pair(SOCK_UNIX_STREAM, self->fd));
+	prep_xfer(&self->ring, variant, IORING_OP_SENDMSG, self->fd[0], &msg, 1, 0);
+	ASSERT_EQ(1, ring_result(&self->ring));
+
+	memset(control, 0, sizeof(control));
+	iov.iov_base = in;
+	prep_xfer(&self->ring, variant, IORING_OP_RECVMSG, self->fd[1], &msg, 1, MSG_CMSG_CLOEXEC);
+	ASSERT_EQ(1, ring_result(&self->ring));
+	ASSERT_EQ(CMSG_LEN(sizeof(int)), cmsg->cmsg_len);
+	memcpy(&fd, CMSG_DATA(cmsg), sizeof(fd));
+	EXPECT_EQ(FD_CLOEXEC, fcntl(fd, F_GETFD));
+	EXPECT_EQ(MSG_CMSG_CLOEXEC, msg.msg_flags);
+	close(fd);
+
+	/* A ring is not passed on */
+	memcpy(CMSG_DATA(cmsg), &self->ring.fd, sizeof(int));
+	msg.msg_controllen = sizeof(control);
+	prep_xfer(&self->ring, variant, IORING_OP_SENDMSG, self->fd[0], &msg, 1, 0);
+	EXPECT_EQ(-EINVAL, ring_result(&self->ring));
+	close(file);
+}
+
+TEST_F(net, truncated_message)
+{
+	char in[100];
+	struct iovec iov = { in, 10 };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	ASSERT_EQ(0, sock_pair(SOCK_UDP4, self->fd));
+	ASSERT_EQ(50, send(self->fd[0], in, 50, 0));
+	prep_xfer(&self->ring, variant, IORING_OP_RECVMSG, self->fd[1], &msg, 1, 0);
+	EXPECT_EQ(10, ring_result(&self->ring));
+	EXPECT_EQ(MSG_TRUNC, msg.msg_flags);
+
+	ASSERT_EQ(50, send(self->fd[0], in, 50, 0));
+	prep_xfer(&self->ring, variant, IORING_OP_RECV, self->fd[1], in, 10, MSG_TRUNC);
+	EXPECT_EQ(50, ring_result(&self->ring));
+}
+
+/*
+ * Waiting for the error queue is not disturbed by data. (The untouched 6.12 does
+ * not wait here.)
+ */
+TEST_F(net, errqueue)
+{
+	char in[16], control[512];
+	struct iovec iov = { in, sizeof(in) };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = control, .msg_controllen = sizeof(control),
+	};
+	struct sockaddr_storage ss;
+	int one = 1, peer;
+	socklen_t len;
+
+	self->fd[1] = sock_bound(SOCK_UDP4, &ss, &len);
+	ASSERT_LE(0, self->fd[1]);
+	peer = sock_connected(SOCK_UDP4, &ss, len);
+	ASSERT_EQ(3, send(peer, "abc", 3, 0));
+	ASSERT_EQ(0, setsockopt(self->fd[1], SOL_IP, IP_RECVERR, &one, sizeof(one)));
+	prep_xfer(&self->ring, variant, IORING_OP_RECVMSG, self->fd[1], &msg, 1, MSG_ERRQUEUE);
+	ASSERT_EQ(1, ring_submit(&self->ring));
+	EXPECT_TRUE(stays_quiet(&self->ring));
+	/* Nobody listens there: an ICMP error comes back */
+	((struct sockaddr_in *)&ss)->sin_port = htons(1);
+	ASSERT_EQ(3, sendto(self->fd[1], "abc", 3, 0, (struct sockaddr *)&ss, len));
+	EXPECT_EQ(3, result_of(&self->ring, IORING_OP_RECVMSG));
+	EXPECT_EQ(MSG_ERRQUEUE, msg.msg_flags & MSG_ERRQUEUE);
+	close(peer);
+}
+
+TEST_F(net, sock_nonempty)
+{
+	struct io_uring_cqe cqe;
+	char in[10];
+
+	ASSERT_EQ(0, sock_pair(SOCK_TCP4, self->fd));
+	ASSERT_EQ(10, send(self->fd[0], in, 10, 0));
+	prep_xfer(&self->ring, variant, IORING_OP_RECV, self->fd[1], in, 4, 0);
+	ring_submit(&self->ring);
+	ASSERT_EQ(0, ring_wait(&self->ring, &cqe));
+	EXPECT_EQ(4, cqe.res);
+	EXPECT_EQ(IORING_CQE_F_SOCK_NONEMPTY, cqe.flags);
+	prep_xfer(&self->ring, variant, IORING_OP_RECV, self->fd[1], in, 6, 0);
+	ring_submit(&self->ring);
+	ASSERT_EQ(0, ring_wait(&self->ring, &cqe));
+	EXPECT_EQ(6, cqe.res);
+	EXPECT_EQ(0u, cqe.flags);
+}
+
+TEST_F(net, life_of_a_connection)
+{
+	struct sockaddr_storage ss, peer;
+	struct io_uring_sqe *sqe;
+	socklen_t len, peer_len;
+	int listener, a, kind;
+	char in[4];
+
+	for (kind = 0; kind <= SOCK_UNIX_SEQPACKET; kind++) {
+		TH_LOG("%s", sock_names[kind]);
+		sqe = prep(&self->ring, IORING_OP_SOCKET, sock_domain(kind), NULL, 0,
+			   sock_type(kind) | SOCK_CLOEXEC);
+		sqe->flags = variant->sqe_flags;
+		listener = ring_result(&self->ring);
+		ASSERT_LE(0, listener);
+		EXPECT_EQ(FD_CLOEXEC, fcntl(listener, F_GETFD));
+		len = sock_any_addr(kind, &ss);
+		sqe = prep(&self->ring, IORING_OP_BIND, listener, &ss, 0, len);
+		sqe->flags = variant->sqe_flags;
+		ASSERT_EQ(0, ring_result(&self->ring));
+		sqe = prep(&self->ring, IORING_OP_LISTEN, listener, NULL, 8, 0);
+		sqe->flags = variant->sqe_flags;
+		ASSERT_EQ(0, ring_result(&self->ring));
+		len = sizeof(ss);
+		ASSERT_EQ(0, getsockname(listener, (struct sockaddr *)&ss, &len));
+
+		sqe = prep(&self->ring, IORING_OP_SOCKET, sock_domain(kind), NULL, 0,
+			   sock_type(kind) | SOCK_NONBLOCK);
+		a = ring_result(&self->ring);
+		ASSERT_LE(0, a);
+		EXPECT_EQ(O_NONBLOCK, fcntl(a, F_GETFL) & O_NONBLOCK);
+		EXPECT_EQ(0, fcntl(a, F_GETFD));
+		self->fd[0] = a;
+		peer_len = sizeof(peer);
+		sqe = prep(&self->ring, IORING_OP_ACCEPT, listener, &peer, 0, (uintptr_t)&peer_len);
+		sqe->flags = variant->sqe_flags;
+		sqe->accept_flags = SOCK_CLOEXEC | SOCK_NONBLOCK;
+		sqe->user_data = 1;
+		ASSERT_EQ(1, ring_submit(&self->ring));
+		EXPECT_TRUE(stays_quiet(&self->ring));
+		sqe = prep(&self->ring, IORING_OP_CONNECT, a, &ss, 0, len);
+		sqe->flags = variant->sqe_flags;
+		sqe->user_data = 2;
+		ASSERT_EQ(1, ring_submit(&self->ring));
+		memset(&ss, 0xff, sizeof(ss));
+		for (int i = 0; i < 2; i++) {
+			struct io_uring_cqe cqe;
+
+			ASSERT_EQ(0, ring_wait(&self->ring, &cqe));
+			if (cqe.user_data == 1)
+				self->fd[1] = cqe.res;
+			else
+				EXPECT_EQ(0, cqe.res);
+		}
+		ASSERT_LE(0, self->fd[1]);
+		EXPECT_EQ(FD_CLOEXEC, fcntl(self->fd[1], F_GETFD));
+		EXPECT_EQ(O_NONBLOCK, fcntl(self->fd[1], F_GETFL) & O_NONBLOCK);
+		EXPECT_EQ(sock_domain(kind), peer.ss_family);
+
+		sqe = prep(&self->ring, IORING_OP_SHUTDOWN, a, NULL, SHUT_WR, 0);
+		sqe->flags = variant->sqe_flags;
+		EXPECT_EQ(0, ring_result(&self->ring));
+		EXPECT_EQ(0, recv(self->fd[1], in, 4, 0));
+		close(listener);
+		close_pair(self->fd);
+	}
+}
+
+TEST_F(net, bind_in_the_file_system)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	struct io_uring_sqe *sqe;
+	struct stat st;
+
+	snprintf(sun.sun_path, sizeof(sun.sun_path), "%s/iou_net.%d", tmp_dir(), getpid());
+	self->fd[0] = socket(AF_UNIX, SOCK_STREAM, 0);
+	sqe = prep(&self->ring, IORING_OP_BIND, self->fd[0], &sun, 0, sizeof(sun));
+	sqe->flags = variant->sqe_flags;
+	EXPECT_EQ(0, ring_result(&self->ring));
+	EXPECT_EQ(0, stat(sun.sun_path, &st));
+	sqe = prep(&self->ring, IORING_OP_BIND, self->fd[0], &sun, 0, sizeof(sun));
+	sqe->flags = variant->sqe_flags;
+	EXPECT_GT(0, ring_result(&self->ring));
+	unlink(sun.sun_path);
+}
+
+TEST_F(net, connect_refused)
+{
+	struct sockaddr_storage ss;
+	struct io_uring_sqe *sqe;
+	socklen_t len;
+	int kind;
+
+	for (kind = 0; kind <= SOCK_TCP6; kind++) {
+		close(sock_bound(kind, &ss, &len));
+		self->fd[0] = socket(sock_domain(kind), SOCK_STREAM, 0);
+		sqe = prep(&self->ring, IORING_OP_CONNECT, self->fd[0], &ss, 0, len);
+		sqe->flags = variant->sqe_flags;
+		EXPECT_EQ(-ECONNREFUSED, ring_result(&self->ring));
+		close_pair(self->fd);
+	}
+}
+
+/* An AF_UNIX listener without room: connecting waits for it in a worker. */
+TEST_F(net, connect_full_backlog)
+{
+	struct sockaddr_storage ss;
+	struct io_uring_sqe *sqe;
+	int listener, first;
+	socklen_t len;
+
+	listener = sock_bound(SOCK_UNIX_STREAM, &ss, &len);
+	ASSERT_LE(0, listener);
+	ASSERT_EQ(0, listen(listener, 0));
+	first = sock_connected(SOCK_UNIX_STREAM, &ss, len);
+	ASSERT_LE(0, first);
+	self->fd[0] = socket(AF_UNIX, SOCK_STREAM, 0);
+	sqe = prep(&self->ring, IORING_OP_CONNECT, self->fd[0], &ss, 0, len);
+	sqe->flags = variant->sqe_flags;
+	ASSERT_EQ(1, ring_submit(&self->ring));
+	EXPECT_TRUE(stays_quiet(&self->ring));
+	close(accept(listener, NULL, NULL));
+	EXPECT_EQ(0, result_of(&self->ring, 0));
+	close(first);
+	close(listener);
+}
+
+TEST_F(net, accept_dontwait_and_poll_first)
+{
+	struct sockaddr_storage ss;
+	struct io_uring_sqe *sqe;
+	struct io_uring_cqe cqe;
+	socklen_t len;
+	int listener;
+
+	listener = sock_listening(SOCK_TCP4, &ss, &len);
+	ASSERT_LE(0, listener);
+	sqe = prep(&self->ring, IORING_OP_ACCEPT, listener, NULL, 0, 0);
+	sqe->flags = variant->sqe_flags;
+	sqe->ioprio = IORING_ACCEPT_DONTWAIT;
+	EXPECT_EQ(-EAGAIN, ring_result(&self->ring));
+	sqe = prep(&self->ring, IORING_OP_ACCEPT, listener, NULL, 0, 0);
+	sqe->flags = variant->sqe_flags;
+	sqe->ioprio = IORING_ACCEPT_POLL_FIRST;
+	ASSERT_EQ(1, ring_submit(&self->ring));
+	EXPECT_TRUE(stays_quiet(&self->ring));
+	self->fd[0] = sock_connected(SOCK_TCP4, &ss, len);
+	ASSERT_EQ(0, ring_wait(&self->ring, &cqe));
+	ASSERT_LE(0, cqe.res);
+	EXPECT_EQ(0u, cqe.flags & IORING_CQE_F_SOCK_NONEMPTY);
+	close(cqe.res);
+	close(self->fd[0]);
+
+	/* Two in the queue */
+	self->fd[0] = sock_connected(SOCK_TCP4, &ss, len);
+	self->fd[1] = sock_connected(SOCK_TCP4, &ss, len);
+	sqe = prep(&self->ring, IORING_OP_ACCEPT, listener, NULL, 0, 0);
+	sqe->flags = variant->sqe_flags;
+	ASSERT_EQ(1, ring_submit(&self->ring));
+	ASSERT_EQ(0, ring_wait(&self->ring, &cqe));
+	EXPECT_EQ(IORING_CQE_F_SOCK_NONEMPTY, cqe.flags);
+	close(cqe.res);
+	close(listener);
+}
+
+/* A connection wakes one waiter. */
+TEST_F(net, accepts_share)
+{
+	struct sockaddr_storage ss;
+	struct io_uring_sqe *sqe;
+	socklen_t len;
+	int i, listener;
+
+	listener = sock_listening(SOCK_TCP4, &ss, &len);
+	ASSERT_LE(0, listener);
+	for (i = 0; i < 4; i++) {
+		sqe = prep(&self->ring, IORING_OP_ACCEPT, listener, NULL, 0, 0);
+		sqe->flags = variant->sqe_flags;
+	}
+	ASSERT_EQ(4, ring_submit(&self->ring));
+	for (i = 0; i < 4; i++) {
+		int fd = sock_connected(SOCK_TCP4, &ss, len);
+		int other = result_of(&self->ring, 0);
+
+		ASSERT_LE(0, fd);
+		ASSERT_LE(0, other);
+		EXPECT_TRUE(stays_quiet(&self->ring));
+		close(fd);
+		close(other);
+	}
+	close(listener);
+}
+
+TEST_F(net, peer_resets)
+{
+	struct linger linger = { .l_onoff = 1 };
+	char in[8];
+
+	ASSERT_EQ(0, sock_pair(SOCK_TCP4, self->fd));
+	prep_xfer(&self->ring, variant, IORING_OP_RECV, self->fd[1], in, sizeof(in), 0);
+	ASSERT_EQ(1, ring_submit(&self->ring));
+	EXPECT_TRUE(stays_quiet(&self->ring));
+	setsockopt(self->fd[0], SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+	close(self->fd[0]);
+	self->fd[0] = -1;
+	EXPECT_EQ(-ECONNRESET, result_of(&self->ring, IORING_OP_RECV));
+	/* And no SIGPIPE */
+	prep_xfer(&self->ring, variant, IORING_OP_SEND, self->fd[1], in, sizeof(in), 0);
+	EXPECT_EQ(-EPIPE, ring_result(&self->ring));
+}
+
+TEST_F(net, bad_files)
+{
+	static const int ops[] = {
+		IORING_OP_SEND, IORING_OP_RECV, IORING_OP_SENDMSG, IORING_OP_RECVMSG,
+		IORING_OP_ACCEPT, IORING_OP_LISTEN, IORING_OP_SHUTDOWN,
+	};
+	struct msghdr msg = {};
+	int file = tmp_file(NULL, 0);
+	unsigned int i;
+	char buf[8];
+
+	for (i = 0; i < ARRAY_LEN(ops); i++) {
+		bool is_msg = ops[i] == IORING_OP_SENDMSG || ops[i] == IORING_OP_RECVMSG;
+		unsigned int len = i < 4 ? 1 : 0;
+		void *addr = is_msg ? (void *)&msg : i < 2 ? buf : NULL;
+
+		prep(&self->ring, ops[i], file, addr, len, 0)->flags = variant->sqe_flags;
+		EXPECT_EQ(-ENOTSOCK, ring_result(&self->ring)) {
+			TH_LOG("opcode %d", ops[i]);
+		}
+		prep(&self->ring, ops[i], 9999, addr, len, 0)->flags = variant->sqe_flags;
+		EXPECT_EQ(-EBADF, ring_result(&self->ring)) {
+			TH_LOG("opcode %d", ops[i]);
+		}
+	}
+	close(file);
+}
+
+TEST_F(net, bad_memory)
+{
+	char *bad = no_access(4096);
+	struct iovec iov = { bad, 10 };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	ASSERT_EQ(0, sock_pair(SOCK_UNIX_STREAM, self->fd));
+	prep_xfer(&self->ring, variant, IORING_OP_SEND, self->fd[0], bad, 10, 0);
+	EXPECT_EQ(-EFAULT, ring_result(&self->ring));
+	prep_xfer(&self->ring, variant, IORING_OP_SENDMSG, self->fd[0], &msg, 1, 0);
+	EXPECT_EQ(-EFAULT, ring_result(&self->ring));
+	prep_xfer(&self->ring, variant, IORING_OP_SENDMSG, self->fd[0], bad, 1, 0);
+	EXPECT_EQ(-EFAULT, ring_result(&self->ring));
+	ASSERT_EQ(10, send(self->fd[0], "0123456789", 10, 0));
+	prep_xfer(&self->ring, variant, IORING_OP_RECV, self->fd[1], bad, 10, 0);
+	EXPECT_EQ(-EFAULT, ring_result(&self->ring));
+	prep_xfer(&self->ring, variant, IORING_OP_RECVMSG, self->fd[1], &msg, 1, 0);
+	EXPECT_EQ(-EFAULT, ring_result(&self->ring));
+	msg.msg_iov = (struct iovec *)bad;
+	prep_xfer(&self->ring, variant, IORING_OP_RECVMSG, self->fd[1], &msg, 1, 0);
+	EXPECT_EQ(-EFAULT, ring_result(&self->ring));
+	msg.msg_iov = &iov;
+	msg.msg_iovlen = 1025;
+	prep_xfer(&self->ring, variant, IORING_OP_RECVMSG, self->fd[1], &msg, 1, 0);
+	EXPECT_EQ(-EINVAL, ring_result(&self->ring));
+}
+
+/*
+ * What has to be zero, and flags that do not exist. One case each: a field of
+ * the SQE is changed in an otherwise good one.
+ */
+static const struct rule {
+	const char *what;
+	__u8 opcode;
+	__u8 offset;	/* of a byte in the SQE */
+	__u8 value;
+} rules[] = {
+	{ "socket: addr", IORING_OP_SOCKET, 16, 1 },
+	{ "socket: rw_flags", IORING_OP_SOCKET, 28, 1 },
+	{ "socket: buf_index", IORING_OP_SOCKET, 40, 1 },
+	{ "socket: type flags", IORING_OP_SOCKET, 10, 0x80 },
+	{ "socket: ioprio", IORING_OP_SOCKET, 2, 1 },
+	{ "bind: len", IORING_OP_BIND, 24, 1 },
+	{ "bind: rw_flags", IORING_OP_BIND, 28, 1 },
+	{ "bind: buf_index", IORING_OP_BIND, 40, 1 },
+	{ "bind: splice_fd_in", IORING_OP_BIND, 44, 1 },
+	{ "connect: len", IORING_OP_CONNECT, 24, 1 },
+	{ "connect: rw_flags", IORING_OP_CONNECT, 28, 1 },
+	{ "connect: buf_index", IORING_OP_CONNECT, 40, 1 },
+	{ "connect: splice_fd_in", IORING_OP_CONNECT, 44, 1 },
+	{ "listen: addr", IORING_OP_LISTEN, 16, 1 },
+	{ "listen: addr2", IORING_OP_LISTEN, 8, 1 },
+	{ "listen: rw_flags", IORING_OP_LISTEN, 28, 1 },
+	{ "listen: buf_index", IORING_OP_LISTEN, 40, 1 },
+	{ "listen: splice_fd_in", IORING_OP_LISTEN, 44, 1 },
+	{ "shutdown: addr", IORING_OP_SHUTDOWN, 16, 1 },
+	{ "shutdown: off", IORING_OP_SHUTDOWN, 8, 1 },
+	{ "shutdown: rw_flags", IORING_OP_SHUTDOWN, 28, 1 },
+	{ "shutdown: buf_index", IORING_OP_SHUTDOWN, 40, 1 },
+	{ "shutdown: splice_fd_in", IORING_OP_SHUTDOWN, 44, 1 },
+	{ "accept: len", IORING_OP_ACCEPT, 24, 1 },
+	{ "accept: buf_index", IORING_OP_ACCEPT, 40, 1 },
+	{ "accept: accept_flags", IORING_OP_ACCEPT, 28, 1 },
+	{ "accept: ioprio", IORING_OP_ACCEPT, 2, 8 },
+	{ "send: pad3", IORING_OP_SEND, 46, 1 },
+	{ "send: ioprio", IORING_OP_SEND, 2, 0x80 },
+	{ "send: zero copy flag", IORING_OP_SEND, 2, IORING_SEND_ZC_REPORT_USAGE },
+	{ "sendmsg: addr2", IORING_OP_SENDMSG, 8, 1 },
+	{ "sendmsg: file_index", IORING_OP_SENDMSG, 44, 1 },
+	{ "sendmsg: ioprio", IORING_OP_SENDMSG, 2, 0x80 },
+	{ "sendmsg: bundle", IORING_OP_SENDMSG, 2, IORING_RECVSEND_BUNDLE },
+	{ "recv: addr2", IORING_OP_RECV, 8, 1 },
+	{ "recv: file_index", IORING_OP_RECV, 44, 1 },
+	{ "recv: ioprio", IORING_OP_RECV, 2, 0x80 },
+	{ "recv: multishot without buffers", IORING_OP_RECV, 2, IORING_RECV_MULTISHOT },
+	{ "recvmsg: addr2", IORING_OP_RECVMSG, 8, 1 },
+	{ "recvmsg: file_index", IORING_OP_RECVMSG, 44, 1 },
+	{ "recvmsg: ioprio", IORING_OP_RECVMSG, 2, 0x80 },
+	{ "recvmsg: bundle", IORING_OP_RECVMSG, 2, IORING_RECVSEND_BUNDLE },
+};
+
+TEST_F(net, prep_rules)
+{
+	struct sockaddr_storage ss;
+	struct msghdr msg = {};
+	struct io_uring_sqe *sqe;
+	unsigned int i;
+
+	memset(&ss, 0, sizeof(ss));
+	for (i = 0; i < ARRAY_LEN(rules); i++) {
+		const struct rule *rule = &rules[i];
+
+		sqe = prep(&self->ring, rule->opcode, AF_UNIX, NULL, 0, 0);
+		sqe->flags = variant->sqe_flags;
+		if (rule->opcode == IORING_OP_SENDMSG || rule->opcode == IORING_OP_RECVMSG)
+			sqe->addr = (uintptr_t)&msg;
+		if (rule->opcode == IORING_OP_SOCKET)
+			sqe->off = SOCK_STREAM;
+		((__u8 *)sqe)[rule->offset] |= rule->value;
+		EXPECT_EQ(-EINVAL, ring_result(&self->ring)) {
+			TH_LOG("%s", rule->what);
+		}
+	}
+}
+
+/* Direct descriptors without a table of fixed files. */
+TEST_F(net, direct_without_a_table)
+{
+	struct sockaddr_storage ss;
+	struct io_uring_sqe *sqe;
+	int listener, peer;
+	socklen_t len;
+
+	sqe = prep(&self->ring, IORING_OP_SOCKET, AF_UNIX, NULL, 0, SOCK_STREAM);
+	sqe->flags = variant->sqe_flags;
+	sqe->file_index = IORING_FILE_INDEX_ALLOC;
+	EXPECT_EQ(-ENFILE, ring_result(&self->ring));
+	sqe = prep(&self->ring, IORING_OP_SOCKET, AF_UNIX, NULL, 0, SOCK_STREAM);
+	sqe->flags = variant->sqe_flags;
+	sqe->file_index = 1;
+	EXPECT_EQ(-ENXIO, ring_result(&self->ring));
+	sqe = prep(&self->ring, IORING_OP_SOCKET, AF_UNIX, NULL, 0, SOCK_STREAM | SOCK_CLOEXEC);
+	sqe->flags = variant->sqe_flags;
+	sqe->file_index = 1;
+	EXPECT_EQ(-EINVAL, ring_result(&self->ring));
+
+	listener = sock_listening(SOCK_TCP4, &ss, &len);
+	peer = sock_connected(SOCK_TCP4, &ss, len);
+	sqe = prep(&self->ring, IORING_OP_ACCEPT, listener, NULL, 0, 0);
+	sqe->flags = variant->sqe_flags;
+	sqe->file_index = 1;
+	EXPECT_EQ(-ENXIO, ring_result(&self->ring));
+	close(peer);
+	close(listener);
+}
+
+/* The ring is closed, or the process ends, while all of them wait. */
+TEST_F(net, closed_while_waiting)
+{
+	struct sockaddr_storage ss;
+	struct io_uring_sqe *sqe;
+	socklen_t len;
+	int listener;
+	char in[8];
+
+	listener = sock_listening(SOCK_TCP4, &ss, &len);
+	ASSERT_EQ(0, sock_pair(SOCK_TCP4, self->fd));
+	sock_fill(self->fd[0]);
+	sqe = prep(&self->ring, IORING_OP_ACCEPT, listener, NULL, 0, 0);
+	sqe->flags = variant->sqe_flags;
+	prep_xfer(&self->ring, variant, IORING_OP_SEND, self->fd[0], in, 1, 0);
+	prep_xfer(&self->ring, variant, IORING_OP_RECV, self->fd[0], in, 1, 0);
+	ASSERT_EQ(3, ring_submit(&self->ring));
+	EXPECT_TRUE(stays_quiet(&self->ring));
+	ring_close(&self->ring);
+	close_pair(self->fd);
+	close(listener);
+	EXPECT_TRUE(fresh_ring_works());
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,564 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * SQPOLL: a thread of the kernel's making submits.
+ */
+#include <dirent.h>
+#include <pthread.h>
+#include <sys/eventfd.h>
+
+#include "iou_test.h"
+
+#include "../kselftest_harness.h"
+
+#define IDLE_MS	20
+
+/* A ring whose thread soon sleeps */
+static int sq_open(struct ring *r, unsigned int entries, unsigned int flags, unsigned int idle)
+{
+	memset(r, 0, sizeof(*r));
+	r->p.flags = flags | IORING_SETUP_SQPOLL;
+	r->p.sq_thread_idle = idle;
+	return ring_open_params(r, entries);
+}
+
+static int sq_attach(struct ring *r, int wq_fd, unsigned int flags)
+{
+	memset(r, 0, sizeof(*r));
+	r->p.flags = flags | IORING_SETUP_ATTACH_WQ;
+	r->p.wq_fd = wq_fd;
+	return ring_open_params(r, 8);
+}
+
+static bool needs_wakeup(struct ring *r)
+{
+	return __atomic_load_n(r->sq_flags, __ATOMIC_RELAXED) & IORING_SQ_NEED_WAKEUP;
+}
+
+static bool wait_needs_wakeup(struct ring *r)
+{
+	long end = now_ms() + WAIT_MS;
+
+	while (!needs_wakeup(r) && now_ms() < end)
+		nap();
+	return needs_wakeup(r);
+}
+
+/* Wait for a CQE without entering the kernel for it */
+static bool wait_visible(struct ring *r, unsigned int nr)
+{
+	long end = now_ms() + WAIT_MS;
+
+	while (ring_ready(r) < nr && now_ms() < end)
+		nap();
+	return ring_ready(r) >= nr;
+}
+
+static int sq_tid(struct ring *r)
+{
+	long long tid = -1;
+	int i;
+
+	/* fdinfo is short while the ring is busy; the thread may not have started */
+	for (i = 0; i < 1000 && tid <= 0; i++) {
+		tid = ring_fdinfo(getpid(), r->fd, "SqThread");
+		if (tid <= 0)
+			nap();
+	}
+	return tid;
+}
+
+/* Threads of @pid whose name begins with "iou-sqp" */
+static int count_sq_threads(pid_t pid)
+{
+	char path[64], comm[32];
+	struct dirent *entry;
+	int nr = 0;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	dir = opendir(path);
+	while (dir && (entry = readdir(dir))) {
+		snprintf(path, sizeof(path), "/proc/%d/task/%.16s/comm", pid, entry->d_name);
+		if (read_small_file(path, comm, sizeof(comm)) && !strncmp(comm, "iou-sqp", 7))
+			nr++;
+	}
+	if (dir)
+		closedir(dir);
+	return nr;
+}
+
+static bool wait_sq_threads(pid_t pid, int nr)
+{
+	long end = now_ms() + WAIT_MS;
+
+	while (count_sq_threads(pid) != nr && now_ms() < end)
+		nap();
+	return count_sq_threads(pid) == nr;
+}
+
+FIXTURE(sqpoll)
+{
+	struct ring ring;
+};
+
+FIXTURE_VARIANT(sqpoll)
+{
+	unsigned int setup;
+};
+
+FIXTURE_VARIANT_ADD(sqpoll, plain) { .setup = 0 };
+FIXTURE_VARIANT_ADD(sqpoll, no_sqarray) { .setup = IORING_SETUP_NO_SQARRAY };
+FIXTURE_VARIANT_ADD(sqpoll, single_issuer) { .setup = IORING_SETUP_SINGLE_ISSUER };
+FIXTURE_VARIANT_ADD(sqpoll, iopoll) { .setup = IORING_SETUP_IOPOLL };
+
+FIXTURE_SETUP(sqpoll)
+{
+	const char *missing = setup_missing(variant->setup | IORING_SETUP_SQPOLL);
+
+	if (missing)
+		SKIP(return, "kernel lacks %s", missing);
+	ASSERT_EQ(0, sq_open(&self->ring, 8, variant->setup, IDLE_MS));
+}
+
+FIXTURE_TEARDOWN(sqpoll)
+{
+	ring_close(&self->ring);
+}
+
+TEST_F(sqpoll, thread)
+{
+	char path[64], comm[32], expected[32];
+	int tid = sq_tid(&self->ring);
+
+	ASSERT_LT(0, tid);
+	/* In other kernels it has its name only when it has run for the first time */
+	ASSERT_TRUE(wait_sq_threads(getpid(), 1));
+	snprintf(path, sizeof(path), "/proc/self/task/%d/comm", tid);
+	snprintf(expected, sizeof(expected), "iou-sqp-%d\n", getpid());
+	ASSERT_TRUE(read_small_file(path, comm, sizeof(comm)));
+	EXPECT_STREQ(expected, comm);
+	EXPECT_TRUE(wait_sq_threads(getpid(), 1));
+	ring_close(&self->ring);
+	EXPECT_TRUE(wait_sq_threads(getpid(), 0));
+}
+
+/* While it is awake nobody has to enter */
+TEST_F(sqpoll, submits_by_itself)
+{
+	struct io_uring_cqe cqe;
+	unsigned int i;
+
+	for (i = 0; i < 200; i++) {
+		ASSERT_TRUE(prep_nop(&self->ring, i));
+		ring_publish(&self->ring);
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+		if (needs_wakeup(&self->ring))
+			ASSERT_EQ(1, sys_enter(self->ring.fd, 1, 0, IORING_ENTER_SQ_WAKEUP,
+					       NULL, 0));
+		ASSERT_TRUE(wait_visible(&self->ring, 1));
+		ASSERT_TRUE(ring_reap(&self->ring, &cqe));
+		ASSERT_EQ(i, cqe.user_data);
+	}
+}
+
+TEST_F(sqpoll, sleeps_and_wakes)
+{
+	int i;
+
+	for (i = 0; i < 5; i++) {
+		long long before;
+
+		ASSERT_TRUE(wait_needs_wakeup(&self->ring));
+		before = ring_fdinfo(getpid(), self->ring.fd, "SqTotalTime");
+		usleep(100000);
+		/* Asleep, it uses no CPU: at most what it takes to get there */
+		EXPECT_GT(before + 5000, ring_fdinfo(getpid(), self->ring.fd, "SqTotalTime"));
+		ASSERT_TRUE(prep_nop(&self->ring, i));
+		/* Nobody looks as long as nobody wakes it */
+		ring_publish(&self->ring);
+		usleep(20000);
+		EXPECT_EQ(0u, ring_ready(&self->ring));
+		EXPECT_EQ(7, sys_enter(self->ring.fd, 7, 0, IORING_ENTER_SQ_WAKEUP, NULL, 0));
+		ASSERT_TRUE(wait_visible(&self->ring, 1));
+		store(self->ring.cq_head, load(self->ring.cq_tail));
+	}
+}
+
+TEST_F(sqpoll, waits_for_completions)
+{
+	struct io_uring_cqe cqe;
+	int i;
+
+	for (i = 0; i < 50; i++) {
+		ASSERT_TRUE(prep_nop(&self->ring, i));
+		ASSERT_EQ(1, ring_submit_wait(&self->ring, 1));
+		ASSERT_TRUE(ring_reap(&self->ring, &cqe));
+		EXPECT_EQ(i, (int)cqe.user_data);
+	}
+}
+
+TEST_F(sqpoll, sq_wait)
+{
+	struct ring *r = &self->ring;
+	struct io_uring_cqe cqe;
+	unsigned int i, got = 0;
+
+	for (i = 0; i < 300; i++) {
+		while (!prep_nop(r, i)) {
+			unsigned int flags = IORING_ENTER_SQ_WAIT | IORING_ENTER_SQ_WAKEUP;
+
+			ring_publish(r);
+			ASSERT_EQ(3, sys_enter(r->fd, 3, 0, flags, NULL, 0));
+			ASSERT_GT(8u, r->next - load(r->sq_head));
+			while (ring_reap(r, &cqe))
+				got++;
+		}
+	}
+	ASSERT_LE(0, ring_submit(r));
+	while (got < 300) {
+		ASSERT_EQ(0, ring_wait(r, &cqe));
+		got++;
+	}
+	EXPECT_EQ(300u, got);
+}
+
+TEST_F(sqpoll, killed_while_busy)
+{
+	int i;
+
+	for (i = 0; i < 10; i++) {
+		pid_t pid = fork();
+
+		ASSERT_LE(0, pid);
+		if (!pid) {
+			struct ring r;
+
+			if (sq_open(&r, 64, variant->setup, 1000))
+				_exit(1);
+			for (;;) {
+				while (prep_nop(&r, 0))
+					;
+				ring_submit(&r);
+				store(r.cq_head, load(r.cq_tail));
+			}
+		}
+		usleep(10000);
+		EXPECT_TRUE(kill_ends(pid, WAIT_MS));
+	}
+}
+
+TEST_F(sqpoll, disabled_until_enabled)
+{
+	struct io_uring_cqe cqe;
+	struct ring r;
+
+	ASSERT_EQ(0, sq_open(&r, 4, variant->setup | IORING_SETUP_R_DISABLED, IDLE_MS));
+	ASSERT_TRUE(prep_nop(&r, 5));
+	ring_publish(&r);
+	usleep(50000);
+	EXPECT_EQ(0u, ring_ready(&r));
+	EXPECT_EQ(-EBADFD, sys_enter(r.fd, 1, 0, IORING_ENTER_SQ_WAKEUP, NULL, 0));
+	ASSERT_EQ(0, sys_register(r.fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0));
+	ASSERT_TRUE(wait_visible(&r, 1));
+	ASSERT_TRUE(ring_reap(&r, &cqe));
+	EXPECT_EQ(5u, cqe.user_data);
+	ring_close(&r);
+}
+
+/* A stopped process does nothing; nor does its thread */
+TEST_F(sqpoll, stopped)
+{
+	struct ring r = { 0 };
+	int status, pidfd;
+	int ready[2];
+	pid_t pid;
+
+	ASSERT_EQ(0, pipe(ready));
+	pid = fork();
+	if (!pid) {
+		if (sq_open(&r, 8, variant->setup, 1000))
+			_exit(1);
+		if (write(ready[1], &r, sizeof(r)) != sizeof(r))
+			_exit(2);
+		pause();
+		_exit(3);
+	}
+	ASSERT_EQ((ssize_t)sizeof(r), read(ready[0], &r, sizeof(r)));
+	pidfd = syscall(__NR_pidfd_open, pid, 0);
+	r.fd = syscall(__NR_pidfd_getfd, pidfd, r.fd, 0);
+	ASSERT_LE(0, r.fd);
+	ASSERT_EQ(0, ring_map(&r));
+	kill(pid, SIGSTOP);
+	ASSERT_EQ(pid, waitpid(pid, &status, WUNTRACED));
+	ASSERT_TRUE(WIFSTOPPED(status));
+	ASSERT_TRUE(prep_nop(&r, 1));
+	EXPECT_EQ(1, ring_submit(&r));
+	usleep(100000);
+	EXPECT_EQ(0u, ring_ready(&r));
+	kill(pid, SIGCONT);
+	EXPECT_TRUE(wait_visible(&r, 1));
+	/* And when it dies, who else has the ring is told */
+	EXPECT_TRUE(kill_ends(pid, WAIT_MS));
+	EXPECT_EQ(-EOWNERDEAD, sys_enter(r.fd, 1, 0, IORING_ENTER_SQ_WAKEUP, NULL, 0));
+	EXPECT_TRUE(needs_wakeup(&r));
+	ring_close(&r);
+	close(pidfd);
+}
+
+/* Exec is the end of the thread, though another process may have the ring */
+TEST_F(sqpoll, exec)
+{
+	struct ring r = { 0 };
+	int pidfd, ret = 0;
+	long end;
+	int ready[2];
+	pid_t pid;
+
+	ASSERT_EQ(0, pipe(ready));
+	pid = fork();
+	if (!pid) {
+		if (sq_open(&r, 8, variant->setup, 1000))
+			_exit(1);
+		if (write(ready[1], &r, sizeof(r)) != sizeof(r))
+			_exit(2);
+		usleep(50000);
+		execl("/bin/sleep", "sleep", "100", NULL);
+		_exit(3);
+	}
+	ASSERT_EQ((ssize_t)sizeof(r), read(ready[0], &r, sizeof(r)));
+	pidfd = syscall(__NR_pidfd_open, pid, 0);
+	r.fd = syscall(__NR_pidfd_getfd, pidfd, r.fd, 0);
+	ASSERT_LE(0, r.fd);
+	end = now_ms() + WAIT_MS;
+	while (now_ms() < end && ret != -EOWNERDEAD) {
+		ret = sys_enter(r.fd, 1, 0, IORING_ENTER_SQ_WAKEUP, NULL, 0);
+		nap();
+	}
+	EXPECT_EQ(-EOWNERDEAD, ret);
+	EXPECT_EQ(0, poll_fd(pidfd, POLLIN, 0));
+	EXPECT_TRUE(kill_ends(pid, WAIT_MS));
+	close(r.fd);
+	close(pidfd);
+}
+
+/* Requests that wait when the last ring goes */
+TEST_F(sqpoll, closed_with_a_parked_request)
+{
+	char buf[8];
+	int pipes[2];
+
+	if (variant->setup & IORING_SETUP_IOPOLL)
+		SKIP(return, "pipes cannot be polled in this way");
+	ASSERT_EQ(0, pipe(pipes));
+	prep(&self->ring, IORING_OP_READ, pipes[0], buf, 8, 0);
+	ASSERT_EQ(1, ring_submit(&self->ring));
+	usleep(10000);
+	ring_close(&self->ring);
+	EXPECT_TRUE(wait_sq_threads(getpid(), 0));
+	close(pipes[0]);
+	close(pipes[1]);
+}
+
+TEST_F(sqpoll, reads_a_pipe)
+{
+	struct io_uring_cqe cqe;
+	char buf[8] = "";
+	int pipes[2];
+
+	if (variant->setup & IORING_SETUP_IOPOLL)
+		SKIP(return, "pipes cannot be polled in this way");
+	ASSERT_EQ(0, pipe(pipes));
+	prep(&self->ring, IORING_OP_READ, pipes[0], buf, 8, 0);
+	ASSERT_EQ(1, ring_submit(&self->ring));
+	/* Asleep by now, and it wakes for this */
+	ASSERT_TRUE(wait_needs_wakeup(&self->ring));
+	ASSERT_EQ(5, write(pipes[1], "hello", 5));
+	ASSERT_EQ(0, ring_wait(&self->ring, &cqe));
+	EXPECT_EQ(5, cqe.res);
+	EXPECT_STREQ("hello", buf);
+	close(pipes[0]);
+	close(pipes[1]);
+}
+
+/* Sharing */
+
+TEST_F(sqpoll, attached_rings_share_the_thread)
+{
+	struct ring r[3];
+	unsigned int i, k;
+
+	for (i = 0; i < ARRAY_LEN(r); i++) {
+		ASSERT_EQ(0, sq_attach(&r[i], self->ring.fd, variant->setup | IORING_SETUP_SQPOLL));
+		EXPECT_EQ(sq_tid(&self->ring), sq_tid(&r[i]));
+	}
+	EXPECT_TRUE(wait_sq_threads(getpid(), 1));
+	for (k = 0; k < 20; k++) {
+		for (i = 0; i < ARRAY_LEN(r); i++)
+			EXPECT_TRUE(ring_works(&r[i]));
+		EXPECT_TRUE(ring_works(&self->ring));
+	}
+	/* It stays for the others when the first one goes */
+	ring_close(&self->ring);
+	for (i = 0; i < ARRAY_LEN(r); i++)
+		EXPECT_TRUE(ring_works(&r[i]));
+	for (i = 0; i < ARRAY_LEN(r); i++)
+		ring_close(&r[i]);
+	EXPECT_TRUE(wait_sq_threads(getpid(), 0));
+}
+
+TEST_F(sqpoll, attach_errors)
+{
+	int event = eventfd(0, 0);
+	struct ring r, plain;
+
+	ASSERT_EQ(0, ring_open(&plain, 4, 0));
+	EXPECT_EQ(-ENXIO, sq_attach(&r, 9999, IORING_SETUP_SQPOLL));
+	EXPECT_EQ(-EINVAL, sq_attach(&r, event, IORING_SETUP_SQPOLL));
+	EXPECT_EQ(-EINVAL, sq_attach(&r, plain.fd, IORING_SETUP_SQPOLL));
+	EXPECT_EQ(-ENXIO, sq_attach(&r, 9999, 0));
+	EXPECT_EQ(-EINVAL, sq_attach(&r, event, 0));
+	ASSERT_EQ(0, sq_attach(&r, plain.fd, 0));
+	EXPECT_TRUE(ring_works(&r));
+	ring_close(&r);
+	ring_close(&plain);
+	close(event);
+}
+
+/* The thread of another process has other files: it is not shared */
+TEST_F(sqpoll, attach_from_another_process)
+{
+	int theirs = sq_tid(&self->ring);
+	pid_t pid = fork();
+	struct ring r;
+
+	if (!pid) {
+		if (sq_attach(&r, self->ring.fd, IORING_SETUP_SQPOLL))
+			_exit(1);
+		if (!wait_sq_threads(getpid(), 1) || sq_tid(&r) == theirs)
+			_exit(2);
+		_exit(ring_works(&r) ? 0 : 3);
+	}
+	EXPECT_EQ(0, reap(pid, WAIT_MS));
+}
+
+/* A ring with a lot to do does not keep the other one waiting */
+TEST_F(sqpoll, fair)
+{
+	struct io_uring_cqe cqe;
+	struct ring busy;
+	unsigned int round;
+
+	memset(&busy, 0, sizeof(busy));
+	busy.p.flags = IORING_SETUP_SQPOLL | IORING_SETUP_ATTACH_WQ;
+	busy.p.wq_fd = self->ring.fd;
+	ASSERT_EQ(0, ring_open_params(&busy, 4096));
+	for (round = 0; round < 5; round++) {
+		unsigned int left;
+
+		while (prep_nop(&busy, 1))
+			;
+		ASSERT_LT(0, ring_submit(&busy));
+		ASSERT_TRUE(prep_nop(&self->ring, 2));
+		ASSERT_EQ(1, ring_submit(&self->ring));
+		while (!ring_ready(&self->ring))
+			;
+		left = *busy.sq_tail - load(busy.sq_head);
+		if (left)
+			TH_LOG("the other ring still had %u", left);
+		ASSERT_TRUE(ring_reap(&self->ring, &cqe));
+		while (load(busy.sq_head) != *busy.sq_tail)
+			nap();
+		store(busy.cq_head, load(busy.cq_tail));
+	}
+	ring_close(&busy);
+}
+
+TEST(flags)
+{
+	static const unsigned int bad[] = {
+		IORING_SETUP_SQPOLL | IORING_SETUP_COOP_TASKRUN,
+		IORING_SETUP_SQPOLL | IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
+		IORING_SETUP_SQPOLL | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN,
+		IORING_SETUP_SQ_AFF,
+	};
+	struct io_uring_params p;
+	unsigned int i;
+	int fd;
+
+	if (setup_missing(IORING_SETUP_SQPOLL))
+		SKIP(return, "kernel lacks SQPOLL");
+	for (i = 0; i < ARRAY_LEN(bad); i++) {
+		memset(&p, 0, sizeof(p));
+		p.flags = bad[i];
+		EXPECT_EQ(-EINVAL, sys_setup(4, &p)) {
+			TH_LOG("flags %x", bad[i]);
+		}
+	}
+	memset(&p, 0, sizeof(p));
+	p.flags = IORING_SETUP_SQPOLL | IORING_SETUP_SQ_AFF;
+	p.sq_thread_cpu = 100000;
+	EXPECT_EQ(-EINVAL, sys_setup(4, &p));
+	p.sq_thread_cpu = 0;
+	fd = sys_setup(4, &p);
+	EXPECT_LE(0, fd);
+	close(fd);
+}
+
+TEST(affinity)
+{
+	cpu_set_t set;
+	struct ring r;
+	int tid;
+
+	if (setup_missing(IORING_SETUP_SQPOLL))
+		SKIP(return, "kernel lacks SQPOLL");
+	memset(&r, 0, sizeof(r));
+	r.p.flags = IORING_SETUP_SQPOLL | IORING_SETUP_SQ_AFF;
+	r.p.sq_thread_cpu = 0;
+	ASSERT_EQ(0, ring_open_params(&r, 4));
+	ASSERT_TRUE(ring_works(&r));
+	tid = sq_tid(&r);
+	ASSERT_EQ(0, sched_getaffinity(tid, sizeof(set), &set));
+	EXPECT_EQ(1, CPU_COUNT(&set));
+	EXPECT_TRUE(CPU_ISSET(0, &set));
+	EXPECT_EQ(0, ring_fdinfo(getpid(), r.fd, "SqThreadCpu"));
+	ring_close(&r);
+}
+
+/*
+ * Before its idle time is over the thread naps. That is this implementation's;
+ * the untouched 6.12 spins all the time, so there nothing is expected.
+ */
+TEST(backs_off)
+{
+	long long before, used;
+	char line[256] = "";
+	struct ring r;
+	FILE *log;
+	bool ours = false;
+
+	if (setup_missing(IORING_SETUP_SQPOLL))
+		SKIP(return, "kernel lacks SQPOLL");
+	log = popen("dmesg", "r");
+	while (log && fgets(line, sizeof(line), log))
+		ours |= !!strstr(line, "io_uring: iou");
+	if (log)
+		pclose(log);
+	ASSERT_EQ(0, sq_open(&r, 4, 0, 5000));
+	ASSERT_TRUE(ring_works(&r));
+	usleep(20000);
+	before = ring_fdinfo(getpid(), r.fd, "SqTotalTime");
+	usleep(1000000);
+	used = ring_fdinfo(getpid(), r.fd, "SqTotalTime") - before;
+	TH_LOG("CPU time of the thread in a second in which nothing came: %lld us", used);
+	EXPECT_FALSE(needs_wakeup(&r));
+	if (ours)
+		EXPECT_GT(300000, used);
+	/* And it still looks */
+	ASSERT_TRUE(prep_nop(&r, 1));
+	ring_publish(&r);
+	EXPECT_TRUE(wait_visible(&r, 1));
+	ring_close(&r);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Zero-copy sends: SEND_ZC and SENDMSG_ZC. And commands to sockets.
+ */
+#include "net_test.h"
+
+#include <sys/resource.h>
+
+#include "../kselftest_harness.h"
+
+#define DEFER (IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN)
+
+FIXTURE(zc)
+{
+	struct ring ring;
+	int fd[2];
+};
+
+FIXTURE_VARIANT(zc)
+{
+	unsigned int setup;
+	__u8 opcode;
+	__u8 sqe_flags;
+	__u16 ioprio;
+};
+
+FIXTURE_VARIANT_ADD(zc, send) {
+	.opcode = IORING_OP_SEND_ZC,
+};
+
+FIXTURE_VARIANT_ADD(zc, sendmsg) {
+	.opcode = IORING_OP_SENDMSG_ZC,
+};
+
+FIXTURE_VARIANT_ADD(zc, async) {
+	.opcode = IORING_OP_SEND_ZC,
+	.sqe_flags = IOSQE_ASYNC,
+};
+
+FIXTURE_VARIANT_ADD(zc, poll_first) {
+	.opcode = IORING_OP_SEND_ZC,
+	.ioprio = IORING_RECVSEND_POLL_FIRST,
+};
+
+FIXTURE_VARIANT_ADD(zc, defer) {
+	.setup = DEFER,
+	.opcode = IORING_OP_SEND_ZC,
+};
+
+FIXTURE_VARIANT_ADD(zc, defer_sendmsg) {
+	.setup = DEFER,
+	.opcode = IORING_OP_SENDMSG_ZC,
+};
+
+FIXTURE_SETUP(zc)
+{
+	self->fd[0] = -1;
+	self->fd[1] = -1;
+	ASSERT_EQ(0, ring_open(&self->ring, 64, variant->setup));
+}
+
+FIXTURE_TEARDOWN(zc)
+{
+	ring_close(&self->ring);
+	close_pair(self->fd);
+}
+
+/* Queue a send of either kind. What it points to must live until it is submitted. */
+static struct io_uring_sqe *prep_zc(struct ring *r,
+				    const struct _fixture_variant_zc *variant, int fd,
+				    void *buf, size_t len)
+{
+	static struct msghdr msg;
+	static struct iovec iov;
+	struct io_uring_sqe *sqe;
+
+	if (variant->opcode == IORING_OP_SENDMSG_ZC) {
+		iov = (struct iovec){ buf, len };
+		memset(&msg, 0, sizeof(msg));
+		msg.msg_iov = &iov;
+		msg.msg_iovlen = 1;
+		sqe = prep(r, variant->opcode, fd, &msg, 1, 0);
+	} else {
+		sqe = prep(r, variant->opcode, fd, buf, len, 0);
+	}
+	sqe->flags = variant->sqe_flags;
+	sqe->ioprio = variant->ioprio;
+	sqe->user_data = 17;
+	return sqe;
+}
+
+/* The result comes first, once, and then the notification, once. */
+TEST_F(zc, two_cqes_in_order)
+{
+	const size_t size = 100000;
+	char *out = pages(size), *in = pages(size);
+	struct io_uring_cqe cqe;
+	int kind;
+
+	for (kind = 0; kind < SOCK_KINDS; kind++) {
+		size_t len = sock_is_dgram(kind) ? 1000 : 30000;
+
+		if (sock_domain(kind) == AF_UNIX)
+			continue;
+		TH_LOG("%s", sock_names[kind]);
+		fill_pattern(out, len, kind);
+		ASSERT_EQ(0, sock_pair(kind, self->fd));
+		prep_zc(&self->ring, variant, self->fd[0], out, len)->msg_flags = MSG_WAITALL;
+		ASSERT_EQ(1, ring_submit(&self->ring));
+		ASSERT_EQ(len, sock_read_all(self->fd[1], in, len));
+		EXPECT_TRUE(has_pattern(in, len, kind));
+		ASSERT_EQ(0, ring_wait(&self->ring, &cqe));
+		EXPECT_EQ((int)len, cqe.res);
+		EXPECT_EQ(IORING_CQE_F_MORE, cqe.flags);
+		ASSERT_EQ(0, ring_wait(&self->ring, &cqe));
+		EXPECT_EQ(17ull, (unsigned long long)cqe.user_data);
+		EXPECT_EQ(0, cqe.res);
+		EXPECT_EQ(IORING_CQE_F_NOTIF, cqe.flags);
+		close_pair(self->fd);
+		EXPECT_EQ(-ETIME, ring_wait_ms(&self->ring, &cqe, 20));
+	}
+}
+
+/* Over loopback data is copied, and the notification says so. */
+TEST_F(zc, report_usage)
+{
+	struct io_uring_cqe cqe;
+	char *buf = pages(4096);
+
+	ASSERT_EQ(0, sock_pair(SOCK_TCP4, self->fd));
+	prep_zc(&self->ring, variant, self->fd[0], buf, 4096)->ioprio |=
+		IORING_SEND_ZC_REPORT_USAGE;
+	ASSERT_EQ(1, ring_submit(&self->ring));
+	ASSERT_EQ(4096ul, sock_read_all(self->fd[1], buf, 4096));
+	ASSERT_EQ(0, ring_wait(&self->ring, &cqe));
+	EXPECT_EQ(4096, cqe.res);
+	ASSERT_EQ(0, ring_wait(&self->ring, &cqe));
+	EXPECT_EQ(IORING_CQE_F_NOTIF, cqe.flags);
+	EXPECT_EQ(IORING_NOTIF_USAGE_ZC_COPIED, (unsigned int)cqe.res);
+}
+
+/* From a registered buffer, and only from there. */
+TEST_F(zc, fixed_buffer)
+{
+	char *buf = pages(65536), *in = pages(65536);
+	struct iovec iov = { buf, 65536 };
+	struct io_uring_sqe *sqe;
+	struct io_uring_cqe cqe;
+
+	if (variant->opcode != IORING_OP_SEND_ZC)
+		SKIP(return, "SEND_ZC only");
+	ASSERT_EQ(0, sys_register(self->ring.fd, IORING_REGISTER_BUFFERS, &iov, 1));
+	ASSERT_EQ(0, sock_pair(SOCK_TCP4, self->fd));
+	fill_pattern(buf, 65536, 9);
+	sqe = prep_zc(&self->ring, variant, self->fd[0], buf + 100, 30000);
+	sqe->ioprio |= IORING_RECVSEND_FIXED_BUF;
+	sqe->msg_flags = MSG_WAITALL;
+	ASSERT_EQ(1, ring_submit(&self->ring));
+	/* It may be unregistered meanwhile */
+	EXPECT_EQ(0, sys_register(self->ring.fd, IORING_UNREGISTER_BUFFERS, NULL, 0));
+	ASSERT_EQ(30000ul, sock_read_all(self->fd[1], in, 30000));
+	EXPECT_EQ(0, memcmp(in, buf + 100, 30000));
+	ASSERT_EQ(0, ring_wait(&self->ring, &cqe));
+	EXPECT_EQ(30000, cqe.res);
+	ASSERT_EQ(0, ring_wait(&self->ring, &cqe));
+	EXPECT_EQ(IORING_CQE_F_NOTIF, cqe.flags);
+
+	/* No such buffer, and one that is too small */
+	sqe = prep_zc(&self->ring, variant, self->fd[0], buf, 100);
+	sqe->ioprio |= IORING_RECVSEND_FIXED_BUF;
+	EXPECT_EQ(-EFAULT, ring_result(&self->ring));
+	ASSERT_EQ(0, sys_register(self->ring.fd, IORING_REGISTER_BUFFERS, &iov, 1));
+	sqe = prep_zc(&self->ring, variant, self->fd[0], buf + 65000, 1000);
+	sqe->ioprio |= IORING_RECVSEND_FIXED_BUF;
+	EXPECT_EQ(-EFAULT, ring_result(&self->ring));
+}
+
+/* Many at once: each has its two CQEs. */
+TEST_F(zc, many)
+{
+	enum { NR = 32 };
+	int results[NR] = { 0 }, notifs[NR] = { 0 };
+	struct io_uring_cqe cqe;
+	char *buf = pages(4096);
+	int i;
+
+	ASSERT_EQ(0, sock_pair(SOCK_TCP4, self->fd));
+	for (i = 0; i < NR; i++) {
+		prep_zc(&self->ring, variant, self->fd[0], buf, 1000)->user_data = i;
+		ASSERT_EQ(1, ring_submit(&self->ring));
+	}
+	ASSERT_EQ(NR * 1000ul, sock_read_all(self->fd[1], pages(NR * 1000), NR * 1000));
+	for (i = 0; i < 2 * NR; i++) {
+		ASSERT_EQ(0, ring_wait(&self->ring, &cqe));
+		ASSERT_GT(NR, (int)cqe.user_data);
+		if (cqe.flags & IORING_CQE_F_NOTIF) {
+			EXPECT_EQ(1, results[cqe.user_data]);
+			notifs[cqe.user_data]++;
+		} else {
+			EXPECT_EQ(1000, cqe.res);
+			results[cqe.user_data]++;
+		}
+	}
+	for (i = 0; i < NR; i++) {
+		EXPECT_EQ(1, results[i]);
+		EXPECT_EQ(1, notifs[i]);
+	}
+}
+
+/* An error: with F_MORE there is a notification, without there is none. */
+TEST_F(zc, errors)
+{
+	struct io_uring_cqe cqe;
+	char buf[64];
+	int i, file = tmp_file(NULL, 0), fds[4];
+
+	ASSERT_EQ(0, sock_pair(SOCK_UNIX_STREAM, self->fd));
+	fds[0] = file;
+	fds[1] = 9999;
+	fds[2] = self->fd[0];
+	fds[3] = socket(AF_INET, SOCK_STREAM, 0);
+	for (i = 0; i < 4; i++) {
+		static const int errors[] = { -ENOTSOCK, -EBADF, -EOPNOTSUPP, -EPIPE };
+
+		prep_zc(&self->ring, variant, fds[i], buf, sizeof(buf));
+		ASSERT_EQ(1, ring_submit(&self->ring));
+		ASSERT_EQ(0, ring_wait(&self->ring, &cqe));
+		EXPECT_EQ(errors[i], cqe.res);
+		if (!(cqe.flags & IORING_CQE_F_MORE))
+			continue;
+		ASSERT_EQ(0, ring_wait(&self->ring, &cqe));
+		EXPECT_EQ(IORING_CQE_F_NOTIF, cqe.flags);
+	}
+	EXPECT_EQ(-ETIME, ring_wait_ms(&self->ring, &cqe, 20));
+	close(file);
+	close(fds[3]);
+}
+
+TEST_F(zc, prep_rules)
+{
+	struct io_uring_sqe *sqe;
+	char buf[8];
+
+	sqe = prep_zc(&self->ring, variant, 0, buf, 8);
+	sqe->ioprio |= 1 << 7;
+	EXPECT_EQ(-EINVAL, ring_result(&self->ring));
+	sqe = prep_zc(&self->ring, variant, 0, buf, 8);
+	sqe->__pad2[0] = 1;
+	EXPECT_EQ(-EINVAL, ring_result(&self->ring));
+	sqe = prep_zc(&self->ring, variant, 0, buf, 8);
+	sqe->addr3 = 1;
+	EXPECT_EQ(-EINVAL, ring_result(&self->ring));
+	sqe = prep_zc(&self->ring, variant, 0, buf, 8);
+	sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+	EXPECT_EQ(-EINVAL, ring_result(&self->ring));
+	sqe = prep_zc(&self->ring, variant, 0, buf, 8);
+	if (variant->opcode == IORING_OP_SEND_ZC)
+		sqe->__pad3 = 1;
+	else
+		sqe->addr2 = 1;
+	EXPECT_EQ(-EINVAL, ring_result(&self->ring));
+}
+
+/* The ring is closed while skbs still refer to memory. */
+TEST_F(zc, ring_closed)
+{
+	char *buf = pages(1 << 20);
+	int i;
+
+	ASSERT_EQ(0, sock_pair(SOCK_TCP4, self->fd));
+	for (i = 0; i < 8; i++)
+		prep_zc(&self->ring, variant, self->fd[0], buf, 1 << 20)->msg_flags = MSG_WAITALL;
+	ring_submit(&self->ring);
+	ring_close(&self->ring);
+	close_pair(self->fd);
+	EXPECT_TRUE(fresh_ring_works());
+}
+
+static int sock_cmd(struct ring *r, int fd, int op, int level, int name, void *val, int len)
+{
+	struct io_uring_sqe *sqe = prep(r, IORING_OP_URING_CMD, fd, NULL, 0, 0);
+
+	sqe->cmd_op = op;
+	sqe->level = level;
+	sqe->optname = name;
+	sqe->optval = (uintptr_t)val;
+	sqe->optlen = len;
+	return ring_result(r);
+}
+
+TEST(socket_commands)
+{
+	int fd[2], val, one = 1;
+	socklen_t len = sizeof(val);
+	struct ring r;
+
+	ASSERT_EQ(0, ring_open(&r, 8, 0));
+	ASSERT_EQ(0, sock_pair(SOCK_TCP4, fd));
+	EXPECT_EQ(0, sock_cmd(&r, fd[1], SOCKET_URING_OP_SIOCINQ, 0, 0, NULL, 0));
+	ASSERT_EQ(5, send(fd[0], "hello", 5, 0));
+	EXPECT_EQ(POLLIN, poll_fd(fd[1], POLLIN, WAIT_MS));
+	EXPECT_EQ(5, sock_cmd(&r, fd[1], SOCKET_URING_OP_SIOCINQ, 0, 0, NULL, 0));
+	EXPECT_LE(0, sock_cmd(&r, fd[0], SOCKET_URING_OP_SIOCOUTQ, 0, 0, NULL, 0));
+
+	EXPECT_EQ(0, sock_cmd(&r, fd[0], SOCKET_URING_OP_SETSOCKOPT, SOL_SOCKET, SO_KEEPALIVE,
+			      &one, sizeof(one)));
+	val = 0;
+	EXPECT_EQ(4, sock_cmd(&r, fd[0], SOCKET_URING_OP_GETSOCKOPT, SOL_SOCKET, SO_KEEPALIVE,
+			      &val, sizeof(val)));
+	EXPECT_EQ(1, val);
+	one = 0;
+	EXPECT_EQ(0, sock_cmd(&r, fd[0], SOCKET_URING_OP_SETSOCKOPT, IPPROTO_TCP, TCP_NODELAY,
+			      &one, sizeof(one)));
+	ASSERT_EQ(0, getsockopt(fd[0], IPPROTO_TCP, TCP_NODELAY, &val, &len));
+	EXPECT_EQ(0, val);
+	EXPECT_EQ(-EOPNOTSUPP, sock_cmd(&r, fd[0], SOCKET_URING_OP_GETSOCKOPT, IPPROTO_TCP,
+					TCP_NODELAY, &val, sizeof(val)));
+	EXPECT_EQ(-EFAULT, sock_cmd(&r, fd[0], SOCKET_URING_OP_SETSOCKOPT, SOL_SOCKET,
+				    SO_KEEPALIVE, no_access(4096), 4));
+	EXPECT_EQ(-EOPNOTSUPP, sock_cmd(&r, fd[0], 99, 0, 0, NULL, 0));
+	close_pair(fd);
+	ring_close(&r);
+}
+
+TEST_HARNESS_MAIN
