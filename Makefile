@@ -13,7 +13,9 @@ help:
 	@echo 'make test     build, boot, and run the selftests and KUnit (TESTS="rw nop": only these)'
 	@echo 'make kernel   build build/$(KERNEL)/bzImage'
 	@echo 'make shell    a shell in the guest; for a single command: vm/run -- CMD'
+	@echo 'make conformance  the tests of liburing, here and on the untouched base'
 	@echo 'make check    checkpatch, sparse, layers, configurations, scripts'
+	@echo 'make litmus   the barriers against the memory model of the kernel, with herd7'
 	@echo 'make series   the patch series for a 6.12 tree, in build/series/'
 	@echo 'make bench    measure against the untouched base'
 	@echo 'make clean    remove build/'
@@ -30,19 +32,25 @@ run:
 test:
 	@vm/test $(KERNEL) $(TESTS)
 
+conformance:
+	@vm/conformance --kernel $(KERNEL) $(TESTS)
+
 check:
 	@vm/check
 
 series:
 	@vm/series
 
+litmus:
+	@vm/litmus
+
 shell: kernel
 	@vm/run --kernel $(KERNEL) --timeout 0 --interactive -- $${SHELL:-/bin/bash} -i
 
 bench:
-	@bench/run
+	@bench/run $(if $(COMPARE),--compare $(COMPARE))
 
 clean:
 	rm -rf build
 
-.PHONY: help kernel run test check series shell bench clean
+.PHONY: help kernel run test conformance check series shell bench clean

@@ -66,3 +66,31 @@ elapsed()
 
 	printf '%d:%02d' $((s / 60)) $((s % 60))
 }
+
+# The machine's first plain Debian source as "URI KEYRING", whichever of the
+# two formats it is written in.
+debian_source()
+{
+	local f
+
+	for f in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
+		[[ -r $f ]] || continue
+		awk '$1 == "deb" {
+			key = ""; i = 2
+			if ($2 ~ /^\[/) {
+				for (; i <= NF; i++) {
+					if (match($i, /signed-by=[^] ]+/))
+						key = substr($i, RSTART + 10, RLENGTH - 10)
+					if ($i ~ /\]$/) { i++; break }
+				}
+			}
+			if ($i ~ /debian\/?$/) { print $i, key; exit }
+		}' "$f"
+	done
+	for f in /etc/apt/sources.list.d/*.sources; do
+		[[ -r $f ]] || continue
+		awk '/^URIs:/ { uri = $2 } /^Signed-By:/ { key = $2 }
+		     /^[ \t]*$/ { if (uri ~ /debian\/?$/) exit; uri = key = "" }
+		     END { if (uri ~ /debian\/?$/) print uri, key }' "$f"
+	done
+}
