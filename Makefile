@@ -11,6 +11,7 @@ export KERNEL_SRC
 help:
 	@echo 'make run      build, boot, and do I/O with fio through io_uring'
 	@echo 'make test     build, boot, and run the selftests and KUnit (TESTS="rw nop": only these)'
+	@echo 'make fio      fio with verification, on file systems and devices, in all modes'
 	@echo 'make kernel   build build/$(KERNEL)/bzImage'
 	@echo 'make shell    a shell in the guest; for a single command: vm/run -- CMD'
 	@echo 'make conformance  the tests of liburing, here and on the untouched base'
@@ -31,6 +32,9 @@ run:
 
 test:
 	@vm/test $(KERNEL) $(TESTS)
+
+fio:
+	@vm/fio $(KERNEL)
 
 conformance:
 	@vm/conformance --kernel $(KERNEL) $(TESTS)
@@ -53,4 +57,4 @@ bench:
 clean:
 	rm -rf build
 
-.PHONY: help kernel run test conformance check series shell bench clean
+.PHONY: help kernel run test fio conformance check series litmus shell bench clean
