@@ -395,6 +395,16 @@ static bool rw_goes_on(struct iou_req *req, int dir)
 	       rw->iocb.ki_pos < i_size_read(req->file->f_mapping->host);
 }
 
+/* A buffered write was cut short, by a full disk or a limit for instance */
+static void rw_trace_short(const struct iou_req *req, ssize_t ret)
+{
+	const struct iou_rw *rw = (const struct iou_rw *)req->cmd;
+
+	if (rw->iocb.ki_flags & IOCB_DIRECT)
+		return;
+	trace_io_uring_short_write(iou_req_ring(req), rw->iocb.ki_pos - ret, rw->len, ret);
+}
+
 /*
  * Try until it would block.
  * Return: -EAGAIN: it would; anything else is what the verdict is about.
@@ -418,6 +428,8 @@ static __always_inline ssize_t rw_try(struct iou_req *req, int dir)
 		rw->done += ret;
 		if (likely(rw->done == rw->len) || !rw_goes_on(req, dir))
 			return ret;
+		if (dir == WRITE)
+			rw_trace_short(req, ret);
 		if (fatal_signal_pending(current))
 			return ret;
 	}
