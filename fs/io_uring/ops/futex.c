@@ -38,7 +38,7 @@ struct iou_futex {
 
 /**
  * struct iou_futexes - what a request waits for; iou_req.aux
- * @nr: length of @v
+ * @nr: length of @v; 0 when they are on no queue any more
  * @v: the futexes
  */
 struct iou_futexes {
@@ -149,12 +149,18 @@ static void futex_woken(struct wake_q_head *wake_q, struct futex_q *q)
 		iou_lane_push(req);
 }
 
-/* Off all queues. Return: the one that was woken last, or negative */
+/*
+ * Off all queues; once, because what is off cannot be taken off again.
+ * Return: the one that was woken last, or negative
+ */
 static int futex_unhook(struct iou_req *req)
+	__must_hold(&iou_req_ring(req)->lock)
 {
 	struct iou_futexes *futexes = req->aux;
+	u32 nr = futexes->nr;
 
-	return futex_unqueue_multiple(futexes->v, futexes->nr);
+	futexes->nr = 0;
+	return futex_unqueue_multiple(futexes->v, nr);
 }
 
 static bool futex_claim(struct iou_req *req)
@@ -199,7 +205,9 @@ static iou_verdict_t futexes_wait(struct iou_req *req)
 	ret = futex_wait_multiple_setup(futexes->v, futexes->nr, &woken);
 	/* It was about to sleep */
 	__set_current_state(TASK_RUNNING);
-	/* 1: it was woken, and by who claimed it */
+	/* Woken while it was being queued, by who claimed it; it is on no queue */
+	if (ret > 0)
+		futexes->nr = 0;
 	if (ret >= 0)
 		return IOU_PARKED;
 	/* On no queue, and nobody woke it */

@@ -290,6 +290,63 @@ TEST_F(futex, cancel)
 	}
 }
 
+/* Wakes one of @words again and again, until told to stop: how many it woke. */
+static int wake_until(unsigned int *word, unsigned int *stop)
+{
+	int nr = 0;
+
+	while (!__atomic_load_n(stop, __ATOMIC_ACQUIRE))
+		nr += syscall(__NR_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0);
+	return nr;
+}
+
+/*
+ * The first futex is woken while the others are still being queued, of which the
+ * last has another value: woken, or -EAGAIN, but on no queue any more. Then
+ * again, with a cancel that comes when one was woken. As many are woken as the
+ * waker says.
+ */
+TEST_F(futex, waitv_against_wake)
+{
+	struct futex_waitv v[128] = { 0 };
+	unsigned int *stop = self->word + 200;
+	unsigned int i, round, woken = 0;
+	struct io_uring_cqe cqe;
+	struct io_uring_sqe sqe;
+	int status;
+	pid_t pid;
+
+	for (i = 0; i < 128; i++) {
+		v[i].uaddr = (uintptr_t)&self->word[i];
+		v[i].flags = FUTEX2_SIZE_U32;
+	}
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		stop[1] = wake_until(self->word, stop);
+		_exit(0);
+	}
+	for (round = 0; round < 1000; round++) {
+		v[127].val = round % 2;
+		sqe = waitv_sqe(v, 128);
+		sqe.user_data = 7;
+		ASSERT_TRUE(submit(&self->ring, variant->flags, sqe));
+		ASSERT_TRUE(submit(&self->ring, 0, cancel_sqe(7)));
+		for (i = 0; i < 2; i++) {
+			ASSERT_EQ(0, ring_wait(&self->ring, &cqe));
+			if (cqe.user_data != 7)
+				continue;
+			EXPECT_TRUE(cqe.res == 0 || cqe.res == -ECANCELED || cqe.res == -EAGAIN);
+			woken += !cqe.res;
+		}
+	}
+	__atomic_store_n(stop, 1, __ATOMIC_RELEASE);
+	status = reap(pid, WAIT_MS);
+	EXPECT_EQ(0, status);
+	EXPECT_EQ(woken, stop[1]);
+	TH_LOG("%u of %u woken", woken, round);
+}
+
 /*
  * Wakes and cancels at once: each wait ends as one or the other, and there are
  * as many woken as the wakers say.
