@@ -146,8 +146,8 @@ static struct iou_pool *current_pool(struct iou_ring *ring)
 static long register_max_workers(struct iou_ring *ring, void __user *arg, u32 nr_args)
 {
 	const struct task_struct *submitter = iou_sqpoll_thread(ring) ?: current;
-	u32 new[2], old[2] = { 0, 0 };
 	struct iou_lane *lane;
+	u32 new[2], old[2];
 	int i;
 
 	if (!arg || nr_args != 2)
@@ -156,12 +156,11 @@ static long register_max_workers(struct iou_ring *ring, void __user *arg, u32 nr
 		return -EFAULT;
 	if (new[0] > INT_MAX || new[1] > INT_MAX)
 		return -EINVAL;
+	/* What the submitter's pool would have, if there is none */
+	iou_issue_max_workers(ring, old);
 	for (i = 0; i < 2; i++)
 		if (new[i])
 			ring->max_workers[i] = new[i];
-	/* So that there are limits to report */
-	if (!current_pool(ring))
-		return -ENOMEM;
 	list_for_each_entry(lane, &ring->lanes, ring_node) {
 		u32 max[2] = { new[0], new[1] };
 
@@ -188,10 +187,21 @@ static int get_cpumask(struct cpumask *mask, const void __user *arg, u32 len)
 	return copy_from_user(mask, arg, len) ? -EFAULT : 0;
 }
 
-/* IOWQ_AFF: on which CPUs the current task's workers may run */
-static long register_aff(struct iou_ring *ring, void __user *arg, u32 len)
+/* Where the workers of who submits may run; NULL: wherever the program may */
+static long set_worker_cpus(struct iou_ring *ring, const struct cpumask *cpus)
+	__must_hold(&ring->lock)
 {
 	struct iou_pool *pool;
+
+	if (iou_sqpoll_thread(ring))
+		return iou_sqpoll_set_cpus(ring, cpus);
+	pool = current_pool(ring);
+	return pool ? iou_pool_set_cpus(pool, cpus) : -ENOMEM;
+}
+
+/* IOWQ_AFF: on which CPUs workers may run */
+static long register_aff(struct iou_ring *ring, void __user *arg, u32 len)
+{
 	cpumask_var_t mask;
 	int error;
 
@@ -200,19 +210,15 @@ static long register_aff(struct iou_ring *ring, void __user *arg, u32 len)
 	if (!alloc_cpumask_var(&mask, GFP_KERNEL))
 		return -ENOMEM;
 	error = get_cpumask(mask, arg, len);
-	if (!error) {
-		pool = current_pool(ring);
-		error = pool ? iou_pool_set_cpus(pool, mask) : -ENOMEM;
-	}
+	if (!error)
+		error = set_worker_cpus(ring, mask);
 	free_cpumask_var(mask);
 	return error;
 }
 
 static long unregister_aff(struct iou_ring *ring, void __user *arg, u32 nr_args)
 {
-	struct iou_pool *pool = current_pool(ring);
-
-	return pool ? iou_pool_set_cpus(pool, NULL) : -ENOMEM;
+	return set_worker_cpus(ring, NULL);
 }
 
 /* CLOCK: by which waits are timed */

@@ -272,6 +272,26 @@ static const struct iou_pool_ops work_ops = {
 };
 
 /**
+ * iou_issue_max_workers() - the limits of a pool that is made for a ring
+ * @ring: locked
+ * @max: of bounded and unbounded work
+ *
+ * Context: ring lock.
+ */
+void iou_issue_max_workers(const struct iou_ring *ring, u32 max[2])
+{
+	u32 limit = rlimit(RLIMIT_NPROC) < U32_MAX ? rlimit(RLIMIT_NPROC) : U32_MAX;
+	int i;
+
+	iou_assert_locked(ring);
+	max[IO_WQ_BOUND] = min(ring->sq.entries, 4 * num_online_cpus());
+	max[IO_WQ_UNBOUND] = limit;
+	for (i = 0; i < 2; i++)
+		if (ring->max_workers[i])
+			max[i] = min(ring->max_workers[i], limit);
+}
+
+/**
  * iou_issue_pool() - the worker pool of a lane's task
  * @lane: current's
  *
@@ -280,15 +300,13 @@ static const struct iou_pool_ops work_ops = {
  */
 struct iou_pool *iou_issue_pool(struct iou_lane *lane)
 {
-	u32 max[2] = { lane->ring->max_workers[0], lane->ring->max_workers[1] };
 	struct iou_task *task = lane->task;
+	u32 max[2];
 
 	if (likely(task->pool))
 		return task->pool;
-	task->pool = iou_pool_create(task, min(lane->ring->sq.entries,
-					       4 * num_online_cpus()), &work_ops);
-	if (task->pool)
-		iou_pool_set_max(task->pool, max);
+	iou_issue_max_workers(lane->ring, max);
+	task->pool = iou_pool_create(task, max, &work_ops);
 	return task->pool;
 }
 

@@ -41,10 +41,12 @@
 #include "cancel.h"
 #include "exit.h"
 #include "iopoll.h"
+#include "issue.h"
 #include "lock.h"
 #include "sqpoll.h"
 #include "submit.h"
 #include "task.h"
+#include "worker.h"
 
 #define IOU_SQPOLL_FAIR		8	/* SQEs per ring and round, if there are several */
 #define IOU_SQPOLL_SPIN_NS	(100 * NSEC_PER_USEC)
@@ -89,6 +91,8 @@ struct iou_sqpoll {
  * @idle_ns: constant
  * @node: in ->joining or ->seats
  * @room: who waits for a free slot in the SQ
+ * @cpus: where the thread's workers are to run from now on, or NULL: as before;
+ *        ring lock
  * @gone: the thread has died; set once
  */
 struct iou_seat {
@@ -98,6 +102,7 @@ struct iou_seat {
 	u64 idle_ns;
 	struct list_head node;
 	wait_queue_head_t room;
+	struct cpumask *cpus;
 	bool gone;
 };
 
@@ -119,7 +124,8 @@ static bool seat_has_work(const struct iou_seat *seat)
 
 	if (READ_ONCE(ring->closing) || !list_empty(&ring->polling))
 		return true;
-	return !(READ_ONCE(ring->gate) & IOU_GATE_DISABLED) && iou_sq_pending(&ring->sq);
+	return !(READ_ONCE(ring->gate) & IOU_GATE_DISABLED) &&
+	       (iou_sq_pending(&ring->sq) || READ_ONCE(seat->cpus));
 }
 
 static void seat_leave(struct iou_seat *seat)
@@ -129,6 +135,19 @@ static void seat_leave(struct iou_seat *seat)
 	list_del(&seat->node);
 	sqp->nr_seats--;
 	iou_ring_put(seat->ring);
+}
+
+/* Only the thread makes its pool, and says where the workers run */
+static void seat_move_workers(struct iou_seat *seat, struct iou_lane *lane)
+	__must_hold(&seat->ring->lock)
+{
+	struct iou_pool *pool = iou_issue_pool(lane);
+
+	/* The cpuset may have changed meanwhile: then they stay where they are */
+	if (pool)
+		iou_pool_set_cpus(pool, seat->cpus);
+	kfree(seat->cpus);
+	WRITE_ONCE(seat->cpus, NULL);
 }
 
 /* Take some SQEs. Return: how many */
@@ -142,6 +161,8 @@ static u32 seat_submit(struct iou_seat *seat)
 
 	if (!lane)
 		return 0;
+	if (unlikely(seat->cpus))
+		seat_move_workers(seat, lane);
 	if (seat->creds != current_cred())
 		old = override_creds(seat->creds);
 	nr = iou_submit(ring, lane, seat->sqp->nr_seats > 1 ? IOU_SQPOLL_FAIR : U32_MAX);
@@ -368,6 +389,18 @@ static bool cpu_is_allowed(u32 cpu)
 	return ok;
 }
 
+static int seat_set_cpus(struct iou_seat *seat, const struct cpumask *cpus)
+{
+	struct cpumask *mask = kmalloc(cpumask_size(), GFP_KERNEL_ACCOUNT);
+
+	if (!mask)
+		return -ENOMEM;
+	cpumask_copy(mask, cpus);
+	kfree(seat->cpus);
+	WRITE_ONCE(seat->cpus, mask);
+	return 0;
+}
+
 static int sqpoll_start(struct iou_seat *seat, int cpu)
 {
 	struct iou_sqpoll *sqp = kzalloc(sizeof(*sqp), GFP_KERNEL_ACCOUNT);
@@ -376,6 +409,11 @@ static int sqpoll_start(struct iou_seat *seat, int cpu)
 
 	if (!sqp)
 		return -ENOMEM;
+	/* Its workers would be in its way there */
+	if (cpu >= 0 && seat_set_cpus(seat, current->cpus_ptr)) {
+		kfree(sqp);
+		return -ENOMEM;
+	}
 	/* The thread's */
 	refcount_set(&sqp->refs, 1);
 	sqp->tgid = current->tgid;
@@ -446,6 +484,7 @@ int iou_sqpoll_setup(struct iou_ring *ring, const struct io_uring_params *p,
 	if (error) {
 		ring->seat = NULL;
 		put_cred(seat->creds);
+		kfree(seat->cpus);
 		kfree(seat);
 	}
 	return error;
@@ -463,6 +502,7 @@ void iou_sqpoll_free(struct iou_ring *ring)
 		return;
 	sqpoll_put(seat->sqp);
 	put_cred(seat->creds);
+	kfree(seat->cpus);
 	kfree(seat);
 }
 
@@ -527,6 +567,33 @@ int iou_sqpoll_enter(struct iou_ring *ring, u32 flags)
 struct task_struct *iou_sqpoll_thread(const struct iou_ring *ring)
 {
 	return ring->seat && !READ_ONCE(ring->seat->gone) ? ring->seat->sqp->thread : NULL;
+}
+
+/**
+ * iou_sqpoll_set_cpus() - say where the workers of a ring's thread may run
+ * @ring: locked; has a thread
+ * @cpus: there; NULL: wherever the program may
+ *
+ * The thread moves them before it takes another SQE of this ring.
+ *
+ * Context: ring lock. May sleep.
+ * Return: 0; -EINVAL: the program may not run on all of them; -ENOMEM.
+ */
+int iou_sqpoll_set_cpus(struct iou_ring *ring, const struct cpumask *cpus)
+{
+	cpumask_var_t allowed;
+	int error = -EINVAL;
+
+	iou_assert_locked(ring);
+	if (!alloc_cpumask_var(&allowed, GFP_KERNEL))
+		return -ENOMEM;
+	cpuset_cpus_allowed(current, allowed);
+	if (!cpus || cpumask_subset(cpus, allowed))
+		error = seat_set_cpus(ring->seat, cpus ?: allowed);
+	free_cpumask_var(allowed);
+	if (!error)
+		iou_sqpoll_wake(ring);
+	return error;
 }
 
 /**

@@ -7,6 +7,8 @@
 
 #include "../iou.h"
 
+struct cpumask;
+
 /**
  * struct iou_sqpoll_stats - what fdinfo tells of a ring's thread
  * @pid: -1: there is none
@@ -28,6 +30,8 @@ void iou_sqpoll_wake(struct iou_ring *ring);
 void iou_sqpoll_close(struct iou_ring *ring);
 void iou_sqpoll_free(struct iou_ring *ring);
 struct task_struct *iou_sqpoll_thread(const struct iou_ring *ring);
+int iou_sqpoll_set_cpus(struct iou_ring *ring, const struct cpumask *cpus)
+	__must_hold(&ring->lock);
 void iou_sqpoll_stats(const struct iou_ring *ring, struct iou_sqpoll_stats *stats);
 
 #endif

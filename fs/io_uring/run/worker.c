@@ -450,13 +450,13 @@ static void pool_tick(struct timer_list *timer)
 /**
  * iou_pool_create() - make a pool without threads
  * @task: the owner, current's
- * @max_bounded: limit of threads for bounded work
+ * @max: limits of threads for bounded and unbounded work
  * @ops: what to do with work
  *
  * Context: may sleep.
  * Return: the pool, or NULL without memory.
  */
-struct iou_pool *iou_pool_create(struct iou_task *task, u32 max_bounded,
+struct iou_pool *iou_pool_create(struct iou_task *task, const u32 max[2],
 				 const struct iou_pool_ops *ops)
 {
 	struct iou_pool *pool = kzalloc(sizeof(*pool), GFP_KERNEL_ACCOUNT);
@@ -474,10 +474,8 @@ struct iou_pool *iou_pool_create(struct iou_task *task, u32 max_bounded,
 	for (i = 0; i < 2; i++) {
 		INIT_LIST_HEAD(&pool->class[i].queue);
 		INIT_LIST_HEAD(&pool->class[i].idle);
+		pool->class[i].max = max[i];
 	}
-	pool->class[IO_WQ_BOUND].max = max_bounded;
-	pool->class[IO_WQ_UNBOUND].max = rlimit(RLIMIT_NPROC) < U32_MAX ?
-					 rlimit(RLIMIT_NPROC) : U32_MAX;
 	return pool;
 }
 

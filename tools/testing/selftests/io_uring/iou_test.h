@@ -274,6 +274,21 @@ static inline bool wait_in_enter(pid_t pid, pid_t tid)
 	return false;
 }
 
+/* The CPUs that a worker of this process may run on. 0 or -errno (-ENOENT). */
+static inline int worker_cpus(cpu_set_t *set)
+{
+	char path[64], name[32];
+	int tid;
+
+	for (tid = getpid() + 1; tid < getpid() + 200; tid++) {
+		snprintf(path, sizeof(path), "/proc/self/task/%d/comm", tid);
+		if (!read_small_file(path, name, sizeof(name)) || strncmp(name, "iou-wrk", 7))
+			continue;
+		return sched_getaffinity(tid, sizeof(*set), set) ? -errno : 0;
+	}
+	return -ENOENT;
+}
+
 /* ------------------------------------------------------------------------
  * Rings
  */

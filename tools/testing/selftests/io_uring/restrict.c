@@ -268,21 +268,6 @@ TEST_F(told, required_flags)
  * CPUs and the clock
  */
 
-/* The CPUs of a worker of this process, or -1. */
-static int worker_cpus(cpu_set_t *set)
-{
-	char path[64], name[32];
-	int tid;
-
-	for (tid = getpid() + 1; tid < getpid() + 200; tid++) {
-		snprintf(path, sizeof(path), "/proc/self/task/%d/comm", tid);
-		if (!read_small_file(path, name, sizeof(name)) || strncmp(name, "iou-wrk", 7))
-			continue;
-		return sched_getaffinity(tid, sizeof(*set), set) ? -errno : 0;
-	}
-	return -ENOENT;
-}
-
 TEST_F(told, workers_cpus)
 {
 	struct ring *r = &self->ring;

@@ -525,6 +525,84 @@ TEST(affinity)
 	ring_close(&r);
 }
 
+/* A ring whose thread is bound to CPU 0 */
+static int sq_open_bound(struct ring *r)
+{
+	memset(r, 0, sizeof(*r));
+	r->p.flags = IORING_SETUP_SQPOLL | IORING_SETUP_SQ_AFF;
+	return ring_open_params(r, 4);
+}
+
+static int async_nop(struct ring *r)
+{
+	return ring_run(r, IOSQE_ASYNC, (struct io_uring_sqe){ .opcode = IORING_OP_NOP });
+}
+
+/*
+ * The thread's workers are elsewhere, if it is bound to a CPU: they would wait
+ * for it. And where they are told to be.
+ */
+TEST(workers_cpus)
+{
+	cpu_set_t one, all, got;
+	struct ring r;
+
+	if (setup_missing(IORING_SETUP_SQPOLL))
+		SKIP(return, "kernel lacks SQPOLL");
+	ASSERT_EQ(0, sched_getaffinity(0, sizeof(all), &all));
+	if (CPU_COUNT(&all) < 2 || !CPU_ISSET(0, &all) || !CPU_ISSET(1, &all))
+		SKIP(return, "needs CPUs 0 and 1");
+	ASSERT_EQ(0, sq_open_bound(&r));
+	ASSERT_EQ(0, async_nop(&r));
+	ASSERT_EQ(0, worker_cpus(&got));
+	EXPECT_TRUE(CPU_EQUAL(&got, &all));
+	/* One that is there */
+	CPU_ZERO(&one);
+	CPU_SET(1, &one);
+	ASSERT_EQ(0, sys_register(r.fd, IORING_REGISTER_IOWQ_AFF, &one, sizeof(one)));
+	ASSERT_EQ(0, async_nop(&r));
+	ASSERT_EQ(0, worker_cpus(&got));
+	if (!CPU_EQUAL(&got, &one))
+		SKIP(return, "this kernel does not move workers that are there");
+	EXPECT_EQ(0, sys_register(r.fd, IORING_UNREGISTER_IOWQ_AFF, NULL, 0));
+	ASSERT_EQ(0, async_nop(&r));
+	ASSERT_EQ(0, worker_cpus(&got));
+	EXPECT_TRUE(CPU_EQUAL(&got, &all));
+	ring_close(&r);
+}
+
+/* One that is made afterwards; and before there is any, limits are told. */
+TEST(workers_cpus_before)
+{
+	unsigned int max[2] = { 0, 0 };
+	cpu_set_t one, got;
+	struct ring r;
+
+	if (setup_missing(IORING_SETUP_SQPOLL))
+		SKIP(return, "kernel lacks SQPOLL");
+	ASSERT_EQ(0, sq_open_bound(&r));
+	EXPECT_EQ(0, sys_register(r.fd, IORING_REGISTER_IOWQ_MAX_WORKERS, max, 2));
+	EXPECT_LT(0u, max[0]);
+	EXPECT_LT(0u, max[1]);
+	CPU_ZERO(&one);
+	CPU_SET(0, &one);
+	ASSERT_EQ(0, sys_register(r.fd, IORING_REGISTER_IOWQ_AFF, &one, sizeof(one)));
+	ASSERT_EQ(0, async_nop(&r));
+	ASSERT_EQ(0, worker_cpus(&got));
+	EXPECT_TRUE(CPU_EQUAL(&got, &one));
+	max[0] = 1;
+	max[1] = 3;
+	EXPECT_EQ(0, sys_register(r.fd, IORING_REGISTER_IOWQ_MAX_WORKERS, max, 2));
+	memset(max, 0, sizeof(max));
+	EXPECT_EQ(0, sys_register(r.fd, IORING_REGISTER_IOWQ_MAX_WORKERS, max, 2));
+	EXPECT_EQ(1u, max[0]);
+	EXPECT_EQ(3u, max[1]);
+	CPU_ZERO(&one);
+	CPU_SET(sysconf(_SC_NPROCESSORS_CONF), &one);
+	EXPECT_EQ(-EINVAL, sys_register(r.fd, IORING_REGISTER_IOWQ_AFF, &one, sizeof(one)));
+	ring_close(&r);
+}
+
 /*
  * Before its idle time is over the thread naps. That is this implementation's;
  * the untouched 6.12 spins all the time, so there nothing is expected.
