@@ -2,9 +2,10 @@
 /*
  * RECV and RECVMSG.
  *
- * A multishot receive posts a CQE for each provided buffer it fills. After a
- * short read of a stream there is nothing more for now, so it does not ask the
- * socket again: going back to waiting finds out.
+ * A multishot receive posts a CQE for each provided buffer it fills. When the
+ * socket says that nothing is left it is not asked again: going back to waiting
+ * finds out. The end of a stream counts as something left, so that who waits for
+ * the data sees the end along with it.
  */
 #include <linux/net.h>
 #include <linux/overflow.h>
@@ -60,8 +61,9 @@ static __poll_t recv_poll_mask(const struct iou_req *req)
 /* What the socket said beside the data */
 static void recv_note(struct iou_req *req, const struct msghdr *msg)
 {
-	const struct iou_xfer *xfer = iou_req_cmd(req, struct iou_xfer);
+	struct iou_xfer *xfer = iou_req_cmd(req, struct iou_xfer);
 
+	xfer->inq = msg->msg_inq;
 	if (msg->msg_inq > 0)
 		req->cflags |= IORING_CQE_F_SOCK_NONEMPTY;
 	else
@@ -76,7 +78,6 @@ static iou_verdict_t recv_shots(struct iou_req *req,
 	__must_hold(&iou_req_ring(req)->lock)
 {
 	struct iou_xfer *xfer = iou_req_cmd(req, struct iou_xfer);
-	bool drained;
 	int i;
 
 	for (i = 0; i < IOU_MAX_SHOTS; i++) {
@@ -84,12 +85,11 @@ static iou_verdict_t recv_shots(struct iou_req *req,
 
 		if (verdict != IOU_DONE || req->res <= 0)
 			return verdict;
-		drained = req->res < xfer->len && sock_from_file(req->file)->type == SOCK_STREAM;
 		if (!iou_req_post_more(req, req->res, req->cflags))
 			return IOU_DONE;
 		iou_req_next_shot(req);
 		xfer->done = 0;
-		if (drained)
+		if (!xfer->inq)
 			break;
 	}
 	return IOU_TURN;

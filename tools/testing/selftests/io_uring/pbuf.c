@@ -483,6 +483,29 @@ TEST_F(pbuf, recv_multishot_stream)
 	}
 }
 
+/* Who waits for the last data sees the end of the stream along with it. */
+TEST_F(pbuf, recv_multishot_end_with_data)
+{
+	struct io_uring_cqe cqe;
+	int i;
+
+	ASSERT_EQ(0, sock_pair(SOCK_TCP4, self->fd));
+	ASSERT_EQ(0, give(self, variant, 0, NR));
+	prep_select(&self->ring, IORING_OP_RECV, self->fd[1], NULL, 0)->ioprio =
+		IORING_RECV_MULTISHOT;
+	ASSERT_EQ(1, ring_submit(&self->ring));
+	for (i = 0; i < 2; i++)
+		ASSERT_EQ(SIZE, send(self->fd[0], self->bufs.mem, SIZE, 0));
+	close(self->fd[0]);
+	self->fd[0] = -1;
+	ASSERT_EQ(0, ring_enter_wait(&self->ring, 2, WAIT_MS));
+	for (i = 0; ring_reap(&self->ring, &cqe) && cqe.res; i++)
+		EXPECT_EQ(IORING_CQE_F_MORE, cqe.flags & IORING_CQE_F_MORE);
+	EXPECT_EQ(2, i);
+	EXPECT_EQ(0, cqe.res);
+	EXPECT_EQ(0u, cqe.flags & IORING_CQE_F_MORE);
+}
+
 /* When the CQ is full it ends, and nothing is lost. */
 TEST_F(pbuf, recv_multishot_full_cq)
 {
