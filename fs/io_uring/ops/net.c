@@ -318,8 +318,10 @@ iou_verdict_t iou_net_settle(struct iou_req *req, const struct socket *sock,
 		xfer->done += ret;
 		again = xfer->done < xfer->len && goes_on(xfer, sock);
 		/* Who goes on needs the rest of the buffer, too */
-		if (req->held & IOU_SELECT)
-			iou_pbuf_use(req, buf, again ? xfer->len : ret);
+		if ((req->held & IOU_SELECT) && again)
+			iou_pbuf_take(req, buf);
+		else if (req->held & IOU_SELECT)
+			iou_pbuf_use(req, buf, ret);
 		if (again)
 			return IOU_RETRY;
 	}

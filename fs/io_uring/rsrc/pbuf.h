@@ -119,11 +119,27 @@ static inline int iou_pbuf_select(const struct iou_req *req, struct iou_pbuf *bu
 	return 0;
 }
 
+/*
+ * Use @bytes of an incremental buffer. With MSG_TRUNC a receive tells how long the
+ * message was, which may be more than the buffer.
+ * Return: whether the rest of the buffer stays.
+ */
+static inline bool iou_pbuf_shrink(struct iou_pbuf_group *group, const struct iou_pbuf *buf,
+				   u32 bytes)
+{
+	bytes = min(bytes, buf->len);
+	if (buf->full - bytes < max(group->min_left, 1U))
+		return false;
+	iou_bufring_shrink(group->bufs, group->head & group->mask, buf->addr + bytes,
+			   buf->full - bytes);
+	return true;
+}
+
 /**
  * iou_pbuf_use() - take a buffer, or a part of it
  * @req: selected it, and has it from now on
  * @buf: which
- * @bytes: how much of it was used, or will be
+ * @bytes: how much of it was used, or will be; more than there is: all of it
  *
  * Context: ring lock, since iou_pbuf_select().
  */
@@ -134,13 +150,29 @@ static inline void iou_pbuf_use(struct iou_req *req, const struct iou_pbuf *buf,
 
 	req->held &= ~IOU_SELECT;
 	req->cflags |= IORING_CQE_F_BUFFER | (u32)buf->bid << IORING_CQE_BUFFER_SHIFT;
-	if (unlikely(group->is_inc) && buf->full - bytes >= max(group->min_left, 1U)) {
-		iou_bufring_shrink(group->bufs, group->head & group->mask,
-				   buf->addr + bytes, buf->full - bytes);
+	if (unlikely(group->is_inc) && iou_pbuf_shrink(group, buf, bytes)) {
 		req->cflags |= IORING_CQE_F_BUF_MORE;
 		return;
 	}
 	group->head++;
+}
+
+/**
+ * iou_pbuf_take() - take a buffer that will be filled by and by
+ * @req: selected it, and has it from now on
+ * @buf: which
+ *
+ * An incremental buffer, too, is taken as a whole: if less of it is used in the end
+ * than was meant to be, nobody could tell where the next one begins.
+ *
+ * Context: ring lock, since iou_pbuf_select().
+ */
+static inline void iou_pbuf_take(struct iou_req *req, const struct iou_pbuf *buf)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	req->held &= ~IOU_SELECT;
+	req->cflags |= IORING_CQE_F_BUFFER | (u32)buf->bid << IORING_CQE_BUFFER_SHIFT;
+	buf->group->head++;
 }
 
 #endif

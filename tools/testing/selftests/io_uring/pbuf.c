@@ -506,6 +506,25 @@ TEST_F(pbuf, recv_multishot_end_with_data)
 	EXPECT_EQ(0u, cqe.flags & IORING_CQE_F_MORE);
 }
 
+/* With MSG_TRUNC the result is longer than the buffer, of which nothing is left. */
+TEST_F(pbuf, recv_trunc)
+{
+	struct io_uring_cqe cqe;
+	int i;
+
+	ASSERT_EQ(0, sock_pair(SOCK_UDP4, self->fd));
+	ASSERT_EQ(0, give(self, variant, 0, NR));
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(2 * SIZE, send(self->fd[0], self->bufs.mem, 2 * SIZE, 0));
+		prep_select(&self->ring, IORING_OP_RECV, self->fd[1], NULL, 0)->msg_flags =
+			MSG_TRUNC;
+		ASSERT_EQ(0, one(&self->ring, &cqe));
+		EXPECT_EQ(2 * SIZE, cqe.res);
+		EXPECT_EQ(i, cqe_bid(&cqe));
+		EXPECT_EQ(0u, cqe.flags & IORING_CQE_F_BUF_MORE);
+	}
+}
+
 /* When the CQ is full it ends, and nothing is lost. */
 TEST_F(pbuf, recv_multishot_full_cq)
 {
