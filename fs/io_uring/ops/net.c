@@ -284,8 +284,48 @@ int iou_net_take(struct iou_req *req)
 	return error;
 }
 
-/* Part of it was transferred. Is the request to wait for the rest? */
-static bool goes_on(const struct iou_xfer *xfer, const struct socket *sock)
+/**
+ * iou_net_result() - the result of a send or receive
+ * @req: with a struct iou_xfer
+ * @ret: of the last attempt
+ *
+ * An error after partial success is not reported. With MSG_WAITALL less than all
+ * is too little for a link.
+ *
+ * Context: any, the request's owner.
+ * Return: for the CQE.
+ */
+s32 iou_net_result(struct iou_req *req, s32 ret)
+{
+	const struct iou_xfer *xfer = iou_req_cmd(req, struct iou_xfer);
+
+	if (xfer->done)
+		ret = xfer->done;
+	if ((xfer->msg_flags & MSG_WAITALL) && ret < (s32)xfer->len)
+		req->held |= IOU_SHORT;
+	return ret;
+}
+
+/**
+ * iou_net_partial() - what a send or receive has done that is not tried again
+ * @req: with a struct iou_xfer
+ *
+ * Context: any, the request's owner.
+ * Return: bytes, or 0.
+ */
+s32 iou_net_partial(struct iou_req *req)
+{
+	return iou_req_cmd(req, struct iou_xfer)->done ? iou_net_result(req, 0) : 0;
+}
+
+/**
+ * iou_net_goes_on() - is a request to wait for the rest?
+ * @xfer: a part of it was transferred
+ * @sock: its socket
+ *
+ * Return: whether.
+ */
+bool iou_net_goes_on(const struct iou_xfer *xfer, const struct socket *sock)
 {
 	if (!(xfer->msg_flags & MSG_WAITALL) || (xfer->msg_flags & (MSG_DONTWAIT | MSG_PEEK)))
 		return false;
@@ -299,8 +339,6 @@ static bool goes_on(const struct iou_xfer *xfer, const struct socket *sock)
  * @buf: with IOU_SELECT: the provided buffer it was tried with
  * @ret: bytes transferred, or a negative errno
  * @nowait: the attempt was not allowed to block
- *
- * An error after partial success is not reported.
  *
  * Context: with IOU_SELECT the ring lock, since the buffer was selected.
  * Return: IOU_RETRY or IOU_DONE.
@@ -316,7 +354,7 @@ iou_verdict_t iou_net_settle(struct iou_req *req, const struct socket *sock,
 		bool again;
 
 		xfer->done += ret;
-		again = xfer->done < xfer->len && goes_on(xfer, sock);
+		again = xfer->done < xfer->len && iou_net_goes_on(xfer, sock);
 		/* Who goes on needs the rest of the buffer, too */
 		if ((req->held & IOU_SELECT) && again)
 			iou_pbuf_take(req, buf);
@@ -325,9 +363,5 @@ iou_verdict_t iou_net_settle(struct iou_req *req, const struct socket *sock,
 		if (again)
 			return IOU_RETRY;
 	}
-	if (xfer->done)
-		ret = xfer->done;
-	if ((xfer->msg_flags & MSG_WAITALL) && ret < (ssize_t)xfer->len)
-		req->held |= IOU_SHORT;
-	return iou_done(req, ret);
+	return iou_done(req, iou_net_result(req, ret));
 }

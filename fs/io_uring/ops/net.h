@@ -68,6 +68,9 @@ void iou_net_cleanup_name(struct iou_req *req);
 int iou_net_select(struct iou_req *req, struct iou_pbuf *buf)
 	__must_hold(&iou_req_ring(req)->lock);
 int iou_net_take(struct iou_req *req) __must_hold(&iou_req_ring(req)->lock);
+bool iou_net_goes_on(const struct iou_xfer *xfer, const struct socket *sock);
+s32 iou_net_result(struct iou_req *req, s32 ret);
+s32 iou_net_partial(struct iou_req *req);
 iou_verdict_t iou_net_settle(struct iou_req *req, const struct socket *sock,
 			     const struct iou_pbuf *buf, ssize_t ret, bool nowait);
 

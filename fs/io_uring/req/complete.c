@@ -218,7 +218,7 @@ void iou_req_end_soon(struct iou_req *req, s32 res)
 	struct iou_ring *ring = iou_req_ring(req);
 
 	iou_assert_locked(ring);
-	req->res = res;
+	iou_req_set_result(req, res);
 	req->state = IOU_S_CLAIMED;
 	list_add_tail(&req->work.node, &ring->ready);
 	ring->cold |= IOU_COLD_READY;

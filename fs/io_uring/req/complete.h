@@ -47,11 +47,20 @@ static __always_inline void iou_req_complete_fast(struct iou_ring *ring, struct 
 	iou_req_recycle(ring, req);
 }
 
-/* Complete with this result */
+/* The result is @res, unless a part of it was done: what was transferred counts */
+static inline void iou_req_set_result(struct iou_req *req, s32 res)
+{
+	const struct iou_op *op = iou_req_op(req);
+	s32 done = op->partial ? op->partial(req) : 0;
+
+	req->res = done ?: res;
+}
+
+/* Complete with this result, without trying again */
 static inline void iou_req_end(struct iou_req *req, s32 res)
 	__must_hold(&iou_req_ring(req)->lock)
 {
-	req->res = res;
+	iou_req_set_result(req, res);
 	iou_req_complete(req);
 }
 

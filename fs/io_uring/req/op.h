@@ -23,6 +23,8 @@ struct io_comp_batch;
  *        IOU_RETRY. IOU_RETRY means: would block, park me
  * @take: with IOU_SELECT: take a provided buffer, because a worker will do it.
  *        Ring lock held. Returns 0 or -ENOBUFS
+ * @partial: how much of it was done by earlier attempts, if it is not tried again: that
+ *           is its result then, unless it is 0. NULL: each attempt does all or nothing
  * @cleanup: release ->aux, if IOU_HELD_AUX
  * @iopoll: after IOU_POLLED: ask the device, put what it completes on the batch.
  *          Ring lock held. Returns an error of the driver, or anything >= 0
@@ -54,6 +56,7 @@ struct iou_op {
 	iou_verdict_t (*issue)(struct iou_req *req);
 	iou_verdict_t (*work)(struct iou_req *req);
 	int (*take)(struct iou_req *req);
+	s32 (*partial)(struct iou_req *req);
 	void (*cleanup)(struct iou_req *req);
 	void (*ask_cancel)(struct iou_req *req);
 	void (*deliver)(struct iou_req *req, struct iou_ring *target);

@@ -261,7 +261,7 @@ static void work_fail(struct iou_work *work, int error)
 {
 	struct iou_req *req = container_of(work, struct iou_req, work);
 
-	req->res = error;
+	iou_req_set_result(req, error);
 	work_post(req);
 }
 

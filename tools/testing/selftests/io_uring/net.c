@@ -208,6 +208,34 @@ TEST_F(net, recv_waitall_eof)
 	EXPECT_EQ(0, ring_result(&self->ring));
 }
 
+/* What came before it was cancelled counts, too. */
+TEST_F(net, cancelled_after_a_part)
+{
+	char in[300];
+	int op, i;
+
+	for (i = 0; i < 2; i++) {
+		struct iovec iov = { in, sizeof(in) };
+		struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+		op = i ? IORING_OP_RECVMSG : IORING_OP_RECV;
+		ASSERT_EQ(0, sock_pair(SOCK_TCP4, self->fd));
+		prep_xfer(&self->ring, variant, op, self->fd[1], i ? (void *)&msg : in,
+			  i ? 1 : sizeof(in), MSG_WAITALL)->flags |= IOSQE_IO_LINK;
+		prep_nop(&self->ring, 99);
+		ASSERT_EQ(2, ring_submit(&self->ring));
+		ASSERT_EQ(100, send(self->fd[0], in, 100, 0));
+		EXPECT_TRUE(stays_quiet(&self->ring));
+		EXPECT_EQ(0, recv(self->fd[1], in, 1, MSG_DONTWAIT) > 0);
+		prep(&self->ring, IORING_OP_ASYNC_CANCEL, 0, (void *)(long)op, 0, 0)->user_data = 1;
+		EXPECT_EQ(0, ring_result(&self->ring));
+		EXPECT_EQ(100, result_of(&self->ring, op));
+		/* It was too little for the link */
+		EXPECT_EQ(-ECANCELED, result_of(&self->ring, 99));
+		close_pair(self->fd);
+	}
+}
+
 /* A receive of a message takes one message, MSG_WAITALL or not. */
 TEST_F(net, recv_waitall_dgram)
 {
