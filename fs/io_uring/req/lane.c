@@ -7,6 +7,7 @@
  * scheduler, and sleeps nowhere.
  */
 #include <linux/eventfd.h>
+#include <linux/io_uring.h>
 #include <linux/rcupdate.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
@@ -122,7 +123,9 @@ static void lane_queue_orphan(struct iou_lane *lane)
  * iou_lane_orphan() - nobody will come and ask for a lane's events
  * @lane: its task exits, or its ring is being closed
  *
- * From now on a deferred lane works like any other.
+ * What a deferred lane has now is run by whoever can. What comes later, too, if
+ * the ring is being closed. If not, it waits for that: without an owner the ring
+ * shows no more completions, as programs know it from 6.12.
  *
  * Context: ring lock, so that the lane stays.
  */
@@ -162,7 +165,18 @@ static void tell_pollers(struct iou_ring *ring)
 	irq_work_queue(&ring->poll_wake);
 }
 
-static void push_deferred(struct iou_lane *lane, bool first, bool urgent)
+/*
+ * Can the event of a lane without a task wait until its ring is closed? Not if the
+ * request holds the file of a ring: that may be why it is not closed. Before the
+ * event is queued, as the request may be gone then; if the lane loses its task only
+ * after this, it cannot wait.
+ */
+static bool event_can_wait(const struct iou_lane *lane, const struct iou_req *req)
+{
+	return READ_ONCE(lane->orphan) && !(req->file && io_is_uring_fops(req->file));
+}
+
+static void push_deferred(struct iou_lane *lane, bool first, bool urgent, bool can_wait)
 {
 	struct iou_ring *ring = lane->ring;
 	u32 nr, want;
@@ -177,7 +191,7 @@ static void push_deferred(struct iou_lane *lane, bool first, bool urgent)
 	nr = atomic_inc_return(&lane->nr_events);
 	want = READ_ONCE(lane->want);
 
-	if (unlikely(READ_ONCE(lane->orphan))) {
+	if (unlikely(READ_ONCE(lane->orphan)) && (!can_wait || READ_ONCE(ring->closing))) {
 		lane_queue_orphan(lane);
 		return;
 	}
@@ -208,6 +222,7 @@ void iou_lane_push(struct iou_req *req)
 	 * one CQE: do not batch it.
 	 */
 	bool urgent = req->held & (IOU_HELD_HASH | IOU_URGENT | IOU_MULTISHOT);
+	bool can_wait = event_can_wait(lane, req);
 	bool first;
 
 	/* The request keeps the lane only until somebody takes it from there */
@@ -215,7 +230,7 @@ void iou_lane_push(struct iou_req *req)
 	trace_io_uring_task_add(lane->ring, req, req->user_data, req->opcode, 0);
 	first = llist_add(&req->qnode, &lane->events);
 	if (lane->deferred) {
-		push_deferred(lane, first, urgent);
+		push_deferred(lane, first, urgent, can_wait);
 	} else if (first) {
 		if (lane->taskrun_flag)
 			iou_sq_set_flag(&lane->ring->sq, IORING_SQ_TASKRUN);

@@ -453,6 +453,90 @@ TEST(thread_leaves_a_parked_read)
 	close(fds[1]);
 }
 
+static void *own_and_leave(void *arg)
+{
+	struct parked *p = arg;
+
+	/* SINGLE_ISSUER: who enables the ring owns it. */
+	if (sys_register(p->ring->fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0))
+		return NULL;
+	if (p->fd == p->ring->fd) {
+		prep(p->ring, IORING_OP_POLL_ADD, p->fd, NULL, 0, 0)->poll32_events = POLLIN;
+		/* Its CQE is an event for that, which the thread does not wait for. */
+		prep_nop(p->ring, 1);
+		p->submitted = ring_submit(p->ring) == 2;
+	} else {
+		park_and_leave(arg);
+	}
+	return NULL;
+}
+
+/*
+ * A deferred ring that a thread owned which is gone, with a request for @fd (-1: for
+ * itself). It holds @held. 0, or -errno.
+ */
+static int open_ownerless(struct ring *r, int fd, int held)
+{
+	struct parked p = { .ring = r };
+	pthread_t thread;
+	int error;
+
+	error = ring_open(r, 8, IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
+				IORING_SETUP_R_DISABLED) ?:
+		sys_register(r->fd, IORING_REGISTER_FILES, &held, 1);
+	if (error)
+		return error;
+	p.fd = fd < 0 ? r->fd : fd;
+	error = pthread_create(&thread, NULL, own_and_leave, &p);
+	if (error)
+		return -error;
+	pthread_join(thread, NULL);
+	return p.submitted == 1 ? 0 : -EIO;
+}
+
+/* Nobody may ask it for completions, so it shows none; closing it ends all. */
+TEST(owner_leaves_a_parked_read)
+{
+	struct ring r;
+	int fds[2];
+
+	if (setup_missing(IORING_SETUP_DEFER_TASKRUN))
+		SKIP(return, "kernel lacks DEFER_TASKRUN");
+	ASSERT_EQ(0, pipe(fds));
+	ASSERT_EQ(0, open_ownerless(&r, fds[0], -1));
+	ASSERT_EQ(1, write(fds[1], "x", 1));
+	EXPECT_EQ(-EEXIST, ring_flush(&r));
+	poll(NULL, 0, 50);
+	EXPECT_EQ(0u, ring_ready(&r));
+	EXPECT_EQ(-EEXIST, ring_enter_wait(&r, 1, 10));
+	close(fds[0]);
+	EXPECT_EQ(0, readers_gone(fds[1], 0));
+	ring_close(&r);
+	EXPECT_EQ(POLLERR, readers_gone(fds[1], RELEASE_MS));
+	close(fds[1]);
+}
+
+/* A request that waits for the ring itself does not keep it alive. */
+TEST(owner_leaves_a_poll_of_its_ring)
+{
+	unsigned int i;
+	struct ring r;
+	int fds[2];
+
+	if (setup_missing(IORING_SETUP_DEFER_TASKRUN))
+		SKIP(return, "kernel lacks DEFER_TASKRUN");
+	for (i = 0; i < 20; i++) {
+		ASSERT_EQ(0, pipe(fds));
+		ASSERT_EQ(0, open_ownerless(&r, -1, fds[0]));
+		close(fds[0]);
+		EXPECT_EQ(0, readers_gone(fds[1], 0));
+		ring_close(&r);
+		EXPECT_EQ(POLLERR, readers_gone(fds[1], RELEASE_MS));
+		close(fds[1]);
+	}
+	EXPECT_TRUE(fresh_ring_works());
+}
+
 static void *block_and_leave(void *arg)
 {
 	struct parked *p = arg;
