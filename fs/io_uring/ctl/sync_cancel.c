@@ -36,6 +36,16 @@ static ktime_t cancel_deadline(const struct __kernel_timespec *timeout)
 	return ktime_add_safe(ktime_get(), timespec64_to_ktime(ts));
 }
 
+/* What workers have finished on a deferred ring shows now, not in the next enter */
+static void run_deferred(struct iou_ring *ring)
+	__must_hold(&ring->lock)
+{
+	struct iou_lane *lane = iou_task_lane(ring);
+
+	if (lane && lane->deferred)
+		iou_task_run_lane(lane, false);
+}
+
 /* Let the ring go until something has happened. Return: 0, -EINTR, -ETIME */
 static int cancel_wait(struct iou_ring *ring, ktime_t deadline)
 	__must_hold(&ring->lock)
@@ -49,6 +59,7 @@ static int cancel_wait(struct iou_ring *ring, ktime_t deadline)
 		schedule_hrtimeout(&until, HRTIMER_MODE_ABS);
 	finish_wait(&ring->cq_wait, &wait);
 	iou_ring_lock(ring);
+	run_deferred(ring);
 	if (task_sigpending(current))
 		return -EINTR;
 	return ktime_get() < deadline ? 0 : -ETIME;
