@@ -8,7 +8,6 @@
 #include <linux/fs.h>
 #include <linux/io_uring.h>
 #include <linux/mm.h>
-#include <linux/overflow.h>
 #include <linux/poll.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
@@ -30,11 +29,9 @@
 #include "../run/ringfd.h"
 #include "../run/sqpoll.h"
 #include "fdinfo.h"
+#include "geometry.h"
 #include "setup.h"
 #include "sysctl.h"
-
-#define IOU_MAX_SQ_ENTRIES	32768
-#define IOU_MAX_CQ_ENTRIES	(2 * IOU_MAX_SQ_ENTRIES)
 
 /* What works. Other flags are refused, as they are by an older kernel. */
 #define IOU_SETUP_FLAGS							\
@@ -59,49 +56,7 @@
 	 IORING_FEAT_LINKED_FILE | IORING_FEAT_REG_REG_RING |		\
 	 IORING_FEAT_MIN_TIMEOUT)
 
-/**
- * struct iou_geometry - the sizes of a ring's parts, in bytes
- * @cqes: offset of the CQEs in the header region
- * @array: offset of the SQ array there
- * @hdr_size: of the header region
- * @sqe_size: of the SQE region
- */
-struct iou_geometry {
-	size_t cqes;
-	size_t array;
-	size_t hdr_size;
-	size_t sqe_size;
-};
-
 static const struct file_operations iou_ring_fops;
-
-static u32 sqe_shift(u32 flags)
-{
-	return flags & IORING_SETUP_SQE128 ? 7 : 6;
-}
-
-static u32 cqe_shift(u32 flags)
-{
-	return flags & IORING_SETUP_CQE32 ? 5 : 4;
-}
-
-/* Return: 0 or -EOVERFLOW */
-static int setup_geometry(const struct io_uring_params *p, struct iou_geometry *geo)
-{
-	size_t cqe_size, array_size = 0;
-
-	geo->cqes = sizeof(struct iou_shared);
-	if (check_shl_overflow((size_t)p->cq_entries, cqe_shift(p->flags), &cqe_size) ||
-	    check_add_overflow(geo->cqes, cqe_size, &geo->array) ||
-	    check_shl_overflow((size_t)p->sq_entries, sqe_shift(p->flags), &geo->sqe_size))
-		return -EOVERFLOW;
-	geo->array = ALIGN(geo->array, SMP_CACHE_BYTES);
-	if (!(p->flags & IORING_SETUP_NO_SQARRAY))
-		array_size = array_size(p->sq_entries, sizeof(u32));
-	if (check_add_overflow(geo->array, array_size, &geo->hdr_size))
-		return -EOVERFLOW;
-	return 0;
-}
 
 static int setup_check_flags(u32 flags)
 {
@@ -122,38 +77,6 @@ static int setup_check_flags(u32 flags)
 	if ((flags & IORING_SETUP_REGISTERED_FD_ONLY) && !(flags & IORING_SETUP_NO_MMAP))
 		return -EINVAL;
 	return 0;
-}
-
-static int setup_clamp(u32 *entries, u32 max, u32 flags)
-{
-	if (!*entries)
-		return -EINVAL;
-	if (*entries > max) {
-		if (!(flags & IORING_SETUP_CLAMP))
-			return -EINVAL;
-		*entries = max;
-	}
-	*entries = roundup_pow_of_two(*entries);
-	return 0;
-}
-
-/* Settle the number of entries */
-static int setup_entries(u32 entries, struct io_uring_params *p)
-{
-	int error;
-
-	p->sq_entries = entries;
-	error = setup_clamp(&p->sq_entries, IOU_MAX_SQ_ENTRIES, p->flags);
-	if (error)
-		return error;
-	if (!(p->flags & IORING_SETUP_CQSIZE)) {
-		p->cq_entries = 2 * p->sq_entries;
-		return 0;
-	}
-	error = setup_clamp(&p->cq_entries, IOU_MAX_CQ_ENTRIES, p->flags);
-	if (error)
-		return error;
-	return p->cq_entries < p->sq_entries ? -EINVAL : 0;
 }
 
 static void setup_offsets(struct io_uring_params *p, const struct iou_geometry *geo)
@@ -198,7 +121,7 @@ static void setup_queues(struct iou_ring *ring, const struct io_uring_params *p,
 	ring->sq.sqes = (void __force __shared *)ring->sqe_region.mem;
 	ring->sq.mask = p->sq_entries - 1;
 	ring->sq.entries = p->sq_entries;
-	ring->sq.sqe_shift = sqe_shift(p->flags);
+	ring->sq.sqe_shift = iou_geometry_sqe_shift(p->flags);
 	if (!(p->flags & IORING_SETUP_NO_SQARRAY))
 		ring->sq.array = (void __force __shared *)((void *)hdr + geo->array);
 
@@ -207,7 +130,7 @@ static void setup_queues(struct iou_ring *ring, const struct io_uring_params *p,
 	ring->cq.mask = p->cq_entries - 1;
 	ring->cq.entries = p->cq_entries;
 	ring->cq.room = p->cq_entries;
-	ring->cq.cqe_shift = cqe_shift(p->flags);
+	ring->cq.cqe_shift = iou_geometry_cqe_shift(p->flags);
 }
 
 static void ring_free(struct iou_ring *ring)
@@ -298,7 +221,7 @@ static struct iou_ring *ring_create(struct io_uring_params *p)
 {
 	struct iou_geometry geo;
 	struct iou_ring *ring;
-	int error = setup_geometry(p, &geo);
+	int error = iou_geometry_get(p, &geo);
 
 	if (error)
 		return ERR_PTR(error);
@@ -410,7 +333,7 @@ int iou_setup(u32 entries, struct io_uring_params __user *uparams)
 		return -EINVAL;
 	ret = setup_check_flags(p.flags);
 	if (!ret)
-		ret = setup_entries(entries, &p);
+		ret = iou_geometry_entries(entries, &p);
 	if (ret)
 		return ret;
 	ring = ring_create(&p);
