@@ -13,6 +13,7 @@
  * for a ring and in full, however little of it is used, because all of it stays
  * in memory.
  */
+#include <kunit/visibility.h>
 #include <linux/capability.h>
 #include <linux/mm.h>
 #include <linux/sched/mm.h>
@@ -280,8 +281,21 @@ static void buf_verify(const struct iou_buf *buf, struct page **pages, u32 nr)
 	WARN_ON_ONCE(len != buf->len || page != nr);
 }
 
-static struct iou_buf *buf_of_pages(struct iou_account *account, u64 addr, size_t len,
-				    struct page **pages, u32 nr)
+/**
+ * iou_buf_of_pages() - cut pinned pages into segments
+ * @account: pays
+ * @addr: address of the first byte in the program
+ * @len: in bytes
+ * @pages: all that are touched
+ * @nr: how many
+ *
+ * Only unit tests call it from other files.
+ *
+ * Context: may sleep.
+ * Return: the buffer, not yet paid for, or NULL without memory.
+ */
+VISIBLE_IF_KUNIT struct iou_buf *
+iou_buf_of_pages(struct iou_account *account, u64 addr, size_t len, struct page **pages, u32 nr)
 {
 	u32 shift = pages_shift(addr, pages, nr);
 	u32 nr_segs = ((addr + len - 1) >> shift) - (addr >> shift) + 1;
@@ -310,7 +324,7 @@ static struct iou_buf *buf_pin(struct iou_account *account, u64 addr, size_t len
 
 	if (error)
 		return ERR_PTR(error);
-	buf = buf_of_pages(account, addr, len, pages, nr);
+	buf = iou_buf_of_pages(account, addr, len, pages, nr);
 	if (!buf) {
 		unpin_user_pages(pages, nr);
 		return ERR_PTR(-ENOMEM);

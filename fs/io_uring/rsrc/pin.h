@@ -15,6 +15,7 @@
 #include <linux/xarray.h>
 
 struct mm_struct;
+struct page;
 struct user_struct;
 
 /**
@@ -61,6 +62,10 @@ struct iou_account *iou_account_create(void);
 void iou_account_put(struct iou_account *account);
 struct iou_buf *iou_buf_create(struct iou_account *account, u64 addr, size_t len);
 void iou_buf_put(struct iou_buf *buf);
+#if IS_ENABLED(CONFIG_KUNIT)
+struct iou_buf *iou_buf_of_pages(struct iou_account *account, u64 addr, size_t len,
+				 struct page **pages, u32 nr);
+#endif
 
 /**
  * iou_buf_import() - address a part of a registered buffer

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A ring that no program has: as much of one as a unit test needs.
+ */
+#ifndef IOU_TESTS_FAKE_H
+#define IOU_TESTS_FAKE_H
+
+#include <kunit/test.h>
+
+#include "../iou.h"
+#include "../req/park.h"
+
+#define FAKE_CQ_ENTRIES	64
+
+/**
+ * struct fake - a ring with one lane, and a CQ in ordinary memory
+ * @ring: nobody else knows it: a test takes and releases @ring.lock by itself
+ * @lane: [R] its lane; of no task
+ * @hdr: what the program would share
+ * @cqes: the CQEs
+ */
+struct fake {
+	struct iou_ring ring;
+	struct iou_lane lane;
+	struct iou_shared hdr;
+	struct io_uring_cqe cqes[FAKE_CQ_ENTRIES];
+};
+
+static inline struct fake *fake_ring(struct kunit *test)
+{
+	struct fake *fake = kunit_kzalloc(test, sizeof(*fake), GFP_KERNEL);
+	struct iou_ring *ring;
+	int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, fake);
+	ring = &fake->ring;
+	mutex_init(&ring->lock);
+	ring->cq.hdr = (void __force __shared *)&fake->hdr;
+	ring->cq.cqes = (void __force __shared *)fake->cqes;
+	ring->cq.entries = FAKE_CQ_ENTRIES;
+	ring->cq.mask = FAKE_CQ_ENTRIES - 1;
+	ring->cq.room = FAKE_CQ_ENTRIES;
+	ring->cq.cqe_shift = 4;
+	INIT_LIST_HEAD(&ring->cq.backlog);
+	INIT_LIST_HEAD(&ring->lanes);
+	INIT_LIST_HEAD(&ring->ready);
+	INIT_LIST_HEAD(&ring->counting);
+	INIT_LIST_HEAD(&ring->drain.queue);
+	for (i = 0; i < ARRAY_SIZE(ring->hash); i++)
+		INIT_LIST_HEAD(&ring->hash[i].waiting);
+	iou_park_init(ring);
+	fake->lane.ring = ring;
+	list_add(&fake->lane.ring_node, &ring->lanes);
+	return fake;
+}
+
+/* CQEs that were posted */
+static inline u32 fake_nr_cqes(const struct fake *fake)
+{
+	return fake->ring.cq.tail;
+}
+
+#endif

@@ -1,0 +1,385 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Requests that wait: the index of parked ones, turns on an inode, drain,
+ * counting.
+ */
+#include <kunit/test.h>
+#include <linux/fs.h>
+#include <linux/hash.h>
+#include <linux/prandom.h>
+
+#include "../req/count.h"
+#include "../req/drain.h"
+#include "../req/hash.h"
+#include "../req/park.h"
+#include "fake.h"
+
+static struct iou_req *fake_reqs(struct kunit *test, struct fake *fake, u32 nr)
+{
+	struct iou_req *reqs = kvcalloc(nr, sizeof(*reqs), GFP_KERNEL);
+	u32 i;
+
+	KUNIT_ASSERT_NOT_NULL(test, reqs);
+	for (i = 0; i < nr; i++) {
+		reqs[i].lane = &fake->lane;
+		reqs[i].user_data = i;
+	}
+	return reqs;
+}
+
+/* ------------------------------------------------------------------------
+ * The index of parked requests
+ */
+
+static bool claim(struct iou_req *req)
+{
+	return iou_park_wake(req);
+}
+
+static const struct iou_park_ops park_ops = { .claim = claim };
+
+#define NR_PARKED	20000
+
+static bool index_has(struct iou_ring *ring, u64 user_data, const struct iou_req *req)
+	__must_hold(&ring->lock)
+{
+	return iou_park_find(ring, user_data, NULL, NULL) == req;
+}
+
+/* It grows while requests are in it; each stays where it can be found */
+static void index_growth(struct kunit *test)
+{
+	struct fake *fake = fake_ring(test);
+	struct iou_ring *ring = &fake->ring;
+	struct iou_req *reqs = fake_reqs(test, fake, NR_PARKED);
+	u32 i, longest = 0, missing = 0;
+
+	mutex_lock(&ring->lock);
+	for (i = 0; i < NR_PARKED; i++) {
+		/* Addresses, small numbers, and numbers that differ in high bits only */
+		reqs[i].user_data = i % 3 == 0 ? (unsigned long)&reqs[i] :
+				    i % 3 == 1 ? i : (u64)i << 48 | i >> 16;
+		KUNIT_ASSERT_EQ(test, 0, iou_park(&reqs[i], &park_ops));
+		KUNIT_ASSERT_EQ(test, IOU_S_PARKED, reqs[i].state);
+	}
+	KUNIT_EXPECT_EQ(test, NR_PARKED, ring->parked.nr);
+	KUNIT_EXPECT_GE(test, 4u << ring->parked.bits, NR_PARKED);
+	for (i = 0; i < NR_PARKED; i++)
+		missing += !index_has(ring, reqs[i].user_data, &reqs[i]);
+	KUNIT_EXPECT_EQ(test, 0, missing);
+	KUNIT_EXPECT_NULL(test, iou_park_find(ring, U64_MAX, NULL, NULL));
+
+	/* That is why finding one is cheap */
+	for (i = 0; i < 1u << ring->parked.bits; i++) {
+		struct hlist_node *node;
+		u32 nr = 0;
+
+		hlist_for_each(node, &ring->parked.heads[i])
+			nr++;
+		longest = max(longest, nr);
+	}
+	KUNIT_EXPECT_LE(test, longest, 32);
+
+	for (i = 0; i < NR_PARKED; i++) {
+		KUNIT_ASSERT_TRUE(test, iou_park_claim(&reqs[i]));
+		missing += !!iou_park_find(ring, reqs[i].user_data, NULL, NULL);
+	}
+	KUNIT_EXPECT_EQ(test, 0, missing);
+	KUNIT_EXPECT_EQ(test, 0, ring->parked.nr);
+	mutex_unlock(&ring->lock);
+	iou_park_destroy(ring);
+	kvfree(reqs);
+}
+
+static bool is_req(const struct iou_req *req, void *data)
+{
+	return req == data;
+}
+
+/* Many with the same user_data: the last comes first, all can be told apart */
+static void index_duplicates(struct kunit *test)
+{
+	const u32 nr = 1000;
+	struct fake *fake = fake_ring(test);
+	struct iou_ring *ring = &fake->ring;
+	struct iou_req *reqs = fake_reqs(test, fake, nr);
+	u32 i;
+
+	mutex_lock(&ring->lock);
+	/* No more than fit without growing, which may change their order */
+	for (i = 0; i < nr; i++) {
+		reqs[i].user_data = 42;
+		iou_park(&reqs[i], &park_ops);
+	}
+	KUNIT_EXPECT_EQ(test, nr, ring->parked.nr);
+	KUNIT_EXPECT_TRUE(test, index_has(ring, 42, &reqs[nr - 1]));
+	for (i = 0; i < nr; i++)
+		KUNIT_EXPECT_PTR_EQ(test, &reqs[i], iou_park_find(ring, 42, is_req, &reqs[i]));
+	for (i = 0; i < nr; i++) {
+		KUNIT_EXPECT_NOT_NULL(test, iou_park_find(ring, 42, NULL, NULL));
+		iou_park_claim(&reqs[i]);
+		KUNIT_EXPECT_NULL(test, iou_park_find(ring, 42, is_req, &reqs[i]));
+	}
+	KUNIT_EXPECT_NULL(test, iou_park_find(ring, 42, NULL, NULL));
+	mutex_unlock(&ring->lock);
+	iou_park_destroy(ring);
+	kvfree(reqs);
+}
+
+static bool is_odd(const struct iou_req *req, void *data)
+{
+	return req->user_data % 2;
+}
+
+static void index_claim_all(struct kunit *test)
+{
+	const u32 nr = 100;
+	struct fake *fake = fake_ring(test);
+	struct iou_ring *ring = &fake->ring;
+	struct iou_req *reqs = fake_reqs(test, fake, nr);
+	HLIST_HEAD(claimed);
+	struct iou_req *req;
+	u32 i, seen = 0;
+
+	mutex_lock(&ring->lock);
+	for (i = 0; i < nr; i++)
+		iou_park(&reqs[i], &park_ops);
+	/* The event of one has come before: it is told to end */
+	KUNIT_EXPECT_TRUE(test, iou_park_wake(&reqs[51]));
+	KUNIT_EXPECT_FALSE(test, iou_park_wake(&reqs[51]));
+	KUNIT_EXPECT_EQ(test, nr / 2, iou_park_claim_all(ring, is_odd, NULL, &claimed));
+	hlist_for_each_entry(req, &claimed, index) {
+		KUNIT_EXPECT_TRUE(test, is_odd(req, NULL) && req != &reqs[51]);
+		KUNIT_EXPECT_EQ(test, IOU_S_CLAIMED, req->state);
+		seen++;
+	}
+	KUNIT_EXPECT_EQ(test, nr / 2 - 1, seen);
+	KUNIT_EXPECT_EQ(test, IOU_CANCEL, reqs[51].held);
+	KUNIT_EXPECT_EQ(test, 0, reqs[50].held);
+	KUNIT_EXPECT_EQ(test, nr / 2 + 1, ring->parked.nr);
+	iou_unpark(&reqs[51]);
+	KUNIT_EXPECT_EQ(test, -ECANCELED, iou_park(&reqs[51], &park_ops));
+	/* Nothing is parked on a ring that is being closed */
+	ring->closing = true;
+	KUNIT_EXPECT_EQ(test, -ECANCELED, iou_park(&reqs[1], &park_ops));
+	for (i = 0; i < nr; i += 2)
+		iou_park_claim(&reqs[i]);
+	KUNIT_EXPECT_EQ(test, 0, ring->parked.nr);
+	mutex_unlock(&ring->lock);
+	iou_park_destroy(ring);
+	kvfree(reqs);
+}
+
+/* ------------------------------------------------------------------------
+ * Turns on an inode
+ */
+
+static bool is_next_ready(struct iou_ring *ring, struct iou_req *req)
+{
+	if (list_empty(&ring->ready) || ring->ready.next != &req->work.node)
+		return false;
+	list_del(&req->work.node);
+	return true;
+}
+
+static void hash_turns(struct kunit *test)
+{
+	struct inode *inodes = kunit_kcalloc(test, 32, sizeof(*inodes), GFP_KERNEL);
+	struct file *files = kunit_kcalloc(test, 2, sizeof(*files), GFP_KERNEL);
+	struct fake *fake = fake_ring(test);
+	struct iou_ring *ring = &fake->ring;
+	struct iou_req *reqs = fake_reqs(test, fake, 6);
+	int i, other = 1;
+
+	KUNIT_ASSERT_NOT_NULL(test, inodes);
+	KUNIT_ASSERT_NOT_NULL(test, files);
+	while (other < 31 && hash_ptr(&inodes[other], IOU_HASH_BITS) ==
+			     hash_ptr(&inodes[0], IOU_HASH_BITS))
+		other++;
+	files[0].f_inode = &inodes[0];
+	files[1].f_inode = &inodes[other];
+	for (i = 0; i < 6; i++)
+		reqs[i].file = &files[i == 5];
+
+	mutex_lock(&ring->lock);
+	KUNIT_EXPECT_TRUE(test, iou_hash_enter(&reqs[0]));
+	for (i = 1; i < 5; i++)
+		KUNIT_EXPECT_FALSE(test, iou_hash_enter(&reqs[i]));
+	/* Another inode has turns of its own */
+	KUNIT_EXPECT_TRUE(test, iou_hash_enter(&reqs[5]));
+	KUNIT_EXPECT_TRUE(test, list_empty(&ring->ready));
+
+	/* One after the other, in order; one has lost patience */
+	iou_hash_abandon(&reqs[2]);
+	iou_hash_leave(&reqs[0]);
+	KUNIT_EXPECT_TRUE(test, ring->cold & IOU_COLD_READY);
+	KUNIT_EXPECT_TRUE(test, is_next_ready(ring, &reqs[1]));
+	KUNIT_EXPECT_TRUE(test, list_empty(&ring->ready));
+	iou_hash_leave(&reqs[5]);
+	KUNIT_EXPECT_TRUE(test, list_empty(&ring->ready));
+	iou_hash_leave(&reqs[1]);
+	KUNIT_EXPECT_TRUE(test, is_next_ready(ring, &reqs[3]));
+	iou_hash_leave(&reqs[3]);
+	KUNIT_EXPECT_TRUE(test, is_next_ready(ring, &reqs[4]));
+	iou_hash_leave(&reqs[4]);
+	KUNIT_EXPECT_TRUE(test, list_empty(&ring->ready));
+	for (i = 0; i < 6; i++)
+		KUNIT_EXPECT_EQ(test, 0, reqs[i].held);
+	/* And again */
+	KUNIT_EXPECT_TRUE(test, iou_hash_enter(&reqs[2]));
+	iou_hash_leave(&reqs[2]);
+	mutex_unlock(&ring->lock);
+	kvfree(reqs);
+}
+
+/* ------------------------------------------------------------------------
+ * Drain
+ */
+
+static void drain_enter(struct fake *fake, struct iou_req *req)
+	__must_hold(&fake->ring.lock)
+{
+	fake->lane.nr_inflight++;
+	iou_drain_enter(req);
+}
+
+static void one_done(struct fake *fake)
+	__must_hold(&fake->ring.lock)
+{
+	fake->lane.nr_inflight--;
+	iou_drain_advance(&fake->ring);
+}
+
+static void drain_order(struct kunit *test)
+{
+	struct fake *fake = fake_ring(test);
+	struct iou_ring *ring = &fake->ring;
+	struct iou_req *reqs = fake_reqs(test, fake, 5);
+
+	mutex_lock(&ring->lock);
+	/* Two are on their way; 0 waits for them, 1 and 2 for 0, 3 for all, 4 for 3 */
+	fake->lane.nr_inflight = 2;
+	reqs[0].sqe_flags = IOSQE_IO_DRAIN;
+	reqs[3].sqe_flags = IOSQE_IO_DRAIN;
+	drain_enter(fake, &reqs[0]);
+	KUNIT_EXPECT_TRUE(test, ring->strict & IOU_STRICT_DRAIN);
+	drain_enter(fake, &reqs[1]);
+	drain_enter(fake, &reqs[2]);
+	drain_enter(fake, &reqs[3]);
+	drain_enter(fake, &reqs[4]);
+	KUNIT_EXPECT_EQ(test, 5, ring->drain.nr_reqs);
+	iou_drain_advance(ring);
+	KUNIT_EXPECT_TRUE(test, list_empty(&ring->ready));
+	one_done(fake);
+	KUNIT_EXPECT_TRUE(test, list_empty(&ring->ready));
+	one_done(fake);
+	KUNIT_EXPECT_TRUE(test, is_next_ready(ring, &reqs[0]));
+	KUNIT_EXPECT_TRUE(test, list_empty(&ring->ready));
+	one_done(fake);
+	KUNIT_EXPECT_TRUE(test, is_next_ready(ring, &reqs[1]));
+	KUNIT_EXPECT_TRUE(test, is_next_ready(ring, &reqs[2]));
+	KUNIT_EXPECT_TRUE(test, list_empty(&ring->ready));
+	one_done(fake);
+	KUNIT_EXPECT_TRUE(test, list_empty(&ring->ready));
+	one_done(fake);
+	KUNIT_EXPECT_TRUE(test, is_next_ready(ring, &reqs[3]));
+	KUNIT_EXPECT_TRUE(test, list_empty(&ring->ready));
+	KUNIT_EXPECT_EQ(test, 1, ring->drain.nr_reqs);
+	one_done(fake);
+	KUNIT_EXPECT_TRUE(test, is_next_ready(ring, &reqs[4]));
+	/* The last one is no barrier: submission goes the direct way again */
+	KUNIT_EXPECT_FALSE(test, ring->strict & IOU_STRICT_DRAIN);
+	KUNIT_EXPECT_FALSE(test, ring->watch & IOU_COLD_DRAIN);
+	KUNIT_EXPECT_EQ(test, 0, ring->drain.nr_reqs);
+	mutex_unlock(&ring->lock);
+	kvfree(reqs);
+}
+
+/* A chain is one unit */
+static void drain_chain(struct kunit *test)
+{
+	struct fake *fake = fake_ring(test);
+	struct iou_ring *ring = &fake->ring;
+	struct iou_req *reqs = fake_reqs(test, fake, 4);
+
+	mutex_lock(&ring->lock);
+	fake->lane.nr_inflight = 1 + 2;
+	reqs[0].sqe_flags = IOSQE_IO_DRAIN | IOSQE_IO_LINK;
+	reqs[0].link = &reqs[1];
+	reqs[1].sqe_flags = IOSQE_IO_LINK;
+	reqs[1].link = &reqs[2];
+	drain_enter(fake, &reqs[0]);
+	drain_enter(fake, &reqs[3]);
+	KUNIT_EXPECT_EQ(test, 4, ring->drain.nr_reqs);
+	one_done(fake);
+	KUNIT_EXPECT_TRUE(test, is_next_ready(ring, &reqs[0]));
+	KUNIT_EXPECT_EQ(test, 1, ring->drain.nr_reqs);
+	/* Not before all three members are done */
+	one_done(fake);
+	one_done(fake);
+	KUNIT_EXPECT_TRUE(test, list_empty(&ring->ready));
+	one_done(fake);
+	KUNIT_EXPECT_TRUE(test, is_next_ready(ring, &reqs[3]));
+	mutex_unlock(&ring->lock);
+	kvfree(reqs);
+}
+
+/* ------------------------------------------------------------------------
+ * Counting
+ */
+
+static void count_order(struct kunit *test)
+{
+	const u32 nr = 500;
+	struct fake *fake = fake_ring(test);
+	struct iou_ring *ring = &fake->ring;
+	struct iou_req *reqs = fake_reqs(test, fake, nr);
+	struct iou_count *count;
+	struct rnd_state rnd;
+	u64 last = 0, ends;
+	u32 i, seen = 0, base = U32_MAX - 200;
+
+	prandom_seed_state(&rnd, 1);
+	mutex_lock(&ring->lock);
+	/* While the number of CQEs goes on, past the end of what it can be */
+	for (i = 0; i < nr; i++) {
+		ring->cq.tail = base + i;
+		iou_count_add(&reqs[i], 600 + prandom_u32_state(&rnd) % 200);
+	}
+	KUNIT_EXPECT_TRUE(test, ring->cold & IOU_COLD_COUNT);
+	iou_count_check(ring);
+	list_for_each_entry(count, &ring->counting, node) {
+		/* Who was first among equals ends first, too */
+		ends = (u64)(count->start - base + count->nr) << 32 |
+		       ((struct iou_req *)iou_cmd_req(count))->user_data;
+		KUNIT_EXPECT_GT(test, ends, last);
+		last = ends;
+		seen++;
+	}
+	KUNIT_EXPECT_EQ(test, nr, seen);
+	for (i = 0; i < nr; i++) {
+		iou_count_del(&reqs[i]);
+		iou_count_del(&reqs[i]);
+	}
+	KUNIT_EXPECT_TRUE(test, list_empty(&ring->counting));
+	mutex_unlock(&ring->lock);
+	kvfree(reqs);
+}
+
+static struct kunit_case requests_cases[] = {
+	KUNIT_CASE(index_growth),
+	KUNIT_CASE(index_duplicates),
+	KUNIT_CASE(index_claim_all),
+	KUNIT_CASE(hash_turns),
+	KUNIT_CASE(drain_order),
+	KUNIT_CASE(drain_chain),
+	KUNIT_CASE(count_order),
+	{ }
+};
+
+static struct kunit_suite requests_suite = {
+	.name = "io_uring_requests",
+	.test_cases = requests_cases,
+};
+
+kunit_test_suite(requests_suite);
