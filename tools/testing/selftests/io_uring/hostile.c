@@ -3,6 +3,9 @@
  * An application that writes rubbish into everything it shares with the kernel
  * while requests run. It may harm itself: it gets wrong completions, or none.
  * It must not harm the kernel, nor become unkillable.
+ *
+ * IOU_TEST_SECONDS in the environment: for how long, in each mode (default: 1).
+ * IOU_TEST_DISKS: a disk may be read from, /dev/nullb0.
  */
 #include "iou_test.h"
 
@@ -11,7 +14,6 @@
 
 #include "../kselftest_harness.h"
 
-#define SCRIBBLE_MS	1500
 #define ARENA		(1024 * 1024)
 
 /* Shared between the test and the process that misbehaves. */
@@ -25,6 +27,7 @@ FIXTURE(hostile)
 {
 	struct shared *shared;
 	int pipe[2];
+	int ms;
 };
 
 FIXTURE_VARIANT(hostile)
@@ -48,12 +51,30 @@ FIXTURE_VARIANT_ADD(hostile, defer) {
 	.setup = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN,
 };
 
+FIXTURE_VARIANT_ADD(hostile, sqpoll) {
+	.setup = IORING_SETUP_SQPOLL,
+};
+
+FIXTURE_VARIANT_ADD(hostile, iopoll) {
+	.setup = IORING_SETUP_IOPOLL,
+};
+
+FIXTURE_VARIANT_ADD(hostile, iopoll_defer) {
+	.setup = IORING_SETUP_IOPOLL | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN,
+};
+
+FIXTURE_VARIANT_ADD(hostile, iopoll_sqpoll) {
+	.setup = IORING_SETUP_IOPOLL | IORING_SETUP_SQPOLL | IORING_SETUP_SUBMIT_ALL,
+};
+
 FIXTURE_SETUP(hostile)
 {
 	const char *missing = setup_missing(variant->setup);
+	const char *seconds = getenv("IOU_TEST_SECONDS");
 
 	if (missing)
 		SKIP(return, "kernel lacks %s", missing);
+	self->ms = seconds ? atoi(seconds) * 1000 : 1000;
 	self->shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, self->shared);
 	ASSERT_EQ(0, pipe(self->pipe));
@@ -74,7 +95,8 @@ struct app {
 	pthread_t thread;
 	unsigned int stop;
 	unsigned long long seed;
-	int fds[7];
+	unsigned int wakeup;
+	int fds[8];
 	void *addrs[6];
 };
 
@@ -110,12 +132,20 @@ static void scribble_sqe(struct app *app, unsigned long long *seed, struct io_ur
 {
 	static const __u8 ops[] = {
 		IORING_OP_NOP, IORING_OP_READ, IORING_OP_WRITE, IORING_OP_READV, IORING_OP_WRITEV,
-		IORING_OP_FSYNC, IORING_OP_FTRUNCATE, IORING_OP_FADVISE, 200, 255,
+		IORING_OP_READ, IORING_OP_READV, IORING_OP_READ_FIXED,
+		IORING_OP_FSYNC, IORING_OP_FTRUNCATE, IORING_OP_FADVISE,
+		IORING_OP_POLL_ADD, IORING_OP_POLL_REMOVE, IORING_OP_TIMEOUT,
+		IORING_OP_TIMEOUT_REMOVE, IORING_OP_LINK_TIMEOUT, IORING_OP_ASYNC_CANCEL,
+		200, 255,
 	};
-	static const __u8 flags[] = { 0, 0, 0, IOSQE_ASYNC, IOSQE_ASYNC, 1 << 7 };
+	static const __u8 flags[] = {
+		0, 0, 0, 0, 0, 0, IOSQE_ASYNC, IOSQE_ASYNC, IOSQE_IO_LINK, IOSQE_IO_HARDLINK,
+		IOSQE_IO_LINK | IOSQE_ASYNC, IOSQE_IO_DRAIN, IOSQE_FIXED_FILE,
+		IOSQE_CQE_SKIP_SUCCESS, 1 << 7,
+	};
 	static const unsigned int lens[] = { 0, 1, 2, 8, 4096, 1024, 1025, UINT_MAX };
 	static const __u64 offs[] = { 0, 1, 4096, 1ULL << 40, LLONG_MAX, -1ULL };
-	static const unsigned int rw_flags[] = { 0, 0, 0, 1, 2, 8, 1u << 31 };
+	static const unsigned int rw_flags[] = { 0, 0, 0, 0, 1, 2, 5, 8, 1u << 31 };
 
 	sqe->opcode = ops[rnd(seed) % ARRAY_LEN(ops)];
 	sqe->flags = flags[rnd(seed) % ARRAY_LEN(flags)];
@@ -197,6 +227,8 @@ static int app_files(struct app *app, int pipe_in)
 	app->fds[4] = pipe_in;
 	app->fds[5] = -1;
 	app->fds[6] = 9999;
+	/* What a ring with IOPOLL can read */
+	app->fds[7] = getenv("IOU_TEST_DISKS") ? open("/dev/nullb0", O_RDONLY | O_DIRECT) : -1;
 	return 0;
 }
 
@@ -232,6 +264,7 @@ static int app_start(struct app *app, unsigned int setup, int pipe_in)
 
 	memset(app, 0, sizeof(*app));
 	app->seed = 88172645463325252ULL;
+	app->wakeup = setup & IORING_SETUP_SQPOLL ? IORING_ENTER_SQ_WAKEUP : 0;
 	err = app_files(app, pipe_in);
 	if (!err)
 		err = app_memory(app);
@@ -240,6 +273,17 @@ static int app_start(struct app *app, unsigned int setup, int pipe_in)
 	if (!err)
 		err = -pthread_create(&app->thread, NULL, scribbler, app);
 	return err;
+}
+
+/* So that not all of the memory is taken by requests that wait. */
+static void app_cancel(struct app *app)
+{
+	struct io_uring_sync_cancel_reg reg = {
+		.flags = IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL, .fd = -1,
+		.timeout = { .tv_nsec = 1000000 },
+	};
+
+	sys_register(app->ring.fd, IORING_REGISTER_SYNC_CANCEL, &reg, 1);
 }
 
 /* Submit and wait with whatever is in the ring. */
@@ -255,8 +299,8 @@ static void app_enter(struct app *app)
 	__u64 one = 1;
 	ssize_t n;
 
-	sys_enter(app->ring.fd, submit, min, IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG,
-		  &arg, sizeof(arg));
+	sys_enter(app->ring.fd, submit, min,
+		  IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG | app->wakeup, &arg, sizeof(arg));
 	switch (rnd(&app->seed) % 16) {
 	case 0:
 		/* Let some of what waits go on. */
@@ -267,6 +311,11 @@ static void app_enter(struct app *app)
 		break;
 	case 2:
 		n = write(app->fds[3], &one, 8);
+		break;
+	case 3:
+		n = 0;
+		if (rnd(&app->seed) % 4 == 0)
+			app_cancel(app);
 		break;
 	default:
 		n = 0;
@@ -284,13 +333,14 @@ static void app_stop(struct app *app)
 	ring_close(&app->ring);
 	for (i = 0; i < 4; i++)
 		close(app->fds[i]);
+	close(app->fds[7]);
 }
 
 /* ------------------------------------------------------------------------
  * Tests
  */
 
-TEST_F(hostile, scribbled_and_killed)
+TEST_F_TIMEOUT(hostile, scribbled_and_killed, 7200)
 {
 	unsigned int before, after;
 	pid_t pid;
@@ -313,12 +363,13 @@ TEST_F(hostile, scribbled_and_killed)
 	self->pipe[0] = -1;
 
 	/* It lives, and it goes on to the end. */
-	EXPECT_EQ(-ETIMEDOUT, reap(pid, SCRIBBLE_MS));
+	EXPECT_EQ(-ETIMEDOUT, reap(pid, self->ms));
 	before = __atomic_load_n(&self->shared->enters, __ATOMIC_RELAXED);
 	EXPECT_EQ(-ETIMEDOUT, reap(pid, 500));
 	after = __atomic_load_n(&self->shared->enters, __ATOMIC_RELAXED);
 	EXPECT_LT(10u, before);
 	EXPECT_LT(before, after);
+	TH_LOG("%u enters", after);
 
 	EXPECT_TRUE(kill_ends(pid, 2000)) {
 		let_go(pid, self->shared->ring_fd, &self->shared->p);
@@ -329,14 +380,14 @@ TEST_F(hostile, scribbled_and_killed)
 }
 
 /* The same, ended by closing the ring. */
-TEST_F(hostile, scribbled_and_closed)
+TEST_F_TIMEOUT(hostile, scribbled_and_closed, 7200)
 {
 	pid_t pid;
 	int status;
 
 	pid = fork_detached();
 	if (!pid) {
-		long end = now_ms() + SCRIBBLE_MS / 2;
+		long end = now_ms() + self->ms / 2;
 		struct app app;
 
 		close(self->pipe[1]);
@@ -353,7 +404,7 @@ TEST_F(hostile, scribbled_and_closed)
 	}
 	close(self->pipe[0]);
 	self->pipe[0] = -1;
-	status = reap(pid, WAIT_MS);
+	status = reap(pid, self->ms / 2 + WAIT_MS);
 	EXPECT_EQ(0, status);
 	if (status == -ETIMEDOUT)
 		let_go(pid, self->shared->ring_fd, &self->shared->p);
@@ -379,9 +430,9 @@ static void *mapper(void *arg)
 	return NULL;
 }
 
-TEST_F(hostile, remapped_meanwhile)
+TEST_F_TIMEOUT(hostile, remapped_meanwhile, 7200)
 {
-	long end = now_ms() + SCRIBBLE_MS / 3;
+	long end = now_ms() + self->ms / 3;
 	unsigned int next = 0;
 	struct io_uring_cqe cqe;
 	struct app app = { };
