@@ -7,9 +7,11 @@
  * IOU_TEST_KILLS: how many for each mode (default 20). IOU_TEST_SEED: the random
  * numbers of an earlier run, which is printed.
  */
-#include <sys/eventfd.h>
-
 #include "iou_test.h"
+
+#include <dirent.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
 
 #include "../kselftest_harness.h"
 
@@ -90,8 +92,17 @@ struct files {
 	int file;
 	int event;
 	int pipe[2];
+	int sock[2];
 	char *buf;
 };
+
+static struct io_uring_sqe *prep_timeout(struct ring *r, int op, unsigned int us)
+{
+	static struct __kernel_timespec ts;
+
+	ts.tv_nsec = us * 1000;
+	return prep(r, op, -1, &ts, 1, 0);
+}
 
 /* Any request: it need not succeed */
 static void prep_any(struct ring *r, const struct files *f, unsigned int *seed)
@@ -100,7 +111,7 @@ static void prep_any(struct ring *r, const struct files *f, unsigned int *seed)
 	unsigned int n = rand_r(seed);
 	char *buf = f->buf + n / 16 % 16 * 4096;
 
-	switch (n % 8) {
+	switch (n % 16) {
 	case 0:
 		sqe = prep(r, IORING_OP_READ, f->pipe[0], buf, 1, -1);
 		break;
@@ -111,21 +122,57 @@ static void prep_any(struct ring *r, const struct files *f, unsigned int *seed)
 		sqe = prep(r, IORING_OP_READ, f->event, buf, 8, 0);
 		break;
 	case 3:
+	case 4:
 		sqe = prep(r, IORING_OP_WRITE, f->file, buf, 4096, n % 64 * 4096);
 		break;
-	case 4:
+	case 5:
 		sqe = prep(r, IORING_OP_READ, f->file, buf, 4096, n % 64 * 4096);
 		break;
-	case 5:
 	case 6:
+	case 7:
+	case 8:
 		sqe = prep(r, IORING_OP_READ, f->disk, buf, 4096, n % 64 * 4096);
+		break;
+	case 9:
+		sqe = prep(r, IORING_OP_POLL_ADD, f->pipe[0], NULL,
+			   n / 16 % 2 ? IORING_POLL_ADD_MULTI : 0, 0);
+		if (sqe)
+			sqe->poll32_events = POLLIN;
+		break;
+	case 10:
+		sqe = prep_timeout(r, IORING_OP_TIMEOUT, n / 16 % 2000);
+		break;
+	case 11:
+		sqe = prep(r, IORING_OP_RECV, f->sock[0], buf, 100, 0);
+		break;
+	case 12:
+		sqe = prep(r, IORING_OP_SEND, f->sock[1], buf, n / 16 % 4096, 0);
+		break;
+	case 13:
+		sqe = prep(r, IORING_OP_ASYNC_CANCEL, f->pipe[0], NULL, 0, 0);
+		if (sqe)
+			sqe->cancel_flags = IORING_ASYNC_CANCEL_FD | IORING_ASYNC_CANCEL_ALL;
+		break;
+	case 14:
+		sqe = prep(r, IORING_OP_FSYNC, f->file, NULL, 0, 0);
 		break;
 	default:
 		sqe = prep(r, IORING_OP_NOP, -1, NULL, 0, 0);
 		break;
 	}
-	if (sqe && n % 5 == 0)
-		sqe->flags = IOSQE_ASYNC;
+	if (!sqe)
+		return;
+	if (n / 1024 % 5 == 0)
+		sqe->flags |= IOSQE_ASYNC;
+	if (n / 1024 % 7 == 0)
+		sqe->flags |= IOSQE_IO_LINK;
+	if (n / 1024 % 11 == 0)
+		sqe->flags |= IOSQE_IO_HARDLINK;
+	if (n / 1024 % 31 == 0)
+		sqe->flags |= IOSQE_IO_DRAIN;
+	/* Guards the one before it */
+	if ((sqe->flags & IOSQE_IO_LINK) && n / 16 % 2)
+		prep_timeout(r, IORING_OP_LINK_TIMEOUT, n / 16 % 500);
 }
 
 static void live(unsigned int setup, int disk, unsigned int seed)
@@ -139,7 +186,8 @@ static void live(unsigned int setup, int disk, unsigned int seed)
 	struct ring r[2];
 	unsigned int i;
 
-	if (pipe(f.pipe) || ring_open(&r[0], ENTRIES, setup) || ring_open(&r[1], 4, setup))
+	if (pipe(f.pipe) || socketpair(AF_UNIX, SOCK_STREAM, 0, f.sock) ||
+	    ring_open(&r[0], ENTRIES, setup) || ring_open(&r[1], 4, setup))
 		_exit(1);
 	for (;;) {
 		unsigned int n = rand_r(&seed);
@@ -188,11 +236,41 @@ static long kernel_memory(void)
 	return sum;
 }
 
-TEST_F_TIMEOUT(chaos, killed_at_random, 3600)
+/* Threads that rings have made, of whatever process */
+static unsigned int ring_threads(void)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *d, *t;
+	unsigned int nr = 0;
+
+	while (proc && (d = readdir(proc))) {
+		char path[300], comm[64];
+		DIR *tasks;
+
+		if (d->d_name[0] < '0' || d->d_name[0] > '9')
+			continue;
+		snprintf(path, sizeof(path), "/proc/%s/task", d->d_name);
+		tasks = opendir(path);
+		while (tasks && (t = readdir(tasks))) {
+			char file[600];
+
+			snprintf(file, sizeof(file), "%s/%s/comm", path, t->d_name);
+			nr += read_small_file(file, comm, sizeof(comm)) &&
+			      !strncmp(comm, "iou-", 4);
+		}
+		if (tasks)
+			closedir(tasks);
+	}
+	if (proc)
+		closedir(proc);
+	return nr;
+}
+
+TEST_F_TIMEOUT(chaos, killed_at_random, 7200)
 {
 	unsigned int seed = self->seed;
 	long before, grown = 0, limit;
-	unsigned int i, wait;
+	unsigned int i, wait, threads = ring_threads();
 
 	TH_LOG("%u times, IOU_TEST_SEED=%u", self->kills, seed);
 	before = kernel_memory();
@@ -209,17 +287,19 @@ TEST_F_TIMEOUT(chaos, killed_at_random, 3600)
 			TH_LOG("round %u", i);
 		}
 	}
+	for (wait = 0; wait < 20 && ring_threads() > threads; wait++)
+		usleep(100000);
+	EXPECT_GE(threads, ring_threads());
 	/* A ring is freed a little later; and some growth is caching */
-	limit = 16 * 1024 + 4L * self->kills;
+	limit = 16 * 1024 + self->kills / 4;
 	for (wait = 0; wait < 50; wait++) {
 		grown = kernel_memory() - before;
 		if (grown < limit)
 			break;
 		usleep(100000);
 	}
-	EXPECT_GT(limit, grown) {
-		TH_LOG("kernel memory has grown by %ld kB", grown);
-	}
+	TH_LOG("kernel memory has grown by %ld kB", grown);
+	EXPECT_GT(limit, grown);
 	EXPECT_TRUE(fresh_ring_works());
 }
 
