@@ -620,6 +620,71 @@ TEST_F(buffers, memlock_limit)
 	}
 }
 
+/*
+ * With a limit of 8 pages: whatever fails, and wherever, all 8 can be had after it.
+ * As another user than above, whose rings may still be going. Returns 0, or the
+ * number of the step that went wrong.
+ */
+static int after_failures(unsigned int setup)
+{
+	struct rlimit lim = { 8 * PAGE, 8 * PAGE };
+	char *mem = pages(64 * PAGE);
+	char *hole = no_access(PAGE);
+	struct iovec all = { mem, 8 * PAGE };
+	struct iovec too_much[3] = {
+		{ mem, 4 * PAGE }, { mem + 4 * PAGE, 4 * PAGE }, { mem + 8 * PAGE, 1 },
+	};
+	struct iovec unreadable[3] = { { mem, 3 * PAGE }, { mem, 3 * PAGE }, { hole, 1 } };
+	struct iovec empty[2] = { { mem, 8 * PAGE }, { NULL, 5 } };
+	struct iovec one = { mem, PAGE };
+	struct iovec *bad[] = { too_much, unreadable, empty };
+	const int nrs[] = { 3, 3, 2 }, errors[] = { -ENOMEM, -EFAULT, -EFAULT };
+	__u64 tags[3] = { 1, 2, 3 };
+	struct ring r, other;
+	unsigned int i;
+
+	madvise(mem, 64 * PAGE, MADV_NOHUGEPAGE);
+	if (setrlimit(RLIMIT_MEMLOCK, &lim) || setresuid(NOBODY - 1, NOBODY - 1, NOBODY - 1))
+		return 1;
+	if (ring_open(&r, 4, setup) || ring_open(&other, 4, setup))
+		return 2;
+	for (i = 0; i < ARRAY_LEN(bad); i++) {
+		if (set_bufs(&r, bad[i], nrs[i]) != errors[i] || pinned())
+			return 10 + i;
+		/* It counts for the user, not for the ring. */
+		if (set_bufs(&other, &all, 1) || set_bufs(&r, &one, 1) != -ENOMEM)
+			return 20 + i;
+		if (unset_bufs(&other) || pinned())
+			return 30 + i;
+	}
+	/* An update that does not get far: what it has replaced is paid back. */
+	if (set_bufs(&r, too_much, 2) || pinned() != 8)
+		return 40;
+	if (update(&r, 0, &one, tags, 1) != -ENOMEM || pinned() != 8)
+		return 41;
+	all.iov_base = NULL;
+	all.iov_len = 0;
+	if (update(&r, 0, &all, NULL, 1) != 1 || pinned() != 4)
+		return 42;
+	if (update(&r, 0, too_much + 1, tags, 2) != 1 || pinned() != 8)
+		return 43;
+	if (unset_bufs(&r) || pinned())
+		return 44;
+	return 0;
+}
+
+TEST_F(buffers, failures_cost_nothing)
+{
+	pid_t pid;
+
+	if (getuid())
+		SKIP(return, "needs root to become somebody else");
+	pid = fork();
+	if (!pid)
+		_exit(after_failures(variant->setup));
+	ASSERT_EQ(0, reap(pid, WAIT_MS));
+}
+
 TEST_F(buffers, clone)
 {
 	struct ring *r = &self->ring;
