@@ -254,10 +254,12 @@ struct iou_slots {
  * struct iou_pbufs - the groups of provided buffers of a ring
  * @last: [R] the group used last
  * @groups: by number; changed under the ring lock and @mmap_lock
+ * @vec: [R] scratch for who uses several buffers at once, or NULL
  * @mmap_lock: for mmap(), which must not take the ring lock; inside of that
  */
 struct iou_pbufs {
 	struct iou_pbuf_group *last;
+	struct iovec *vec;
 	struct xarray groups;
 	struct mutex mmap_lock;	/* taken by mmap(), see above */
 };

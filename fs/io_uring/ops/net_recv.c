@@ -13,20 +13,24 @@
 
 #include "../req/complete.h"
 #include "net.h"
+#include "net_bundle.h"
 #include "ops.h"
 
 #define RECVMSG_FLAGS	(IORING_RECVSEND_POLL_FIRST | IORING_RECV_MULTISHOT)
-/* BUNDLE means nothing to a request that selects no buffer */
 #define RECV_FLAGS	(RECVMSG_FLAGS | IORING_RECVSEND_BUNDLE)
 
 /**
  * struct iou_recv - a receive
  * @xfer: common part
+ * @bundle: the same of a bundle
  * @name_room: multishot RECVMSG: bytes for the source address, in each buffer
  * @control_room: the same for ancillary data
  */
 struct iou_recv {
-	struct iou_xfer xfer;
+	union {
+		struct iou_xfer xfer;
+		struct iou_bundle bundle;
+	};
 	u32 name_room;
 	u32 control_room;
 };
@@ -85,6 +89,9 @@ static iou_verdict_t recv_shots(struct iou_req *req,
 
 		if (verdict != IOU_DONE || req->res <= 0)
 			return verdict;
+		/* A bundle may use the last buffer, and says so */
+		if (unlikely(iou_bundle_wanted(xfer)) && !iou_bundle_has_more(req))
+			return IOU_DONE;
 		if (!iou_req_post_more(req, req->res, req->cflags))
 			return IOU_DONE;
 		iou_req_next_shot(req);
@@ -103,7 +110,33 @@ static int prep_recv(struct iou_req *req, const struct io_uring_sqe __shared *sq
 		return req->res;
 	if (unlikely((req->held & IOU_MULTISHOT) && xfer->len))
 		return iou_reject(req, sqe, -EINVAL, "recv: len of a multishot must be 0");
+	/* BUNDLE means nothing to a request that selects no buffer */
+	if (unlikely(!(req->held & IOU_SELECT)))
+		xfer->flags &= ~IORING_RECVSEND_BUNDLE;
+	else if (unlikely(iou_bundle_wanted(xfer)))
+		iou_bundle_prep(req);
 	return 0;
+}
+
+static iou_verdict_t try_bundle(struct iou_req *req, bool nowait)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	struct iou_xfer *xfer = iou_req_cmd(req, struct iou_xfer);
+	struct msghdr msg = { .msg_get_inq = 1, .msg_inq = -1 };
+	struct iou_pbuf_run run;
+	int ret;
+	struct socket *sock = iou_net_sock(req, &ret);
+
+	if (!sock)
+		return iou_done(req, ret);
+	ret = iou_bundle_begin(req, ITER_DEST, &run, &msg.msg_iter);
+	if (ret)
+		return iou_done(req, ret);
+	ret = 0;
+	if (iov_iter_count(&msg.msg_iter) || !xfer->done)
+		ret = sock_recvmsg(sock, &msg, xfer->msg_flags | MSG_DONTWAIT);
+	recv_note(req, &msg);
+	return iou_bundle_settle(req, sock, &run, ret);
 }
 
 static __always_inline iou_verdict_t try_recv(struct iou_req *req, bool nowait)
@@ -131,13 +164,26 @@ static __always_inline iou_verdict_t try_recv(struct iou_req *req, bool nowait)
 	return iou_net_settle(req, sock, &buf, ret, nowait);
 }
 
+/* A bundle has to be able to wait as multishots do, even if it is for once */
+static iou_verdict_t issue_shots(struct iou_req *req)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	const struct iou_xfer *xfer = iou_req_cmd(req, struct iou_xfer);
+
+	if (!iou_bundle_wanted(xfer))
+		return recv_shots(req, try_recv);
+	if (xfer->flags & IORING_RECV_MULTISHOT)
+		return recv_shots(req, try_bundle);
+	return try_bundle(req, true);
+}
+
 static iou_verdict_t issue_recv(struct iou_req *req)
 	__must_hold(&iou_req_ring(req)->lock)
 {
 	if (iou_net_waits(req))
 		return IOU_RETRY;
-	if (req->held & IOU_MULTISHOT)
-		return recv_shots(req, try_recv);
+	if (unlikely(req->held & IOU_MULTISHOT))
+		return issue_shots(req);
 	return try_recv(req, true);
 }
 

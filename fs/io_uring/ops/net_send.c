@@ -4,16 +4,32 @@
  */
 #include <linux/net.h>
 
+#include "../req/complete.h"
 #include "net.h"
+#include "net_bundle.h"
 #include "ops.h"
 
-#define SEND_FLAGS	IORING_RECVSEND_POLL_FIRST
+#define SENDMSG_FLAGS	IORING_RECVSEND_POLL_FIRST
+#define SEND_FLAGS	(SENDMSG_FLAGS | IORING_RECVSEND_BUNDLE)
 
-/* SEND's part of the request, after the common one */
+/* SEND's part of the request */
 struct iou_send {
-	struct iou_xfer xfer;
+	union {
+		struct iou_xfer xfer;
+		struct iou_bundle bundle;
+	};
 	u16 name_len;	/* ->aux is the destination */
 };
+
+/* A bundle is sent completely, unless something goes wrong */
+static int prep_bundle(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
+{
+	if (!(req->held & IOU_SELECT))
+		return iou_reject(req, sqe, -EINVAL, "send: a bundle needs BUFFER_SELECT");
+	iou_req_cmd(req, struct iou_xfer)->msg_flags |= MSG_WAITALL;
+	iou_bundle_prep(req);
+	return 0;
+}
 
 static int prep_send(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
 {
@@ -26,9 +42,25 @@ static int prep_send(struct iou_req *req, const struct io_uring_sqe __shared *sq
 		return req->res;
 	send->xfer.msg_flags |= MSG_NOSIGNAL;
 	send->name_len = iou_sqe_get(sqe, addr_len);
+	if (unlikely(iou_bundle_wanted(&send->xfer)) && prep_bundle(req, sqe))
+		return req->res;
 	if (likely(!name))
 		return 0;
 	return iou_net_copy_name(req, sqe, name, send->name_len);
+}
+
+/* All but the data */
+static __always_inline void send_msg(const struct iou_req *req, struct msghdr *msg, bool nowait)
+{
+	const struct iou_send *send = (const struct iou_send *)req->cmd;
+
+	if (req->held & IOU_HELD_AUX) {
+		msg->msg_name = req->aux;
+		msg->msg_namelen = send->name_len;
+	}
+	msg->msg_flags = send->xfer.msg_flags & ~MSG_INTERNAL_SENDMSG_FLAGS;
+	if (nowait)
+		msg->msg_flags |= MSG_DONTWAIT;
 }
 
 static __always_inline iou_verdict_t try_send(struct iou_req *req, bool nowait)
@@ -51,19 +83,55 @@ static __always_inline iou_verdict_t try_send(struct iou_req *req, bool nowait)
 			  xfer->len - xfer->done, &msg.msg_iter);
 	if (unlikely(ret))
 		return iou_done(req, ret);
-	if (req->held & IOU_HELD_AUX) {
-		msg.msg_name = req->aux;
-		msg.msg_namelen = send->name_len;
-	}
-	msg.msg_flags = xfer->msg_flags & ~MSG_INTERNAL_SENDMSG_FLAGS;
-	if (nowait)
-		msg.msg_flags |= MSG_DONTWAIT;
+	send_msg(req, &msg, nowait);
 	return iou_net_settle(req, sock, &buf, sock_sendmsg(sock, &msg), nowait);
 }
 
-static iou_verdict_t issue_send(struct iou_req *req)
+static iou_verdict_t try_bundle(struct iou_req *req)
+	__must_hold(&iou_req_ring(req)->lock)
 {
-	return iou_net_waits(req) ? IOU_RETRY : try_send(req, true);
+	struct msghdr msg = {};
+	struct iou_pbuf_run run;
+	int ret;
+	struct socket *sock = iou_net_sock(req, &ret);
+
+	if (!sock)
+		return iou_done(req, ret);
+	ret = iou_bundle_begin(req, ITER_SOURCE, &run, &msg.msg_iter);
+	if (ret)
+		return iou_done(req, ret);
+	send_msg(req, &msg, true);
+	ret = iov_iter_count(&msg.msg_iter) ? sock_sendmsg(sock, &msg) : 0;
+	return iou_bundle_settle(req, sock, &run, ret);
+}
+
+/* Bundle after bundle, until there are no buffers */
+static iou_verdict_t send_bundles(struct iou_req *req)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	int i;
+
+	for (i = 0; i < IOU_MAX_SHOTS; i++) {
+		iou_verdict_t verdict = try_bundle(req);
+
+		if (verdict != IOU_DONE || req->res <= 0 || (req->held & IOU_SHORT) ||
+		    !iou_bundle_has_more(req) ||
+		    !iou_req_post_more(req, req->res, req->cflags))
+			return verdict;
+		iou_req_next_shot(req);
+		iou_bundle_next(req);
+	}
+	return IOU_TURN;
+}
+
+static iou_verdict_t issue_send(struct iou_req *req)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	if (iou_net_waits(req))
+		return IOU_RETRY;
+	if (unlikely(iou_bundle_wanted(iou_req_cmd(req, struct iou_xfer))))
+		return send_bundles(req);
+	return try_send(req, true);
 }
 
 IOU_FUSE(send)
@@ -95,7 +163,7 @@ static int prep_sendmsg(struct iou_req *req, const struct io_uring_sqe __shared 
 
 	if (iou_sqe_get(sqe, addr2) || iou_sqe_get(sqe, file_index))
 		return iou_reject(req, sqe, -EINVAL, "sendmsg: addr2 and file_index must be 0");
-	if (iou_net_prep(req, sqe, SEND_FLAGS))
+	if (iou_net_prep(req, sqe, SENDMSG_FLAGS))
 		return req->res;
 	xfer->msg_flags |= MSG_NOSIGNAL;
 	return iou_net_copy_msg(req, sqe, ITER_SOURCE);

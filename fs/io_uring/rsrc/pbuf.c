@@ -100,6 +100,124 @@ void iou_pbuf_free_all(struct iou_ring *ring)
 	xa_for_each(&ring->pbufs.groups, i, group)
 		group_free(group);
 	xa_destroy(&ring->pbufs.groups);
+	kfree(ring->pbufs.vec);
+}
+
+/*
+ * Several buffers at once
+ */
+
+/**
+ * iou_pbuf_vec() - the ring's array for runs of buffers
+ * @ring: locked, as long as the array is used
+ *
+ * Context: ring lock. May sleep.
+ * Return: room for IOU_PBUF_RUN_MAX, or NULL without memory.
+ */
+struct iovec *iou_pbuf_vec(struct iou_ring *ring)
+{
+	iou_assert_locked(ring);
+	if (!ring->pbufs.vec)
+		ring->pbufs.vec = kmalloc_array(IOU_PBUF_RUN_MAX, sizeof(struct iovec),
+						GFP_KERNEL_ACCOUNT);
+	return ring->pbufs.vec;
+}
+
+/* One more for @run. Return: 0: there may be another one; 1: this was the last */
+static int run_add(struct iou_pbuf_run *run, u32 bytes)
+{
+	struct iou_pbuf_group *group = run->group;
+	struct io_uring_buf entry;
+	u32 len;
+
+	iou_bufring_read(group->bufs, (group->head + run->nr) & group->mask, &entry);
+	/* An empty one would look like the end of the stream */
+	if (run->nr && !entry.len)
+		return 1;
+	len = min3(entry.len, bytes - run->bytes, (u32)MAX_RW_COUNT - run->bytes);
+	if (!access_ok(u64_to_user_ptr(entry.addr), len))
+		return -EFAULT;
+	if (!run->nr)
+		run->bid = entry.bid;
+	run->vec[run->nr].iov_base = u64_to_user_ptr(entry.addr);
+	run->vec[run->nr].iov_len = len;
+	run->full = entry.len;
+	run->bytes += len;
+	run->nr++;
+	return run->bytes == bytes || len < entry.len;
+}
+
+/**
+ * iou_pbuf_select_run() - look at the next buffers of a request's group
+ * @req: wants them
+ * @run: where to describe them; ->vec is the caller's
+ * @bytes: no more than that
+ * @nr: no more buffers than that; buffers that were provided one by one are also
+ *      used one by one
+ *
+ * They stay where they are until iou_pbuf_use_run(), before which the ring lock
+ * must not be released.
+ *
+ * Context: ring lock.
+ * Return: 0: at least one. -ENOENT: there is no such group. -ENOBUFS: it is empty.
+ * -EFAULT: the first one is not user memory.
+ */
+int iou_pbuf_select_run(const struct iou_req *req, struct iou_pbuf_run *run, u32 bytes, u32 nr)
+{
+	struct iou_ring *ring = iou_req_ring(req);
+	int ret = 0;
+
+	iou_assert_locked(ring);
+	run->group = iou_pbuf_find(ring, req->buf_group);
+	run->nr = 0;
+	run->bytes = 0;
+	if (!run->group)
+		return -ENOENT;
+	nr = min(nr, run->group->is_ring ? iou_pbuf_count(run->group) :
+					   min(iou_pbuf_count(run->group), 1U));
+	if (!nr)
+		return -ENOBUFS;
+	while (!ret && run->nr < nr)
+		ret = run_add(run, bytes);
+	return run->nr ? 0 : ret;
+}
+
+/**
+ * iou_pbuf_use_run() - take the first of several buffers
+ * @req: has them from now on
+ * @run: what was selected
+ * @bytes: how much of it was used, not 0
+ * @rest: what is left of the last one, which @req will use, too; NULL: it will not
+ *
+ * Context: ring lock, since iou_pbuf_select_run().
+ */
+void iou_pbuf_use_run(struct iou_req *req, const struct iou_pbuf_run *run, u32 bytes,
+		      struct iovec *rest)
+{
+	struct iou_pbuf_group *group = run->group;
+	u32 i, last = run->nr - 1;
+	struct iou_pbuf buf;
+
+	iou_assert_locked(iou_req_ring(req));
+	for (i = 0; i < last && bytes > run->vec[i].iov_len; i++)
+		bytes -= run->vec[i].iov_len;
+	group->head += i;
+	buf.addr = (uintptr_t)run->vec[i].iov_base;
+	buf.len = run->vec[i].iov_len;
+	buf.full = i == last ? run->full : buf.len;
+	bytes = min(bytes, buf.len);
+
+	if (req->held & IOU_SELECT)
+		req->cflags |= IORING_CQE_F_BUFFER | (u32)run->bid << IORING_CQE_BUFFER_SHIFT;
+	req->held &= ~IOU_SELECT;
+	req->cflags &= ~IORING_CQE_F_BUF_MORE;
+	if (!rest && group->is_inc && iou_pbuf_shrink(group, &buf, bytes)) {
+		req->cflags |= IORING_CQE_F_BUF_MORE;
+		return;
+	}
+	group->head++;
+	if (rest)
+		*rest = (struct iovec){ u64_to_user_ptr(buf.addr + bytes), buf.len - bytes };
 }
 
 /*

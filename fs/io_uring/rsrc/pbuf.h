@@ -8,6 +8,7 @@
 
 #include <linux/fs.h>
 #include <linux/uaccess.h>
+#include <linux/uio.h>
 
 #include "../iou.h"
 #include "../mem/bufring.h"
@@ -56,11 +57,37 @@ struct iou_pbuf {
 	u16 bid;
 };
 
+#define IOU_PBUF_RUN_MAX	256	/* buffers in a run */
+
+/**
+ * struct iou_pbuf_run - buffers that follow each other, looked at and not taken yet
+ * @group: of
+ * @vec: where they are; room for IOU_PBUF_RUN_MAX, the ring's
+ * @nr: how many
+ * @bytes: how long they are together
+ * @bid: number of the first
+ * @full: what is left of the last one, of which a request may use less
+ */
+struct iou_pbuf_run {
+	struct iou_pbuf_group *group;
+	struct iovec *vec;
+	u32 nr;
+	u32 bytes;
+	u32 full;
+	u16 bid;
+};
+
 struct iou_pbuf_group *iou_pbuf_find(struct iou_ring *ring, u16 bgid)
 	__must_hold(&ring->lock);
 int iou_pbuf_provide(struct iou_ring *ring, u16 bgid, const struct io_uring_buf *first,
 		     u32 nr) __must_hold(&ring->lock);
 int iou_pbuf_remove(struct iou_ring *ring, u16 bgid, u32 nr) __must_hold(&ring->lock);
+struct iovec *iou_pbuf_vec(struct iou_ring *ring) __must_hold(&ring->lock);
+int iou_pbuf_select_run(const struct iou_req *req, struct iou_pbuf_run *run, u32 bytes, u32 nr)
+	__must_hold(&iou_req_ring(req)->lock);
+void iou_pbuf_use_run(struct iou_req *req, const struct iou_pbuf_run *run, u32 bytes,
+		      struct iovec *rest)
+	__must_hold(&iou_req_ring(req)->lock);
 long iou_pbuf_register(struct iou_ring *ring, void __user *arg, u32 nr_args)
 	__must_hold(&ring->lock);
 long iou_pbuf_unregister(struct iou_ring *ring, void __user *arg, u32 nr_args)
