@@ -78,6 +78,7 @@ struct file;
 struct iou_account;
 struct iou_evfd;
 struct iou_lane;
+struct iou_napi;
 struct iou_op;
 struct iou_park_ops;
 struct iou_pbuf_group;
@@ -316,6 +317,7 @@ struct iou_pbufs {
  * @restrictions: [R] set once: what may be done when the ring is enabled;
  *                then IOU_STRICT_RESTRICT is set
  * @pbufs: groups of provided buffers
+ * @napi: [R] set once: busy polling was registered; read without the lock
  * @owner: [R] of a SINGLE_ISSUER ring, pinned
  * @hdr_region: shared words, CQEs, SQ array
  * @sqe_region: SQEs
@@ -380,6 +382,7 @@ struct iou_ring {
 	struct iou_restrict *restrictions;
 
 	struct iou_pbufs pbufs;
+	struct iou_napi *napi;
 
 	struct task_struct *owner;
 	struct iou_region hdr_region;

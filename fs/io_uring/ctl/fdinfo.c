@@ -9,11 +9,13 @@
 #include <linux/fs.h>
 #include <linux/io_uring.h>
 #include <linux/seq_file.h>
+#include <linux/string_choices.h>
 #include <linux/user_namespace.h>
 
 #include "../req/park.h"
 #include "../rsrc/pin.h"
 #include "../run/lock.h"
+#include "../run/napi.h"
 #include "../run/sqpoll.h"
 #include "fdinfo.h"
 
@@ -173,6 +175,19 @@ static void show_requests(struct seq_file *m, const struct iou_ring *ring)
 			   ring->last_error.user_data, ring->last_error.reason);
 }
 
+static void show_napi(struct seq_file *m, const struct iou_napi *napi)
+{
+	if (!IS_ENABLED(CONFIG_NET_RX_BUSY_POLL))
+		return;
+	if (!napi || !napi->enabled) {
+		seq_puts(m, "NAPI:\tdisabled\n");
+		return;
+	}
+	seq_puts(m, "NAPI:\tenabled\n");
+	seq_printf(m, "napi_busy_poll_dt:\t%llu\n", (u64)napi->busy_us * NSEC_PER_USEC);
+	seq_printf(m, "napi_prefer_busy_poll:\t%s\n", str_true_false(napi->prefer));
+}
+
 /**
  * iou_fdinfo_show() - describe a ring
  * @m: where to
@@ -194,5 +209,6 @@ void iou_fdinfo_show(struct seq_file *m, struct file *file)
 	show_bufs(m, &ring->bufs);
 	show_personalities(m, ring);
 	show_requests(m, ring);
+	show_napi(m, ring->napi);
 	iou_ring_unlock(ring);
 }

@@ -20,6 +20,7 @@
 #include "../rsrc/restrict.h"
 #include "../run/issue.h"
 #include "../run/lock.h"
+#include "../run/napi.h"
 #include "../run/ringfd.h"
 #include "../run/sqpoll.h"
 #include "../run/task.h"
@@ -264,6 +265,8 @@ static const struct iou_reg_op iou_reg_ops[IORING_REGISTER_LAST] = {
 	[IORING_UNREGISTER_RING_FDS]		= { iou_ringfd_unregister },
 	[IORING_REGISTER_SYNC_CANCEL]		= { iou_sync_cancel, IOU_REG_ONE },
 	[IORING_REGISTER_FILE_ALLOC_RANGE]	= { iou_files_set_range, IOU_REG_STRUCT },
+	[IORING_REGISTER_NAPI]			= { iou_napi_register, IOU_REG_ONE },
+	[IORING_UNREGISTER_NAPI]		= { iou_napi_unregister, IOU_REG_NR1 },
 	[IORING_REGISTER_CLOCK]			= { register_clock, IOU_REG_STRUCT },
 	[IORING_REGISTER_CLONE_BUFFERS]		= { iou_clone_buffers, IOU_REG_ONE },
 };

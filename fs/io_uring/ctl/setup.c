@@ -148,6 +148,7 @@ static void ring_free(struct iou_ring *ring)
 	iou_account_put(ring->account);
 	iou_pbuf_free_all(ring);
 	kfree(ring->restrictions);
+	kfree(ring->napi);
 	if (ring->owner)
 		put_task_struct(ring->owner);
 	iou_region_free(&ring->hdr_region);

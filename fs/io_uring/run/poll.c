@@ -24,6 +24,7 @@
 
 #include "../req/lane.h"
 #include "../req/park.h"
+#include "napi.h"
 #include "poll.h"
 
 struct park_table {
@@ -223,6 +224,7 @@ int iou_poll_rearm(struct iou_req *req)
 	__poll_t mask;
 
 	iou_assert_locked(iou_req_ring(req));
+	iou_napi_note(iou_req_ring(req), req->file);
 	for (;;) {
 		if (iou_poll_ended(req))
 			return -ECANCELED;
@@ -282,6 +284,7 @@ int iou_poll_park(struct iou_req *req, __poll_t events)
 	req->poll.events = table.events;
 	req->poll.seen = 0;
 	req->poll2 = NULL;
+	iou_napi_note(ring, req->file);
 	/* One event may stand for several wake-ups, and lead to several CQEs */
 	if (is_lasting(req))
 		req->held |= IOU_URGENT;

@@ -43,6 +43,7 @@
 #include "iopoll.h"
 #include "issue.h"
 #include "lock.h"
+#include "napi.h"
 #include "sqpoll.h"
 #include "submit.h"
 #include "task.h"
@@ -267,11 +268,34 @@ static void sqpoll_sleep(struct iou_sqpoll *sqp)
 	sqp->last_work = local_clock();
 }
 
+static bool sqpoll_busy_over(void *data)
+{
+	return true;
+}
+
+/* Ask the network devices that rings wait for, once. Return: there are some */
+static bool sqpoll_busy(struct iou_sqpoll *sqp)
+{
+	struct iou_seat *seat;
+	struct iou_napi napi;
+	bool busy = false;
+
+	list_for_each_entry(seat, &sqp->seats, node) {
+		if (likely(!READ_ONCE(seat->ring->napi)) || !iou_napi_get(seat->ring, &napi))
+			continue;
+		iou_napi_poll(&napi, sqpoll_busy_over, NULL);
+		busy = true;
+	}
+	return busy;
+}
+
 /* There was nothing to do */
 static void sqpoll_rest(struct iou_sqpoll *sqp)
 {
 	u64 pause = local_clock() - sqp->last_work;
 
+	if (pause < sqp->idle_ns && sqpoll_busy(sqp))
+		return;
 	if (pause < min(IOU_SQPOLL_SPIN_NS, sqp->idle_ns))
 		cpu_relax();
 	else if (pause < sqp->idle_ns)

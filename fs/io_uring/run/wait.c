@@ -28,6 +28,7 @@
 
 #include "../req/lane.h"
 #include "lock.h"
+#include "napi.h"
 #include "task.h"
 #include "wait.h"
 
@@ -41,6 +42,7 @@
  * @expires: then it stops, on the ring's clock; KTIME_MAX: never
  * @min_expires: the first phase ends then, and not earlier for @expires' sake;
  *               one CQE will do afterwards. KTIME_MAX: there is none, or it is over
+ * @busy_until: so long it polls network devices instead of sleeping
  * @iowait: account the sleep as waiting for I/O
  */
 struct iou_wait {
@@ -51,6 +53,7 @@ struct iou_wait {
 	u32 nr_timeouts;
 	ktime_t expires;
 	ktime_t min_expires;
+	ktime_t busy_until;
 	bool iowait;
 };
 
@@ -226,6 +229,33 @@ static int wait_set_time(struct iou_wait *wait, const struct iou_wait_args *args
 	return 0;
 }
 
+/* Is it time to see to other things than network devices? */
+static bool wait_busy_over(void *data)
+{
+	const struct iou_wait *wait = data;
+
+	return wait_reached(wait) || (wait->lane && iou_lane_pending(wait->lane)) ||
+	       signal_pending(current) || ring_time(wait->ring) >= wait->busy_until;
+}
+
+/* Poll the devices for a while, if that was registered. SQPOLL threads do it themselves. */
+static noinline void wait_busy(struct iou_wait *wait)
+{
+	struct iou_ring *ring = wait->ring;
+	struct iou_napi napi;
+
+	if ((ring->gate & IOU_GATE_SQPOLL) || !iou_napi_get(ring, &napi))
+		return;
+	wait->busy_until = min3(ktime_add_us(ring_time(ring), napi.busy_us), wait->expires,
+				wait->min_expires);
+	do {
+		iou_napi_poll(&napi, wait_busy_over, wait);
+		if (wait_collect(ring, wait->lane))
+			return;
+	} while (!wait_reached(wait) && !task_sigpending(current) &&
+		 ring_time(ring) < wait->busy_until);
+}
+
 static int wait_set_sigmask(const struct iou_wait_args *args)
 {
 	if (!args->sigmask)
@@ -276,6 +306,8 @@ static noinline int wait_slow(struct iou_ring *ring, struct iou_lane *lane,
 	if (!ret)
 		ret = wait_report_lost(ring);
 	trace_io_uring_cqring_wait(ring, min_complete);
+	if (unlikely(READ_ONCE(ring->napi)) && !ret)
+		wait_busy(&wait);
 	if (!ret) {
 		add_wait_queue(&ring->cq_wait, &wait.entry);
 		ret = wait_loop(&wait);

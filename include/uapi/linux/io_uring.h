@@ -561,6 +561,14 @@ struct io_uring_buf_status {
 	__u32	resv[8];
 };
 
+/* IORING_REGISTER_NAPI: poll network devices while waiting */
+struct io_uring_napi {
+	__u32	busy_poll_to;		/* for so many microseconds */
+	__u8	prefer_busy_poll;	/* keep their interrupts away */
+	__u8	pad[3];
+	__u64	resv;
+};
+
 /* Before what a multishot RECVMSG stores in a buffer */
 struct io_uring_recvmsg_out {
 	__u32	namelen;
