@@ -63,7 +63,17 @@ struct iou_vec {
 
 static_assert(sizeof(struct wait_page_queue) <= sizeof_field(struct iou_req, opwait));
 
-static int prep_rw(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
+static noinline int prep_ioprio(struct iou_req *req, const struct io_uring_sqe __shared *sqe,
+				u16 ioprio)
+{
+	int error = ioprio_check_cap(ioprio);
+
+	iou_req_cmd(req, struct iou_rw)->iocb.ki_ioprio = ioprio;
+	return error ? iou_reject(req, sqe, error, "rw: bad ioprio") : 0;
+}
+
+static __always_inline int prep_rw_inline(struct iou_req *req,
+					  const struct io_uring_sqe __shared *sqe)
 {
 	struct iou_rw *rw = iou_req_cmd(req, struct iou_rw);
 	u16 ioprio = iou_sqe_get(sqe, ioprio);
@@ -76,14 +86,14 @@ static int prep_rw(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
 	rw->done = 0;
 	rw->cur_pos = false;
 	rw->nowait = false;
-	if (likely(!ioprio)) {
-		rw->iocb.ki_ioprio = get_current_ioprio();
-		return 0;
-	}
-	rw->iocb.ki_ioprio = ioprio;
-	if (ioprio_check_cap(ioprio))
-		return iou_reject(req, sqe, ioprio_check_cap(ioprio), "rw: bad ioprio");
-	return 0;
+	/* None: as the task has, see rw_begin() */
+	rw->iocb.ki_ioprio = 0;
+	return unlikely(ioprio) ? prep_ioprio(req, sqe, ioprio) : 0;
+}
+
+static int prep_rw(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
+{
+	return prep_rw_inline(req, sqe);
 }
 
 static int prep_vec(struct iou_req *req, const struct io_uring_sqe __shared *sqe, int dir)
@@ -112,11 +122,12 @@ static int prep_vec(struct iou_req *req, const struct io_uring_sqe __shared *sqe
 	return 0;
 }
 
-static int prep_rw_fixed(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
+static __always_inline int prep_rw_fixed_inline(struct iou_req *req,
+						const struct io_uring_sqe __shared *sqe)
 	__must_hold(&iou_req_ring(req)->lock)
 {
 	u32 index = iou_sqe_get(sqe, buf_index);
-	int error = prep_rw(req, sqe);
+	int error = prep_rw_inline(req, sqe);
 
 	if (error)
 		return error;
@@ -125,6 +136,12 @@ static int prep_rw_fixed(struct iou_req *req, const struct io_uring_sqe __shared
 	/* An empty slot is an error of the attempt */
 	iou_req_get_buf(req, index);
 	return 0;
+}
+
+static int prep_rw_fixed(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	return prep_rw_fixed_inline(req, sqe);
 }
 
 static void cleanup_vec(struct iou_req *req)
@@ -171,7 +188,7 @@ static noinline int rw_begin_polled(struct iou_req *req)
 }
 
 /* Before the first attempt: what depends on the file */
-static int rw_begin(struct iou_req *req, int dir)
+static __always_inline int rw_begin_inline(struct iou_req *req, int dir)
 {
 	struct iou_rw *rw = iou_req_cmd(req, struct iou_rw);
 	struct kiocb *iocb = &rw->iocb;
@@ -191,6 +208,11 @@ static int rw_begin(struct iou_req *req, int dir)
 	error = kiocb_set_rw_flags(iocb, flags, dir);
 	if (error)
 		return error;
+	if (iocb->ki_flags & IOCB_DIRECT) {
+		/* The block layer would do that, but perhaps in another thread */
+		if (!iocb->ki_ioprio)
+			iocb->ki_ioprio = get_current_ioprio();
+	}
 	if (unlikely(iocb->ki_flags & IOCB_HIPRI)) {
 		error = rw_begin_polled(req);
 		if (error)
@@ -202,6 +224,11 @@ static int rw_begin(struct iou_req *req, int dir)
 		iocb->ki_pos = rw->cur_pos ? file->f_pos : 0;
 	}
 	return rw_verify_area(dir, file, &iocb->ki_pos, rw->len);
+}
+
+static noinline int rw_begin(struct iou_req *req, int dir)
+{
+	return rw_begin_inline(req, dir);
 }
 
 /* Files without read_iter() or write_iter() know nothing but user memory */
@@ -365,7 +392,7 @@ static bool rw_start_write(struct kiocb *iocb, bool wait)
 }
 
 /* The end: result, file position, fsnotify */
-static iou_verdict_t rw_finish(struct iou_req *req, int dir, ssize_t ret)
+static __always_inline iou_verdict_t rw_finish_inline(struct iou_req *req, int dir, ssize_t ret)
 {
 	struct iou_rw *rw = iou_req_cmd(req, struct iou_rw);
 
@@ -382,6 +409,11 @@ static iou_verdict_t rw_finish(struct iou_req *req, int dir, ssize_t ret)
 	if (ret != rw->len)
 		req->held |= IOU_SHORT;
 	return iou_done(req, ret);
+}
+
+static noinline iou_verdict_t rw_finish(struct iou_req *req, int dir, ssize_t ret)
+{
+	return rw_finish_inline(req, dir, ret);
 }
 
 /* Something was transferred, but not all. Is it worth going on? */
@@ -409,7 +441,7 @@ static void rw_trace_short(const struct iou_req *req, ssize_t ret)
  * Try until it would block.
  * Return: -EAGAIN: it would; anything else is what the verdict is about.
  */
-static __always_inline ssize_t rw_try(struct iou_req *req, int dir)
+static noinline ssize_t rw_try(struct iou_req *req, int dir)
 {
 	struct iou_rw *rw = iou_req_cmd(req, struct iou_rw);
 	struct iou_pbuf buf;
@@ -433,6 +465,45 @@ static __always_inline ssize_t rw_try(struct iou_req *req, int dir)
 		if (fatal_signal_pending(current))
 			return ret;
 	}
+}
+
+/* The same for the usual case: one buffer, all of it at once */
+static __always_inline ssize_t rw_try_inline(struct iou_req *req, int dir)
+{
+	struct iou_rw *rw = iou_req_cmd(req, struct iou_rw);
+	struct iov_iter iter;
+	ssize_t ret;
+
+	if (unlikely((req->held & IOU_HELD_AUX) || rw->done))
+		return rw_try(req, dir);
+	if (unlikely(req->held & IOU_SELECT)) {
+		int error;
+
+		if (file_can_poll(req->file))
+			return rw_try(req, dir);
+		error = take_rw(req);
+		if (error)
+			return error;
+	}
+	if (req->held & IOU_HELD_BUF) {
+		int error = rw_iter_fixed(req, dir, &iter);
+
+		if (unlikely(error))
+			return error;
+	} else {
+		if (unlikely(!access_ok(u64_to_user_ptr(rw->addr), rw->len)))
+			return -EFAULT;
+		iov_iter_ubuf(&iter, dir, u64_to_user_ptr(rw->addr), rw->len);
+	}
+	ret = rw_call(&rw->iocb, &iter, dir);
+	if (likely(ret == rw->len || ret <= 0))
+		return ret;
+	rw->done = ret;
+	if (!rw_goes_on(req, dir))
+		return ret;
+	if (dir == WRITE)
+		rw_trace_short(req, ret);
+	return fatal_signal_pending(current) ? ret : rw_try(req, dir);
 }
 
 static bool rw_is_polled(const struct iou_req *req)
@@ -518,16 +589,12 @@ static bool rw_always_blocks(const struct iou_req *req, int dir)
 	       !(file->f_op->fop_flags & FOP_BUFFER_WASYNC);
 }
 
-static __always_inline iou_verdict_t issue_rw(struct iou_req *req, int dir)
+/* An attempt without blocking, after rw_begin() */
+static __always_inline iou_verdict_t rw_issue(struct iou_req *req, int dir)
 {
 	struct iou_rw *rw = iou_req_cmd(req, struct iou_rw);
 	ssize_t ret;
 
-	if (!rw->iocb.ki_filp) {
-		ret = rw_begin(req, dir);
-		if (unlikely(ret))
-			return rw_finish(req, dir, ret);
-	}
 	rw->iocb.ki_flags &= ~IOCB_WAITQ;
 	if (rw_always_blocks(req, dir)) {
 		/* Poll until it is ready, once; then a worker */
@@ -544,7 +611,12 @@ static __always_inline iou_verdict_t issue_rw(struct iou_req *req, int dir)
 		rw->iocb.ki_flags |= IOCB_NOWAIT;
 	/* Its completion may come before the call returns */
 	req->state = IOU_S_BUSY;
-	ret = rw_try(req, dir);
+	ret = rw_try_inline(req, dir);
+	if (likely(ret > 0)) {
+		if (dir == WRITE)
+			rw_end_write(&rw->iocb);
+		return rw_finish_inline(req, dir, ret);
+	}
 	if (ret == -EAGAIN && !rw->nowait && rw_can_wait_for_page(req, dir))
 		ret = rw_wait_for_page(req);
 	if (ret == -EIOCBQUEUED)
@@ -554,6 +626,27 @@ static __always_inline iou_verdict_t issue_rw(struct iou_req *req, int dir)
 	if (unlikely(rw_would_block(req, ret)) && !rw->nowait)
 		return IOU_RETRY;
 	return rw_finish(req, dir, ret);
+}
+
+static __always_inline iou_verdict_t issue_rw(struct iou_req *req, int dir)
+{
+	if (!iou_req_cmd(req, struct iou_rw)->iocb.ki_filp) {
+		int error = rw_begin(req, dir);
+
+		if (unlikely(error))
+			return rw_finish(req, dir, error);
+	}
+	return rw_issue(req, dir);
+}
+
+/* The same for the first attempt, right after the SQE was read */
+static __always_inline iou_verdict_t start_rw(struct iou_req *req, int dir)
+{
+	int error = rw_begin_inline(req, dir);
+
+	if (unlikely(error))
+		return rw_finish(req, dir, error);
+	return rw_issue(req, dir);
 }
 
 static iou_verdict_t work_rw(struct iou_req *req, int dir)
@@ -586,18 +679,6 @@ static iou_verdict_t work_rw(struct iou_req *req, int dir)
 	return rw_finish(req, dir, ret);
 }
 
-static int rw_dir(const struct iou_req *req)
-{
-	switch (req->opcode) {
-	case IORING_OP_READ:
-	case IORING_OP_READV:
-	case IORING_OP_READ_FIXED:
-		return READ;
-	default:
-		return WRITE;
-	}
-}
-
 /* A device has finished */
 static void rw_event(struct iou_req *req, bool cancel)
 	__must_hold(&iou_req_ring(req)->lock)
@@ -605,15 +686,19 @@ static void rw_event(struct iou_req *req, bool cancel)
 	struct iou_rw *rw = iou_req_cmd(req, struct iou_rw);
 	ssize_t ret = req->res;
 
-	if (rw_would_block(req, ret) && (rw->iocb.ki_flags & IOCB_NOWAIT) &&
+	if (unlikely(ret < 0) && rw_would_block(req, ret) && (rw->iocb.ki_flags & IOCB_NOWAIT) &&
 	    !rw->nowait && !cancel) {
 		/* It was asked not to block; a worker may */
 		iou_issue_async(req);
 		return;
 	}
-	if (ret > 0)
+	/* Nothing was done before: then this is all */
+	if (unlikely(rw->done) && ret > 0)
 		rw->done += ret;
-	rw_finish(req, rw_dir(req), ret);
+	if (rw->iocb.ki_flags & IOCB_WRITE)
+		rw_finish(req, WRITE, ret);
+	else
+		rw_finish_inline(req, READ, ret);
 	iou_req_complete(req);
 }
 
@@ -674,12 +759,12 @@ static iou_verdict_t work_write(struct iou_req *req)
 
 static iou_verdict_t start_read(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
 {
-	return prep_rw(req, sqe) ? IOU_REJECTED : issue_rw(req, READ);
+	return prep_rw_inline(req, sqe) ? IOU_REJECTED : start_rw(req, READ);
 }
 
 static iou_verdict_t start_write(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
 {
-	return prep_rw(req, sqe) ? IOU_REJECTED : issue_rw(req, WRITE);
+	return prep_rw_inline(req, sqe) ? IOU_REJECTED : start_rw(req, WRITE);
 }
 
 /* One iovec says how much of a provided buffer to use */
@@ -751,14 +836,22 @@ static iou_verdict_t start_read_fixed(struct iou_req *req,
 				      const struct io_uring_sqe __shared *sqe)
 	__must_hold(&iou_req_ring(req)->lock)
 {
-	return prep_rw_fixed(req, sqe) ? IOU_REJECTED : issue_read_fixed(req);
+	if (unlikely(prep_rw_fixed_inline(req, sqe)))
+		return IOU_REJECTED;
+	if (unlikely(!(req->held & IOU_HELD_BUF)))
+		return iou_done(req, -EFAULT);
+	return start_rw(req, READ);
 }
 
 static iou_verdict_t start_write_fixed(struct iou_req *req,
 				       const struct io_uring_sqe __shared *sqe)
 	__must_hold(&iou_req_ring(req)->lock)
 {
-	return prep_rw_fixed(req, sqe) ? IOU_REJECTED : issue_write_fixed(req);
+	if (unlikely(prep_rw_fixed_inline(req, sqe)))
+		return IOU_REJECTED;
+	if (unlikely(!(req->held & IOU_HELD_BUF)))
+		return iou_done(req, -EFAULT);
+	return start_rw(req, WRITE);
 }
 
 const struct iou_op iou_op_read = {
