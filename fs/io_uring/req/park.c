@@ -24,7 +24,7 @@ static struct hlist_head *index_bucket(struct iou_index *index, u64 user_data)
 	return &index->heads[hash_64(user_data, index->bits)];
 }
 
-static void index_grow(struct iou_index *index)
+static noinline void index_grow(struct iou_index *index)
 {
 	struct hlist_head *old = index->heads;
 	u32 i, nr = 1u << index->bits;

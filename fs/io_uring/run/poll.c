@@ -5,16 +5,18 @@
  * A wake-up, in any context, changes PARKED to CLAIMED and pushes the request on
  * its lane; from there on all is under the ring lock. There are two ways:
  *
- *   once        the wake-up takes the request off the waitqueue. The handler
- *               takes it off all of them and then tries the operation again, so
- *               that later wake-ups do not have to be recorded
+ *   once        the wake-up takes the request off the waitqueue, and says so by
+ *               ->head. The handler takes it off the other one, if there is, and
+ *               then tries the operation again, so that later wake-ups do not
+ *               have to be recorded
  *   lasting     the request stays on the waitqueues. A wake-up that finds it
  *               CLAIMED leaves AGAIN, and the handler that wants to go on
  *               waiting finds that and looks at the file once more
  *
  * POLLFREE says that a waitqueue goes away while the file lives on. Its last
  * access to the request's entry is the release of ->head; until then unpark
- * takes the waitqueue's lock, which outlives it by a grace period.
+ * takes the waitqueue's lock, which outlives it by a grace period. That it was
+ * POLLFREE stays in ->events.
  */
 #include <linux/poll.h>
 #include <linux/rcupdate.h>
@@ -59,6 +61,7 @@ static void queue_goes_away(struct iou_poll *poll, struct iou_req *req)
 	bool won = claim(req, !(poll->events & EPOLLONESHOT));
 
 	list_del_init(&poll->wait.entry);
+	poll->events |= POLLFREE;
 	/* If the claim was lost, the request may be gone after this */
 	smp_store_release(&poll->head, NULL);
 	if (won)
@@ -87,8 +90,11 @@ static int park_wake(struct wait_queue_entry *wait, unsigned int mode, int sync,
 	/* Posting its CQE would wake it again, and again */
 	if (unlikely(mask & EPOLL_URING_WAKE))
 		req->poll.events |= EPOLLONESHOT;
-	if (once)
+	if (once) {
 		list_del_init(&wait->entry);
+		/* Spares the handler the lock of the waitqueue, see unhook() */
+		smp_store_release(&poll->head, NULL);
+	}
 	iou_lane_push(req);
 	return 1;
 }
@@ -140,7 +146,7 @@ static void unhook(struct iou_poll *poll)
 	struct wait_queue_head *head;
 
 	rcu_read_lock();
-	/* Pairs with the release in queue_goes_away() */
+	/* Pairs with the releases in queue_goes_away() and park_wake() */
 	head = smp_load_acquire(&poll->head);
 	if (head) {
 		spin_lock_irq(&head->lock);
@@ -187,7 +193,7 @@ void iou_poll_unpark(struct iou_req *req)
 static bool queue_is_gone(const struct iou_poll *poll)
 {
 	/* Pairs with the release in queue_goes_away() */
-	return poll && !smp_load_acquire(&poll->head);
+	return poll && !smp_load_acquire(&poll->head) && (poll->events & POLLFREE);
 }
 
 /**
