@@ -225,33 +225,41 @@ static struct iou_work *worker_next(struct iou_worker *worker)
 	return worker->work;
 }
 
+/* Run one piece of work. Return: the next one, or NULL */
+static struct iou_work *worker_do(struct iou_worker *worker, struct iou_work *work)
+{
+	struct iou_pool *pool = worker->pool;
+	struct iou_work *next;
+
+	worker->counting = true;
+	pool->ops->run(work);
+	worker->counting = false;
+
+	raw_spin_lock_irq(&pool->lock);
+	next = worker_next(worker);
+	raw_spin_unlock_irq(&pool->lock);
+
+	pool->ops->done(work);
+	if (task_work_pending(current))
+		task_work_run();
+	if (need_resched())
+		cond_resched();
+	return next;
+}
+
 /* Do all there is to do. Pool locked before and after. */
 static void worker_run(struct iou_worker *worker)
 	__must_hold(&worker->pool->lock)
 {
 	struct iou_pool *pool = worker->pool;
-	struct iou_work *work = worker_next(worker);
+	struct iou_work *work;
 
-	while (work) {
-		struct iou_work *done = work;
-
+	while ((work = worker_next(worker))) {
 		raw_spin_unlock_irq(&pool->lock);
-		worker->counting = true;
-		pool->ops->run(work);
-		worker->counting = false;
-
-		raw_spin_lock_irq(&pool->lock);
-		work = worker_next(worker);
-		raw_spin_unlock_irq(&pool->lock);
-
-		pool->ops->done(done);
-		if (task_work_pending(current))
-			task_work_run();
-		cond_resched();
-		raw_spin_lock_irq(&pool->lock);
+		while (work)
+			work = worker_do(worker, work);
 		/* This thread counts as running: nobody was woken for newer work */
-		if (!work)
-			work = worker_next(worker);
+		raw_spin_lock_irq(&pool->lock);
 	}
 }
 
