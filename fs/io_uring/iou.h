@@ -100,6 +100,8 @@ struct iou_seat;
  * @last_lane: [T] the lane used last
  * @pool: [O] worker pool, NULL before the first punt; others read it with
  *        acquire
+ * @creds: [O] those it had when @pool was made: a reference for all requests that
+ *         go there with the same ones
  * @rings: [O] files of registered rings
  * @ready: [A] lanes with events
  * @tw: the one task-work callback; runs the events of all ready lanes
@@ -112,6 +114,7 @@ struct iou_task {
 	struct iou_ring *last_ring;
 	struct iou_lane *last_lane;
 	struct iou_pool *pool;
+	const struct cred *creds;
 	struct file *rings[IOU_MAX_RING_FDS];
 	struct llist_head ready;
 	struct callback_head tw;
@@ -266,6 +269,18 @@ struct iou_pbufs {
 };
 
 /**
+ * struct iou_wake - when to look at the waiters in enter()
+ * @target: no waiter is satisfied with a CQ tail before this
+ * @nr_timeouts: iou_ring.nr_timeouts, when the waiters began
+ *
+ * Changed under the lock of cq_wait; means something only while that is not empty.
+ */
+struct iou_wake {
+	u32 target;
+	u32 nr_timeouts;
+};
+
+/**
  * struct iou_ring - one io_uring_setup()
  * @lock: see the banner
  * @cold: [R] IOU_COLD_*
@@ -289,6 +304,7 @@ struct iou_pbufs {
  *        want something from this one
  * @kick: [R] another ring, on whose @done something was put; a reference
  * @cq_wait: waiters in enter() and poll(2) on the ring's file
+ * @wake: [A] from which CQE on they are woken; read after a full barrier
  * @polled: [A] set once: poll(2) was called on the ring's file, or an eventfd
  *          registered
  * @poll_wake: tells pollers of a deferred ring that entering it would help
@@ -351,6 +367,7 @@ struct iou_ring {
 	struct llist_head done;
 	struct iou_ring *kick;
 	wait_queue_head_t cq_wait;
+	struct iou_wake wake;
 	bool polled;
 	struct irq_work poll_wake;
 	struct iou_evfd __rcu *evfd;
@@ -412,6 +429,7 @@ typedef unsigned int __bitwise iou_verdict_t;
 #define IOU_BUSY	((__force iou_verdict_t)3)	/* somebody else will push it */
 #define IOU_RETRY	((__force iou_verdict_t)4)	/* would block */
 #define IOU_TURN	((__force iou_verdict_t)6)	/* multishot: there may be more */
+#define IOU_TAKEN	((__force iou_verdict_t)7)	/* was dealt with */
 #define IOU_POLLED	((__force iou_verdict_t)5)	/* a device has it and will not tell */
 
 /*
@@ -428,8 +446,8 @@ typedef unsigned int __bitwise iou_verdict_t;
  * goes through ring->polling will find it.
  */
 enum iou_state {
-	IOU_S_HELD,	/* prepared; behind a link or a drain */
 	IOU_S_ISSUED,	/* being started, under the ring lock */
+	IOU_S_HELD,	/* prepared; behind a link or a drain */
 	IOU_S_PARKED,	/* on a waitqueue, and in ring->parked */
 	IOU_S_BUSY,	/* owned by a device */
 	IOU_S_CLAIMED,	/* its event has come: owned by who pushes or handles it */
@@ -451,6 +469,7 @@ enum iou_held {
 	IOU_HELD_FILE_NODE	= 1 << 5,	/* counted in ->file_node */
 	IOU_HELD_BUF		= 1 << 6,	/* counted in ->buf_node */
 	/* Not held, but noted here */
+	IOU_GUARDED		= 1 << 8,	/* ->link is its LINK_TIMEOUT */
 	IOU_SELECT		= 1 << 9,	/* wants a provided buffer, has none yet */
 	IOU_MULTISHOT		= 1 << 10,	/* goes on until it fails */
 	IOU_TIMER		= 1 << 11,	/* its CQE ends waits and is not counted */
@@ -495,13 +514,15 @@ struct iou_work {
  * @lane: ring and task
  * @file: NULL until looked up
  * @user_data: from the SQE
+ * @head: the first eight bytes of the SQE, as they are; then its parts
+ * @traits: the next three
+ * @opcode: from the SQE
+ * @sqe_flags: from the SQE, constant
+ * @held: enum iou_held; in the SQE, ioprio is here
  * @fd: from the SQE, until @file is looked up or the result is known
  * @res: then the result
  * @cflags: flags of the CQE
  * @state: enum iou_state
- * @opcode: from the SQE
- * @sqe_flags: from the SQE, constant
- * @held: enum iou_held
  * @event: what to do, in the lane's task and under the ring lock, when it is
  *         taken from the lane. With @cancel the task cannot do anything any
  *         more and the request has to end
@@ -511,7 +532,7 @@ struct iou_work {
  * @node: in ring->polling or ring->commands
  * @park: while in there: how it waits
  * @link: the next member of its chain; valid if ->sqe_flags say it has one
- * @creds: run with these, if held
+ * @creds: run with these, if held; while QUEUED or WORKING, in any case
  * @buf_node: a registered buffer, if held
  * @file_node: where @file is from, with IOSQE_FIXED_FILE; counted if held
  * @nr_polls: how often it was parked in vain
@@ -532,14 +553,24 @@ struct iou_req {
 	struct file *file;
 	u64 user_data;
 	union {
-		s32 fd;
-		s32 res;
+		u64 head;
+		struct {
+			union {
+				u32 traits;
+				struct {
+					u8 opcode;
+					u8 sqe_flags;
+					u16 held;
+				};
+			};
+			union {
+				s32 fd;
+				s32 res;
+			};
+		};
 	};
 	u32 cflags;
 	u32 state;
-	u8 opcode;
-	u8 sqe_flags;
-	u16 held;
 	void (*event)(struct iou_req *req, bool cancel);
 	void *aux;
 

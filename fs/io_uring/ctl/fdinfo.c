@@ -8,6 +8,7 @@
 #include <linux/cred.h>
 #include <linux/fs.h>
 #include <linux/io_uring.h>
+#include <linux/nospec.h>
 #include <linux/seq_file.h>
 #include <linux/string_choices.h>
 #include <linux/user_namespace.h>
@@ -41,7 +42,7 @@ static const struct io_uring_sqe __shared *peek_sqe(const struct iou_sq *sq, u32
 	*index = i;
 	if (i >= sq->entries)
 		return NULL;
-	return sq->sqes + ((size_t)array_index_nospec(i, sq->entries) << sq->sqe_shift);
+	return sq->sqes + (size_t)array_index_nospec(i, sq->entries) * sq->sqe_size;
 }
 
 static void show_sqes(struct seq_file *m, const struct iou_sq *sq)

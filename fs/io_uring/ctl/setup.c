@@ -121,7 +121,7 @@ static void setup_queues(struct iou_ring *ring, const struct io_uring_params *p,
 	ring->sq.sqes = (void __force __shared *)ring->sqe_region.mem;
 	ring->sq.mask = p->sq_entries - 1;
 	ring->sq.entries = p->sq_entries;
-	ring->sq.sqe_shift = iou_geometry_sqe_shift(p->flags);
+	ring->sq.sqe_size = 1U << iou_geometry_sqe_shift(p->flags);
 	if (!(p->flags & IORING_SETUP_NO_SQARRAY))
 		ring->sq.array = (void __force __shared *)((void *)hdr + geo->array);
 
@@ -129,7 +129,7 @@ static void setup_queues(struct iou_ring *ring, const struct io_uring_params *p,
 	ring->cq.cqes = (void __force __shared *)((void *)hdr + geo->cqes);
 	ring->cq.mask = p->cq_entries - 1;
 	ring->cq.entries = p->cq_entries;
-	ring->cq.room = p->cq_entries;
+	ring->cq.limit = p->cq_entries;
 	ring->cq.cqe_shift = iou_geometry_cqe_shift(p->flags);
 }
 

@@ -13,6 +13,7 @@
 #include "../run/cancel.h"
 #include "../run/lock.h"
 #include "../run/task.h"
+#include "../run/wait.h"
 #include "sync_cancel.h"
 
 #define IOU_SYNC_CANCEL_FLAGS						\
@@ -54,6 +55,7 @@ static int cancel_wait(struct iou_ring *ring, ktime_t deadline)
 	DEFINE_WAIT(wait);
 
 	prepare_to_wait(&ring->cq_wait, &wait, TASK_INTERRUPTIBLE);
+	iou_wait_any(ring);
 	iou_ring_unlock(ring);
 	if (!iou_task_run_work())
 		schedule_hrtimeout(&until, HRTIMER_MODE_ABS);

@@ -9,6 +9,11 @@
 #include "cq.h"
 #include "sq.h"
 
+static bool cq_has_room(const struct iou_cq *cq)
+{
+	return cq->tail != cq->limit;
+}
+
 /* Learn from the program how much room there is */
 static void cq_find_room(struct iou_cq *cq)
 {
@@ -17,7 +22,7 @@ static void cq_find_room(struct iou_cq *cq)
 	u32 used = cq->tail - head;
 
 	/* A head that cannot be is a full queue */
-	cq->room = used < cq->entries ? cq->entries - used : 0;
+	cq->limit = cq->tail + (used < cq->entries ? cq->entries - used : 0);
 }
 
 static void cq_set_overflow(struct iou_cq *cq)
@@ -44,7 +49,7 @@ static void cq_lose(struct iou_cq *cq)
 
 /**
  * iou_cq_post_slow() - add a CQE when no free slot is known
- * @cq: its ring is locked, @room is 0
+ * @cq: its ring is locked, @tail is @limit
  * @user_data: of the SQE
  * @res: the result or a negative errno
  * @flags: IORING_CQE_F_*
@@ -58,7 +63,7 @@ void iou_cq_post_slow(struct iou_cq *cq, u64 user_data, s32 res, u32 flags)
 
 	if (list_empty(&cq->backlog)) {
 		cq_find_room(cq);
-		if (cq->room) {
+		if (cq_has_room(cq)) {
 			iou_cq_fill(cq, user_data, res, flags);
 			return;
 		}
@@ -91,9 +96,9 @@ void iou_cq_post_slow(struct iou_cq *cq, u64 user_data, s32 res, u32 flags)
  */
 bool iou_cq_try_post(struct iou_cq *cq, u64 user_data, s32 res, u32 flags)
 {
-	if (!cq->room && list_empty(&cq->backlog))
+	if (!cq_has_room(cq) && list_empty(&cq->backlog))
 		cq_find_room(cq);
-	if (!cq->room)
+	if (!cq_has_room(cq))
 		return false;
 	iou_cq_fill(cq, user_data, res, flags);
 	return true;
@@ -113,7 +118,7 @@ void iou_cq_flush_backlog(struct iou_cq *cq)
 		return;
 	cq_find_room(cq);
 	list_for_each_entry_safe(entry, next, &cq->backlog, node) {
-		if (!cq->room)
+		if (!cq_has_room(cq))
 			return;
 		cq->extra = entry->extra;
 		iou_cq_fill(cq, entry->user_data, entry->res, entry->flags);

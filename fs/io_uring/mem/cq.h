@@ -12,8 +12,8 @@
 /**
  * struct iou_cq - the kernel's end of the CQ
  * @tail: [R] next slot to write; free running
- * @room: [R] slots that are free for sure. 0 while there is a backlog, so that
- *        one test finds both
+ * @limit: [R] slots before this one are free for sure. Equal to @tail while there
+ *         is a backlog, so that one test finds both
  * @mask: slots - 1
  * @entries: number of slots
  * @cqe_shift: log2 of the size of a CQE
@@ -29,7 +29,7 @@
  */
 struct iou_cq {
 	u32 tail;
-	u32 room;
+	u32 limit;
 	u32 mask;
 	u32 entries;
 	u32 cqe_shift;
@@ -59,18 +59,18 @@ void iou_cq_drop_backlog(struct iou_cq *cq);
 /* Write a CQE into the next slot, which the caller knows to be free */
 static inline void iou_cq_fill(struct iou_cq *cq, u64 user_data, s32 res, u32 flags)
 {
-	size_t slot = (size_t)(cq->tail++ & cq->mask) << cq->cqe_shift;
-	struct io_uring_cqe *cqe = (void __force *)(cq->cqes + slot);
+	u32 slot = cq->tail++ & cq->mask;
+	struct io_uring_cqe *cqe = (struct io_uring_cqe __force *)cq->cqes + slot;
 
-	cq->room--;
-	WRITE_ONCE(cqe->user_data, user_data);
-	WRITE_ONCE(cqe->res, res);
-	WRITE_ONCE(cqe->flags, flags);
 	if (unlikely(cq->cqe_shift > 4)) {
+		cqe += slot;
 		WRITE_ONCE(cqe->big_cqe[0], cq->extra);
 		WRITE_ONCE(cqe->big_cqe[1], 0);
 		cq->extra = 0;
 	}
+	WRITE_ONCE(cqe->user_data, user_data);
+	WRITE_ONCE(cqe->res, res);
+	WRITE_ONCE(cqe->flags, flags);
 }
 
 /**
@@ -85,7 +85,7 @@ static inline void iou_cq_fill(struct iou_cq *cq, u64 user_data, s32 res, u32 fl
  */
 static inline void iou_cq_post(struct iou_cq *cq, u64 user_data, s32 res, u32 flags)
 {
-	if (likely(cq->room))
+	if (likely(cq->tail != cq->limit))
 		iou_cq_fill(cq, user_data, res, flags);
 	else
 		iou_cq_post_slow(cq, user_data, res, flags);

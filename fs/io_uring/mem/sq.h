@@ -6,7 +6,6 @@
 #define IOU_MEM_SQ_H
 
 #include <linux/minmax.h>
-#include <linux/nospec.h>
 
 #include "shared.h"
 
@@ -15,7 +14,7 @@
  * @head: [R] next slot to read; free running
  * @mask: slots - 1
  * @entries: number of slots
- * @sqe_shift: log2 of the size of an SQE
+ * @sqe_size: in bytes
  * @array: indices of SQEs; NULL: slot i is SQE i
  * @sqes: the SQEs
  * @hdr: the shared words
@@ -26,7 +25,7 @@ struct iou_sq {
 	u32 head;
 	u32 mask;
 	u32 entries;
-	u32 sqe_shift;
+	u32 sqe_size;
 	u32 __shared *array;
 	void __shared *sqes;
 	struct iou_shared __shared *hdr;
@@ -54,14 +53,15 @@ static inline const struct io_uring_sqe __shared *iou_sq_next(struct iou_sq *sq)
 
 	if (sq->array) {
 		i = iou_load(&sq->array[i]);
-		if (unlikely(i >= sq->entries)) {
+		if (unlikely(i > sq->mask)) {
 			iou_store(&sq->hdr->sq_dropped,
 				  iou_load(&sq->hdr->sq_dropped) + 1);
 			return NULL;
 		}
-		i = array_index_nospec(i, sq->entries);
+		/* Also when the test above was guessed wrong */
+		i &= sq->mask;
 	}
-	return sq->sqes + ((size_t)i << sq->sqe_shift);
+	return sq->sqes + (size_t)(i * sq->sqe_size);
 }
 
 /* Give all consumed slots back to the program */

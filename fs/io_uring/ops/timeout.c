@@ -164,6 +164,7 @@ static int prep_link_timeout(struct iou_req *req, const struct io_uring_sqe __sh
 	if (iou_sqe_get(sqe, off))
 		return iou_reject(req, sqe, -EINVAL, "link_timeout: off must be 0");
 	req->aux = guarded;
+	guarded->held |= IOU_GUARDED;
 	req->event = link_timeout_event;
 	req->held |= IOU_URGENT;
 	return prep_timeout(req, sqe);

@@ -113,7 +113,7 @@ static void cmd_copy_sqe(struct iou_req *req)
 
 	if (req->held & IOU_HELD_AUX)
 		return;
-	req->aux = kmemdup(cmd->sqe, 1U << iou_req_ring(req)->sq.sqe_shift,
+	req->aux = kmemdup(cmd->sqe, iou_req_ring(req)->sq.sqe_size,
 			   GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 	cmd->sqe = req->aux;
 	if (cmd->sqe)

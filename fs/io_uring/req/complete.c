@@ -3,9 +3,9 @@
  * The end of a request.
  *
  * Members of a chain are prepared when they are submitted and then held, until
- * the one before has completed. Each points to the next; completing a member
- * puts the next one on ring->ready, where the unlock finds it, or, if the link
- * is severed, ends all that follow in order.
+ * the one before has completed. Each points to the next; after completing a member
+ * the caller starts the next one, or puts it on ring->ready, where the unlock
+ * finds it; or, if the link is severed, all that follow end in order.
  *
  * A LINK_TIMEOUT is a member, too, but it is never started: it belongs to the
  * one before it, runs while that runs, and ends when that ends.
@@ -18,25 +18,37 @@
 #include "hash.h"
 #include "park.h"
 
+#define HELD_RARELY	(IOU_HELD_AUX | IOU_HELD_HASH | IOU_HELD_FILE_NODE |	\
+			 IOU_HELD_BUF | IOU_HELD_CREDS)
+
+static noinline void req_drop_rare(struct iou_req *req)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	struct iou_ring *ring = iou_req_ring(req);
+
+	if (req->held & IOU_HELD_AUX)
+		iou_req_op(req)->cleanup(req);
+	if (req->held & IOU_HELD_HASH)
+		iou_hash_leave(req);
+	if (req->held & IOU_HELD_FILE_NODE)
+		iou_node_put(req->file_node, &ring->cq);
+	if (req->held & IOU_HELD_BUF)
+		iou_node_put(req->buf_node, &ring->cq);
+	if (req->held & IOU_HELD_CREDS)
+		put_cred(req->creds);
+}
+
 /* Release what a request holds */
-static void req_drop(struct iou_req *req)
+static __always_inline void req_drop(struct iou_req *req)
 	__must_hold(&iou_req_ring(req)->lock)
 {
 	struct iou_lane *lane = req->lane;
 
 	iou_assert_locked(lane->ring);
-	if (req->held & IOU_HELD_AUX)
-		iou_req_op(req)->cleanup(req);
-	if (req->held & IOU_HELD_HASH)
-		iou_hash_leave(req);
+	if (req->held & HELD_RARELY)
+		req_drop_rare(req);
 	if (req->held & IOU_HELD_FILE)
 		fput(req->file);
-	if (req->held & IOU_HELD_FILE_NODE)
-		iou_node_put(req->file_node, &lane->ring->cq);
-	if (req->held & IOU_HELD_BUF)
-		iou_node_put(req->buf_node, &lane->ring->cq);
-	if (req->held & IOU_HELD_CREDS)
-		put_cred(req->creds);
 	if (req->held & IOU_HELD_INFLIGHT) {
 		lane->nr_inflight--;
 		lane->ring->cold |= lane->ring->watch;
@@ -110,23 +122,56 @@ static struct iou_req *chain_end_timeout(struct iou_req *timeout)
 	return next;
 }
 
-/* @next stood behind a member that has completed with these flags */
-static void chain_go_on(struct iou_req *next, bool failed, u8 flags)
+/*
+ * @next stood behind a member that has completed with these flags.
+ * Return: the request whose turn it is, or NULL.
+ */
+static struct iou_req *chain_go_on(struct iou_req *next, bool failed, u8 flags)
 	__must_hold(&iou_req_ring(next)->lock)
 {
-	struct iou_ring *ring = iou_req_ring(next);
-
 	if (next->opcode == IORING_OP_LINK_TIMEOUT)
 		next = chain_end_timeout(next);
-	if (!next)
-		return;
-	if (failed && !(flags & IOSQE_IO_HARDLINK)) {
+	if (next && failed && !(flags & IOSQE_IO_HARDLINK)) {
 		/* Who fails in spite of CQE_SKIP speaks for all that follow */
 		chain_sever(next, flags & IOSQE_CQE_SKIP_SUCCESS);
-		return;
+		return NULL;
 	}
-	list_add_tail(&next->work.node, &ring->ready);
-	ring->cold |= IOU_COLD_READY;
+	return next;
+}
+
+static struct iou_req *complete_next(struct iou_req *req)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	struct iou_req *next = iou_chain_next(req);
+	bool failed = req_failed(req);
+	u8 flags = req->sqe_flags;
+
+	iou_assert_locked(iou_req_ring(req));
+	req_finish(req, failed || !req_skips_cqe(req));
+	return unlikely(next) ? chain_go_on(next, failed, flags) : NULL;
+}
+
+/**
+ * iou_req_complete_next() - complete a request whose successor the caller starts
+ * @req: ->res and ->cflags are set
+ *
+ * Context: ring lock. May sleep.
+ * Return: the successor, HELD; or NULL.
+ */
+struct iou_req *iou_req_complete_next(struct iou_req *req)
+{
+	return complete_next(req);
+}
+
+static noinline void complete_into_ready(struct iou_ring *ring, struct iou_req *req)
+	__must_hold(&ring->lock)
+{
+	struct iou_req *next = complete_next(req);
+
+	if (next) {
+		list_add_tail(&next->work.node, &ring->ready);
+		ring->cold |= IOU_COLD_READY;
+	}
 }
 
 /**
@@ -140,14 +185,20 @@ static void chain_go_on(struct iou_req *next, bool failed, u8 flags)
  */
 void iou_req_complete(struct iou_req *req)
 {
-	struct iou_req *next = iou_chain_next(req);
-	bool failed = req_failed(req);
-	u8 flags = req->sqe_flags;
+	struct iou_ring *ring = iou_req_ring(req);
 
-	iou_assert_locked(iou_req_ring(req));
-	req_finish(req, failed || !req_skips_cqe(req));
-	if (next)
-		chain_go_on(next, failed, flags);
+	iou_assert_locked(ring);
+	/* Nothing but a CQE, which it gets whether it failed or not */
+	if (unlikely((req->traits & iou_traits(IOU_LINK_FLAGS | IOSQE_CQE_SKIP_SUCCESS,
+					       IOU_TIMER)) ||
+		     req->state == IOU_S_DONE)) {
+		complete_into_ready(ring, req);
+		return;
+	}
+	iou_req_post(ring, req);
+	if (req->held)
+		req_drop(req);
+	iou_req_recycle(ring, req);
 }
 
 /**

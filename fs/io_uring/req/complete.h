@@ -13,6 +13,8 @@
 void iou_req_complete(struct iou_req *req) __must_hold(&iou_req_ring(req)->lock);
 bool iou_req_post_more(struct iou_req *req, s32 res, u32 cflags)
 	__must_hold(&iou_req_ring(req)->lock);
+struct iou_req *iou_req_complete_next(struct iou_req *req)
+	__must_hold(&iou_req_ring(req)->lock);
 void iou_chain_refuse(struct iou_req *head) __must_hold(&iou_req_ring(head)->lock);
 void iou_chain_cancel(struct iou_req *head) __must_hold(&iou_req_ring(head)->lock);
 void iou_req_end_soon(struct iou_req *req, s32 res)
@@ -26,25 +28,43 @@ static inline struct iou_req *iou_chain_next(const struct iou_req *req)
 	return req->sqe_flags & IOU_LINK_FLAGS ? req->link : NULL;
 }
 
+/* These bits as they are in iou_req.traits */
+static __always_inline u32 iou_traits(u8 sqe_flags, u16 held)
+{
+	const union {
+		struct {
+			u8 opcode;
+			u8 sqe_flags;
+			u16 held;
+		};
+		u32 word;
+	} traits = {
+		.sqe_flags = sqe_flags,
+		.held = held,
+	};
+
+	return traits.word;
+}
+
+/* Is there no more to a request's end than its CQE, and perhaps a successor? */
+static __always_inline bool iou_req_is_plain(const struct iou_req *req)
+{
+	return !(req->traits & iou_traits(IOSQE_CQE_SKIP_SUCCESS, 0xffff));
+}
+
 /**
- * iou_req_complete_fast() - complete a request that was just started
+ * iou_req_post() - write the CQE of a plain request
  * @ring: the request's
- * @req: ISSUED; ->res and ->cflags are set
- *
- * A request in a chain is counted as in flight, so it goes the long way.
+ * @req: ISSUED; ->res and ->cflags are set. Has no successor, or the caller knows
+ *       it. The caller recycles it
  *
  * Context: ring lock. May sleep.
  */
-static __always_inline void iou_req_complete_fast(struct iou_ring *ring, struct iou_req *req)
+static __always_inline void iou_req_post(struct iou_ring *ring, struct iou_req *req)
 	__must_hold(&ring->lock)
 {
-	if (unlikely(req->held | (req->sqe_flags & IOSQE_CQE_SKIP_SUCCESS))) {
-		iou_req_complete(req);
-		return;
-	}
 	trace_io_uring_complete(ring, req, req->user_data, req->res, req->cflags, 0, 0);
 	iou_cq_post(&ring->cq, req->user_data, req->res, req->cflags);
-	iou_req_recycle(ring, req);
 }
 
 /* The result is @res, unless a part of it was done: what was transferred counts */

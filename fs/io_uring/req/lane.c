@@ -264,5 +264,5 @@ struct llist_node *iou_lane_take(struct iou_lane *lane)
 			nr++;
 		atomic_sub(nr, &lane->nr_events);
 	}
-	return llist_reverse_order(list);
+	return iou_lane_in_order(list);
 }

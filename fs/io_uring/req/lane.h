@@ -21,4 +21,10 @@ static inline bool iou_lane_pending(const struct iou_lane *lane)
 	return !llist_empty(&lane->events);
 }
 
+/* A list that was taken off an llist_head, oldest first. It is often a single one */
+static inline struct llist_node *iou_lane_in_order(struct llist_node *list)
+{
+	return list && list->next ? llist_reverse_order(list) : list;
+}
+
 #endif

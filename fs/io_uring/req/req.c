@@ -64,25 +64,6 @@ void iou_req_free_all(struct iou_ring *ring)
 	}
 }
 
-/**
- * iou_req_keep() - a request outlives its submission
- * @req: not kept yet
- *
- * Counts it in its lane, and makes a borrowed file its own. The handler of its
- * event needs the ring lock, so it is early enough to do this before that is
- * released; a worker needs no lock, so there it has to be done before.
- *
- * Context: ring lock, in the lane's task.
- */
-void iou_req_keep(struct iou_req *req)
-{
-	iou_assert_locked(iou_req_ring(req));
-	iou_req_own_file(req);
-	req->held |= IOU_HELD_INFLIGHT;
-	req->nr_polls = 0;
-	req->lane->nr_inflight++;
-}
-
 /* For the tracepoint: a private copy of an SQE that may change meanwhile */
 static void trace_reject(struct iou_req *req, const struct io_uring_sqe __shared *sqe,
 			 int error, const char *reason)

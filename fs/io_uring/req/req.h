@@ -18,7 +18,6 @@
 int iou_req_init_cache(void);
 struct iou_req *iou_req_refill(struct iou_ring *ring) __must_hold(&ring->lock);
 void iou_req_free_all(struct iou_ring *ring);
-void iou_req_keep(struct iou_req *req) __must_hold(&iou_req_ring(req)->lock);
 int iou_reject(struct iou_req *req, const struct io_uring_sqe __shared *sqe,
 	       int error, const char *reason);
 
@@ -121,6 +120,26 @@ static inline void iou_req_own_file(struct iou_req *req)
 	}
 	get_file(req->file);
 	req->held |= IOU_HELD_FILE;
+}
+
+/**
+ * iou_req_keep() - a request outlives its submission
+ * @req: not kept yet
+ *
+ * Counts it in its lane, and makes a borrowed file its own. The handler of its
+ * event needs the ring lock, so it is early enough to do this before that is
+ * released; a worker needs no lock, so there it has to be done before.
+ *
+ * Context: ring lock, in the lane's task.
+ */
+static inline void iou_req_keep(struct iou_req *req)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	iou_assert_locked(iou_req_ring(req));
+	iou_req_own_file(req);
+	req->held |= IOU_HELD_INFLIGHT;
+	req->nr_polls = 0;
+	req->lane->nr_inflight++;
 }
 
 /* Put a request back that holds nothing any more */

@@ -13,6 +13,7 @@
 #include <linux/poll.h>
 
 #include "../req/complete.h"
+#include "../req/drain.h"
 #include "../req/hash.h"
 #include "../req/lane.h"
 #include "../req/req.h"
@@ -153,7 +154,7 @@ void iou_issue_again(struct iou_req *req, bool cancel)
 void iou_issue_prepared(struct iou_req *req)
 {
 	const struct iou_op *op = iou_req_op(req);
-	struct iou_req *next = iou_chain_next(req);
+	struct iou_req *next = req->held & IOU_GUARDED ? req->link : NULL;
 
 	req->state = IOU_S_ISSUED;
 	if (!op->issue || ((req->sqe_flags & IOSQE_ASYNC) && op->work))
@@ -161,8 +162,88 @@ void iou_issue_prepared(struct iou_req *req)
 	else
 		iou_issue_settle(req, issue_try(req));
 	/* Under the lock a request that is complete is not used for another */
-	if (next && next->opcode == IORING_OP_LINK_TIMEOUT && req->state != IOU_S_DONE)
+	if (next && req->state != IOU_S_DONE)
 		iou_timeout_start(next);
+}
+
+/* A chain, or what is left of it, outlives its submission */
+static void chain_keep(struct iou_req *req)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	struct iou_req *next;
+
+	for (; req; req = next) {
+		next = iou_chain_next(req);
+		/* Its end leads to more CQEs than its own */
+		if (next)
+			req->held |= IOU_URGENT;
+		if (req->held & IOU_HELD_INFLIGHT)
+			continue;
+		iou_req_keep(req);
+		/* A LINK_TIMEOUT has its own */
+		if (req->state == IOU_S_HELD && req->opcode != IORING_OP_LINK_TIMEOUT)
+			req->event = iou_issue_held;
+	}
+}
+
+/**
+ * iou_issue_drain() - let a unit wait for its turn
+ * @head: HELD: a single request or the head of a chain. Nothing of it is kept
+ *
+ * Context: ring lock, in the lane's task.
+ */
+void iou_issue_drain(struct iou_req *head)
+{
+	chain_keep(head);
+	iou_drain_enter(head);
+}
+
+/**
+ * iou_issue_chain() - start a chain that was just submitted
+ * @req: its first member, HELD. Nothing of it is kept
+ *
+ * Members that complete on the spot never leave this loop. When one does not,
+ * what is left of the chain is kept.
+ *
+ * Context: ring lock, in the lane's task. May sleep.
+ */
+void iou_issue_chain(struct iou_req *req)
+{
+	struct iou_ring *ring = iou_req_ring(req);
+	u32 nr = 0;
+
+	while (req) {
+		const struct iou_op *op = ring->ops[req->opcode];
+		struct iou_req *next = iou_chain_next(req);
+		iou_verdict_t verdict;
+
+		/* For a worker, or guarded by a LINK_TIMEOUT, or with a personality */
+		if (unlikely(!op->issue ||
+			     (req->traits & iou_traits(IOSQE_ASYNC,
+						       IOU_GUARDED | IOU_HELD_CREDS)))) {
+			chain_keep(req);
+			iou_issue_prepared(req);
+			return;
+		}
+		req->state = IOU_S_ISSUED;
+		verdict = op->issue(req);
+		if (unlikely(verdict != IOU_DONE)) {
+			chain_keep(req);
+			iou_issue_settle(req, verdict);
+			return;
+		}
+		if (likely(iou_req_is_plain(req) && req->res >= 0)) {
+			iou_req_post(ring, req);
+			iou_req_recycle(ring, req);
+		} else {
+			next = iou_req_complete_next(req);
+		}
+		req = next;
+		if (unlikely(iou_ring_breathes(ring, ++nr) && req)) {
+			iou_chain_cancel(req);
+			return;
+		}
+	}
 }
 
 /**
@@ -291,6 +372,21 @@ void iou_issue_max_workers(const struct iou_ring *ring, u32 max[2])
 			max[i] = min(ring->max_workers[i], limit);
 }
 
+static noinline struct iou_pool *make_pool(struct iou_lane *lane)
+	__must_hold(&lane->ring->lock)
+{
+	struct iou_task *task = lane->task;
+	u32 max[2];
+
+	iou_issue_max_workers(lane->ring, max);
+	task->pool = iou_pool_create(task, max, &work_ops);
+	if (!task->pool)
+		return NULL;
+	put_cred(task->creds);
+	task->creds = get_current_cred();
+	return task->pool;
+}
+
 /**
  * iou_issue_pool() - the worker pool of a lane's task
  * @lane: current's
@@ -300,14 +396,7 @@ void iou_issue_max_workers(const struct iou_ring *ring, u32 max[2])
  */
 struct iou_pool *iou_issue_pool(struct iou_lane *lane)
 {
-	struct iou_task *task = lane->task;
-	u32 max[2];
-
-	if (likely(task->pool))
-		return task->pool;
-	iou_issue_max_workers(lane->ring, max);
-	task->pool = iou_pool_create(task, max, &work_ops);
-	return task->pool;
+	return lane->task->pool ?: make_pool(lane);
 }
 
 static bool work_is_hashed(const struct iou_req *req)
@@ -353,6 +442,16 @@ static bool async_allowed(struct iou_req *req)
 	return !error;
 }
 
+/* A worker has to run with the credentials of now. The usual ones are held already */
+static void work_set_creds(struct iou_req *req)
+{
+	req->creds = current_cred();
+	if (unlikely(req->creds != req->lane->task->creds)) {
+		get_cred(req->creds);
+		req->held |= IOU_HELD_CREDS;
+	}
+}
+
 /**
  * iou_issue_async() - let a worker do it
  * @req: prepared, perhaps issued before
@@ -377,10 +476,8 @@ void iou_issue_async(struct iou_req *req)
 	iou_req_own_file(req);
 	if (unlikely(req->held & (IOU_SELECT | IOU_MULTISHOT)) && !async_allowed(req))
 		return;
-	if (!(req->held & IOU_HELD_CREDS)) {
-		req->creds = get_current_cred();
-		req->held |= IOU_HELD_CREDS;
-	}
+	if (!(req->held & IOU_HELD_CREDS))
+		work_set_creds(req);
 	req->work.unbound = work_is_unbound(req);
 	req->state = IOU_S_QUEUED;
 	hashed = work_is_hashed(req);

@@ -16,7 +16,8 @@
  * If K fails, M finds what J pushed. Without the two barriers both could miss.
  *
  * The same barrier orders (L') publishing cq.tail against looking for sleepers
- * on ring->cq_wait, who queue themselves, full barrier, read the tail.
+ * on ring->cq_wait, who queue themselves and say how many CQEs they want
+ * (ring->wake), full barrier, read the tail.
  */
 #include <linux/poll.h>
 #include <linux/rcupdate.h>
@@ -35,27 +36,33 @@
 /* Rounds after which the unlocker may go home and leave ->done to a kworker */
 #define IOU_MAX_DRAINS	16
 
+/* A worker has finished this */
+static void end_work(struct iou_req *req)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	if (likely(!iou_req_ring(req)->deferred)) {
+		iou_req_complete(req);
+		return;
+	}
+	/*
+	 * Here CQEs appear only when the owner asks for them. But who comes next
+	 * on the inode does not have to wait for that.
+	 */
+	iou_hash_leave(req);
+	iou_lane_push(req);
+}
+
 static void drain_done(struct iou_ring *ring)
 	__must_hold(&ring->lock)
 {
-	struct llist_node *list = llist_reverse_order(llist_del_all(&ring->done));
+	struct llist_node *list = iou_lane_in_order(llist_del_all(&ring->done));
 	struct iou_req *req, *next;
 
 	llist_for_each_entry_safe(req, next, list, qnode) {
-		if (unlikely(iou_req_ring(req) != ring)) {
+		if (unlikely(iou_req_ring(req) != ring))
 			iou_req_op(req)->deliver(req, ring);
-			continue;
-		}
-		if (likely(!ring->deferred)) {
-			iou_req_complete(req);
-			continue;
-		}
-		/*
-		 * Here CQEs appear only when the owner asks for them. But who
-		 * comes next on the inode does not have to wait for that.
-		 */
-		iou_hash_leave(req);
-		iou_lane_push(req);
+		else
+			end_work(req);
 	}
 }
 
@@ -185,10 +192,22 @@ static noinline void signal_evfd(struct iou_ring *ring, bool by_worker)
 	rcu_read_unlock();
 }
 
-/* CQEs were published; @by_worker: workers have made some of them */
-static void tell(struct iou_ring *ring, bool by_worker)
+/*
+ * Is the number of some waiter reached? Pollers want every CQE. Who sleeps has
+ * said what it wants before its full barrier.
+ */
+static bool waiter_is_due(const struct iou_ring *ring)
 {
-	wake_waiters(ring);
+	return (s32)(READ_ONCE(ring->cq.published) - READ_ONCE(ring->wake.target)) >= 0 ||
+	       READ_ONCE(ring->nr_timeouts) != READ_ONCE(ring->wake.nr_timeouts) ||
+	       READ_ONCE(ring->polled);
+}
+
+/* CQEs were published; @by_worker: workers have made some of them */
+static __always_inline void tell(struct iou_ring *ring, bool by_worker)
+{
+	if (waitqueue_active(&ring->cq_wait) && waiter_is_due(ring))
+		wake_waiters(ring);
 	if (unlikely(rcu_access_pointer(ring->evfd)))
 		signal_evfd(ring, by_worker);
 }
@@ -211,6 +230,58 @@ static bool relock(struct iou_ring *ring, u32 rounds)
 	return false;
 }
 
+/*
+ * Release the lock, and tell who waits.
+ * Return: locked again, because there is more to complete.
+ */
+static __always_inline bool unlock_once(struct iou_ring *ring, bool by_worker, u32 rounds)
+{
+	bool posted = ring->cq.published != ring->cq.tail;
+	bool again;
+
+	if (posted)
+		iou_cq_publish(&ring->cq);
+	/* From the release on only RCU keeps the ring */
+	rcu_read_lock();
+	mutex_unlock(&ring->lock);
+	/* L-M above, and cq.tail against cq_wait */
+	smp_mb();
+	if (posted)
+		tell(ring, by_worker);
+	again = relock(ring, rounds);
+	rcu_read_unlock();
+	return again;
+}
+
+/* There is more to do than to publish */
+static noinline void unlock_slow(struct iou_ring *ring, bool by_worker)
+{
+	struct iou_ring *kick = NULL;
+	bool last = false;
+	u32 rounds = 0;
+
+	do {
+		if (!llist_empty(&ring->done)) {
+			drain_done(ring);
+			by_worker = true;
+		}
+		if (ring->cold)
+			last |= do_cold(ring, &kick);
+	} while (unlock_once(ring, by_worker, rounds++));
+	if (unlikely(last))
+		iou_ring_put(ring);
+	if (unlikely(kick))
+		ring_kick(kick);
+}
+
+/* @by_worker: CQEs were posted for a worker */
+static __always_inline void ring_unlock(struct iou_ring *ring, bool by_worker)
+{
+	if (unlikely(ring->cold || !llist_empty(&ring->done)) ||
+	    unlikely(unlock_once(ring, by_worker, 0)))
+		unlock_slow(ring, by_worker);
+}
+
 /**
  * iou_ring_unlock() - publish, unlock, and complete what came in meanwhile
  * @ring: locked. After this only who has the file open or a request in flight
@@ -220,34 +291,7 @@ static bool relock(struct iou_ring *ring, u32 rounds)
  */
 void iou_ring_unlock(struct iou_ring *ring)
 {
-	struct iou_ring *kick = NULL;
-	bool last = false;
-	bool posted, drained, again;
-	u32 rounds = 0;
-
-	do {
-		drained = !llist_empty(&ring->done);
-		if (drained)
-			drain_done(ring);
-		if (unlikely(ring->cold))
-			last |= do_cold(ring, &kick);
-		posted = ring->cq.published != ring->cq.tail;
-		if (posted)
-			iou_cq_publish(&ring->cq);
-		/* From the release on only RCU keeps the ring */
-		rcu_read_lock();
-		mutex_unlock(&ring->lock);
-		/* L-M above, and cq.tail against cq_wait */
-		smp_mb();
-		if (posted)
-			tell(ring, drained);
-		again = relock(ring, rounds++);
-		rcu_read_unlock();
-	} while (unlikely(again));
-	if (unlikely(last))
-		iou_ring_put(ring);
-	if (unlikely(kick))
-		ring_kick(kick);
+	ring_unlock(ring, false);
 }
 
 /**
@@ -272,6 +316,22 @@ void iou_ring_publish(struct iou_ring *ring)
 }
 
 /**
+ * iou_ring_breathe() - publish, and let others run, if there is a reason
+ * @ring: locked, for long
+ *
+ * Context: ring lock. May sleep.
+ * Return: whether the task is being killed; perhaps only the next time.
+ */
+bool iou_ring_breathe(struct iou_ring *ring)
+{
+	if (likely(llist_empty(&ring->done) && !need_resched()))
+		return false;
+	iou_ring_publish(ring);
+	cond_resched();
+	return fatal_signal_pending(current);
+}
+
+/**
  * iou_ring_push_done() - a worker has finished a request
  * @req: its, CLAIMED, with the result in place; not to be touched afterwards.
  *       On a deferred ring only if it has the turn on its inode
@@ -283,6 +343,12 @@ void iou_ring_push_done(struct iou_req *req)
 	struct iou_ring *ring = iou_req_ring(req);
 	bool locked;
 
+	/* As long as it is in flight the ring is not dead */
+	if (likely(iou_ring_trylock(ring))) {
+		end_work(req);
+		ring_unlock(ring, true);
+		return;
+	}
 	rcu_read_lock();
 	/* J */
 	llist_add(&req->qnode, &ring->done);

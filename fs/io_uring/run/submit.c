@@ -8,7 +8,6 @@
 #include <linux/security.h>
 
 #include "../req/complete.h"
-#include "../req/drain.h"
 #include "../req/req.h"
 #include "../rsrc/creds.h"
 #include "../rsrc/restrict.h"
@@ -45,6 +44,14 @@ static int take_creds(struct iou_req *req, const struct io_uring_sqe __shared *s
 	return 0;
 }
 
+/* It wants a provided buffer */
+static void set_select(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
+{
+	req->held |= IOU_SELECT;
+	req->buf_group = iou_sqe_get(sqe, buf_group);
+	req->buf_cap = iou_sqe_get(sqe, len);
+}
+
 /* The checks that only SQEs with flags, ioprio or personality need. In order. */
 static int check_sqe(struct iou_req *req, const struct io_uring_sqe __shared *sqe,
 		     union iou_sqe_head head)
@@ -53,6 +60,8 @@ static int check_sqe(struct iou_req *req, const struct io_uring_sqe __shared *sq
 	struct iou_ring *ring = iou_req_ring(req);
 	const struct iou_op *op = iou_req_op(req);
 
+	/* There is ioprio, see iou_req.head */
+	req->held = 0;
 	if (head.flags & ~IOU_SQE_FLAGS)
 		return iou_reject(req, sqe, -EINVAL, "unknown flag");
 	if ((head.flags & IOSQE_BUFFER_SELECT) && !op->buffer_select)
@@ -64,11 +73,8 @@ static int check_sqe(struct iou_req *req, const struct io_uring_sqe __shared *sq
 	if ((ring->strict & IOU_STRICT_RESTRICT) &&
 	    !iou_restrict_sqe_ok(ring->restrictions, head.opcode, head.flags))
 		return iou_reject(req, sqe, -EACCES, "restricted");
-	if (head.flags & IOSQE_BUFFER_SELECT) {
-		req->held |= IOU_SELECT;
-		req->buf_group = iou_sqe_get(sqe, buf_group);
-		req->buf_cap = iou_sqe_get(sqe, len);
-	}
+	if (head.flags & IOSQE_BUFFER_SELECT)
+		set_select(req, sqe);
 	if (head.ioprio && !op->has_ioprio)
 		return iou_reject(req, sqe, -EINVAL, "opcode has no ioprio");
 	return take_creds(req, sqe);
@@ -86,21 +92,17 @@ static iou_verdict_t start_async(struct iou_req *req,
 	if (!op->work)
 		return op->issue(req);
 	iou_issue_async(req);
-	return IOU_BUSY;
+	return IOU_TAKEN;
 }
 
-/* A single request or a whole chain is complete: start it or let it wait */
-static void submit_unit(struct iou_req *head)
+static bool must_drain(const struct iou_req *head)
 	__must_hold(&iou_req_ring(head)->lock)
 {
-	if ((head->sqe_flags & IOSQE_IO_DRAIN) ||
-	    (iou_req_ring(head)->strict & IOU_STRICT_DRAIN))
-		iou_drain_enter(head);
-	else
-		iou_issue_prepared(head);
+	return (head->sqe_flags & IOSQE_IO_DRAIN) ||
+	       (iou_req_ring(head)->strict & IOU_STRICT_DRAIN);
 }
 
-/* No other member follows */
+/* No other member follows: start the chain or let it wait */
 static void chain_close(struct iou_ring *ring)
 	__must_hold(&ring->lock)
 {
@@ -111,8 +113,10 @@ static void chain_close(struct iou_ring *ring)
 	ring->strict &= ~IOU_STRICT_CHAIN;
 	if (chain.failed)
 		iou_chain_refuse(chain.head);
+	else if (unlikely(must_drain(chain.head)))
+		iou_issue_drain(chain.head);
 	else
-		submit_unit(chain.head);
+		iou_issue_chain(chain.head);
 }
 
 /* Put @req behind the last member. Drain on any member is for all of them */
@@ -128,158 +132,240 @@ static void chain_add(struct iou_ring *ring, struct iou_req *req)
 	} else {
 		trace_io_uring_link(ring, req, chain->head);
 		chain->tail->link = req;
-		/* Its end leads to more CQEs than its own */
-		chain->tail->held |= IOU_URGENT;
 		chain->head->sqe_flags |= req->sqe_flags & IOSQE_IO_DRAIN;
 	}
 	chain->tail = req;
 }
 
-/*
- * An SQE that may not start before others: prepared, kept, and held.
- * Return: false if it was rejected and the batch has to end.
- */
-static bool submit_held(struct iou_req *req, const struct io_uring_sqe __shared *sqe,
-			bool rejected)
-	__must_hold(&iou_req_ring(req)->lock)
+/* It may not start before others, and has been prepared, or refused (@rejected) */
+static noinline iou_verdict_t held_add(struct iou_ring *ring, struct iou_req *req,
+				       bool rejected)
+	__must_hold(&ring->lock)
 {
-	struct iou_ring *ring = iou_req_ring(req);
 	bool linked = req->sqe_flags & IOU_LINK_FLAGS;
 
+	if (linked || (ring->chain.head && !rejected)) {
+		chain_add(ring, req);
+		/* In the middle of a chain that does not end the batch */
+		ring->chain.failed |= rejected;
+		if (!linked)
+			chain_close(ring);
+		return IOU_TAKEN;
+	}
+	if (!rejected) {
+		iou_issue_drain(req);
+		return IOU_TAKEN;
+	}
+	if (ring->chain.head) {
+		ring->chain.failed = true;
+		chain_close(ring);
+	}
+	return IOU_REJECTED;
+}
+
+/* A member of a chain that has nothing else special, or what follows such a one */
+static noinline iou_verdict_t submit_link(struct iou_ring *ring, struct iou_req *req,
+					  const struct io_uring_sqe __shared *sqe)
+	__must_hold(&ring->lock)
+{
 	req->link = NULL;
-	req->event = iou_issue_held;
-	iou_req_keep(req);
+	if (unlikely(ring->ops[req->opcode]->prep(req, sqe)))
+		return held_add(ring, req, true);
+	req->state = IOU_S_HELD;
+	if (!ring->chain.head || !(req->sqe_flags & IOU_LINK_FLAGS))
+		return held_add(ring, req, false);
+	trace_io_uring_link(ring, req, ring->chain.head);
+	ring->chain.tail->link = req;
+	ring->chain.tail = req;
+	return IOU_TAKEN;
+}
+
+/* An SQE that may not start before others: prepared and held */
+static iou_verdict_t submit_held(struct iou_ring *ring, struct iou_req *req,
+				 const struct io_uring_sqe __shared *sqe, bool rejected)
+	__must_hold(&ring->lock)
+{
+	req->link = NULL;
 	if (!rejected)
 		rejected = iou_req_op(req)->prep(req, sqe);
 	if (!rejected)
 		req->state = IOU_S_HELD;
-	if (!linked && !ring->chain.head) {
-		if (rejected)
-			iou_req_complete(req);
-		else
-			submit_unit(req);
-		return !rejected;
-	}
-	chain_add(ring, req);
-	ring->chain.failed |= rejected;
-	if (!linked)
-		chain_close(ring);
-	/* In the middle of a chain a rejected SQE does not end the batch */
-	return linked || !rejected;
+	return held_add(ring, req, rejected);
 }
 
 /* An SQE with a personality. The attempt is made with that, see iou_issue_prepared() */
-static bool submit_personality(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
+static iou_verdict_t submit_personality(struct iou_req *req,
+					const struct io_uring_sqe __shared *sqe)
 	__must_hold(&iou_req_ring(req)->lock)
 {
-	if (iou_req_op(req)->prep(req, sqe)) {
-		iou_req_complete(req);
-		return false;
-	}
+	if (iou_req_op(req)->prep(req, sqe))
+		return IOU_REJECTED;
 	iou_issue_prepared(req);
-	return true;
+	return IOU_TAKEN;
 }
 
-/*
- * An SQE with flags, or at a time when all need care.
- * Return: false if it was rejected; true: it was dealt with, unless *@start
- */
-static bool submit_special(struct iou_req *req, const struct io_uring_sqe __shared *sqe,
-			   union iou_sqe_head head, bool *start)
-	__must_hold(&iou_req_ring(req)->lock)
+/* An SQE with flags, or at a time when all need care */
+static noinline iou_verdict_t submit_special(struct iou_ring *ring, struct iou_req *req,
+					     const struct io_uring_sqe __shared *sqe)
+	__must_hold(&ring->lock)
 {
+	union iou_sqe_head head = { .word = req->head };
+	const struct iou_op *op = iou_req_op(req);
 	bool rejected = check_sqe(req, sqe, head);
 
 	if ((head.flags & (IOU_LINK_FLAGS | IOSQE_IO_DRAIN)) ||
-	    (iou_req_ring(req)->strict & (IOU_STRICT_CHAIN | IOU_STRICT_DRAIN)))
-		return submit_held(req, sqe, rejected);
-	if (!rejected && (req->held & IOU_HELD_CREDS))
-		return submit_personality(req, sqe);
+	    (ring->strict & (IOU_STRICT_CHAIN | IOU_STRICT_DRAIN)))
+		return submit_held(ring, req, sqe, rejected);
 	if (rejected)
-		iou_req_complete(req);
-	else
-		*start = true;
-	return !rejected;
+		return IOU_REJECTED;
+	if (req->held & IOU_HELD_CREDS)
+		return submit_personality(req, sqe);
+	if (op->start && !(head.flags & IOSQE_ASYNC))
+		return op->start(req, sqe);
+	return start_async(req, sqe);
 }
 
-/* Return: false if the SQE was rejected and the batch has to end */
-static bool submit_sqe(struct iou_lane *lane, struct iou_req *req,
-		       const struct io_uring_sqe __shared *sqe)
-	__must_hold(&lane->ring->lock)
+/*
+ * Has an SQE flags other than these, or something else that needs a closer look?
+ * A fixed file is nothing special.
+ */
+static __always_inline bool sqe_has_more(const struct io_uring_sqe __shared *sqe, u64 head,
+					 u8 flags)
 {
-	struct iou_ring *ring = lane->ring;
-	union iou_sqe_head head = iou_sqe_head(sqe);
-	const struct iou_op *op = ring->ops[head.opcode];
-	iou_verdict_t verdict;
+	const union iou_sqe_head more = {
+		.flags = (u8)~(flags | IOSQE_FIXED_FILE),
+		.ioprio = 0xffff,
+	};
 
-	req->lane = lane;
-	req->file = NULL;
-	req->user_data = iou_sqe_get(sqe, user_data);
-	req->fd = head.fd;
-	req->cflags = 0;
-	req->state = IOU_S_ISSUED;
-	req->opcode = head.opcode;
-	req->sqe_flags = head.flags;
-	req->held = 0;
-	trace_io_uring_submit_req(ring, req, req->user_data, head.opcode, head.flags, false);
+	return (head & more.word) || iou_sqe_get(sqe, personality);
+}
 
-	if (unlikely(head.flags | head.ioprio | iou_sqe_get(sqe, personality) |
-		     ring->strict)) {
-		bool start = false;
-		bool ok = submit_special(req, sqe, head, &start);
+/*
+ * An SQE with flags, or at a time when all need care: a link, a provided buffer,
+ * for a worker, or something rare.
+ */
+static noinline iou_verdict_t submit_flagged(struct iou_ring *ring, struct iou_req *req,
+					     const struct io_uring_sqe __shared *sqe)
+	__must_hold(&ring->lock)
+{
+	const struct iou_op *op = ring->ops[req->opcode];
+	u8 flags = req->sqe_flags & ~IOSQE_FIXED_FILE;
 
-		if (!start)
-			return ok;
+	if (sqe_has_more(sqe, req->head, 0xff) || (ring->strict & ~IOU_STRICT_CHAIN))
+		return submit_special(ring, req, sqe);
+	if (!(flags & ~IOU_LINK_FLAGS) && (flags || ring->strict))
+		return submit_link(ring, req, sqe);
+	if (unlikely(ring->strict))
+		return submit_special(ring, req, sqe);
+	if (flags == IOSQE_BUFFER_SELECT && op->buffer_select && op->start) {
+		set_select(req, sqe);
+		return op->start(req, sqe);
 	}
-	if (likely(op->start && !(head.flags & IOSQE_ASYNC))) {
-		verdict = op->start(req, sqe);
-	} else {
-		verdict = start_async(req, sqe);
-		if (verdict == IOU_BUSY)
-			return true;
-	}
-	if (likely(verdict == IOU_DONE)) {
-		iou_req_complete_fast(ring, req);
+	if (!flags || flags == IOSQE_ASYNC)
+		return start_async(req, sqe);
+	return submit_special(ring, req, sqe);
+}
+
+/* It is not complete, or not just a CQE. Return: the batch may go on */
+static noinline bool submit_settle(struct iou_ring *ring, struct iou_req *req,
+				   iou_verdict_t verdict)
+	__must_hold(&ring->lock)
+{
+	if (likely((verdict == IOU_BUSY || verdict == IOU_PARKED) &&
+		   !(req->held & IOU_HELD_INFLIGHT))) {
+		iou_req_keep(req);
 		return true;
 	}
 	iou_issue_settle(req, verdict);
-	return verdict != IOU_REJECTED;
+	return verdict != IOU_REJECTED || ring->submit_all;
 }
 
-/* In the middle of a batch. Return: it is to end here */
-static bool submit_breathe(struct iou_ring *ring)
+/*
+ * The loop that every SQE goes through. A request that is complete at once is
+ * used for the next SQE without a way over the free list.
+ *
+ * Return: number of SQEs consumed, or -EAGAIN: no memory for the first.
+ */
+static int submit_batch(struct iou_ring *ring, struct iou_lane *lane, u32 to_submit)
 	__must_hold(&ring->lock)
 {
-	iou_ring_publish(ring);
-	cond_resched();
-	return fatal_signal_pending(current);
-}
-
-static u32 submit_batch(struct iou_ring *ring, struct iou_lane *lane, u32 nr)
-	__must_hold(&ring->lock)
-{
+	u32 nr = min(to_submit, iou_sq_pending(&ring->sq));
+	struct iou_req *req = NULL;
 	u32 done = 0;
 
-	while (done < nr) {
-		struct iou_req *req = iou_req_alloc(ring);
-		const struct io_uring_sqe __shared *sqe;
+	if (unlikely(!nr))
+		return 0;
 
-		if (unlikely(!req))
-			break;
-		sqe = iou_sq_next(&ring->sq);
-		if (unlikely(!sqe)) {
-			iou_req_recycle(ring, req);
-			break;
+	do {
+		const struct io_uring_sqe __shared *sqe;
+		union iou_sqe_head head;
+		const struct iou_op *op;
+		iou_verdict_t verdict;
+
+		if (!req) {
+			req = iou_req_alloc(ring);
+			if (unlikely(!req))
+				break;
+			req->lane = lane;
 		}
+		sqe = iou_sq_next(&ring->sq);
+		if (unlikely(!sqe))
+			break;
 		done++;
-		if (unlikely(!submit_sqe(lane, req, sqe)) && !ring->submit_all)
+
+		head = iou_sqe_head(sqe);
+		req->file = NULL;
+		req->user_data = iou_sqe_get(sqe, user_data);
+		req->head = head.word;
+		req->cflags = 0;
+		req->state = IOU_S_ISSUED;
+		trace_io_uring_submit_req(ring, req, req->user_data, head.opcode, head.flags,
+					  false);
+
+		op = ring->ops[head.opcode];
+		if (unlikely(sqe_has_more(sqe, head.word, 0) || ring->strict || !op->start))
+			verdict = submit_flagged(ring, req, sqe);
+		else
+			verdict = op->start(req, sqe);
+
+		if (likely(verdict == IOU_DONE && iou_req_is_plain(req))) {
+			iou_req_post(ring, req);
+		} else if (verdict == IOU_TAKEN) {
+			req = NULL;
+		} else {
+			bool ok = submit_settle(ring, req, verdict);
+
+			req = NULL;
+			if (unlikely(!ok))
+				break;
+		}
+		if (unlikely(iou_ring_breathes(ring, done)))
 			break;
-		if (unlikely(!llist_empty(&ring->done) || need_resched()) &&
-		    submit_breathe(ring))
-			break;
-	}
+	} while (done < nr);
+
+	if (req)
+		iou_req_recycle(ring, req);
+	else if (unlikely(!done))
+		return -EAGAIN;
 	if (unlikely(ring->chain.head))
 		chain_close(ring);
+	iou_sq_publish(&ring->sq);
+	return done;
+}
+
+static noinline int submit_plugged(struct iou_ring *ring, struct iou_lane *lane,
+				   u32 to_submit)
+	__must_hold(&ring->lock)
+{
+	u32 nr = min(to_submit, iou_sq_pending(&ring->sq));
+	struct blk_plug plug;
+	int done;
+
+	if (nr < IOU_PLUG_MIN)
+		return submit_batch(ring, lane, nr);
+	blk_start_plug_nr_ios(&plug, nr);
+	done = submit_batch(ring, lane, nr);
+	blk_finish_plug(&plug);
 	return done;
 }
 
@@ -294,24 +380,7 @@ static u32 submit_batch(struct iou_ring *ring, struct iou_lane *lane, u32 nr)
  */
 int iou_submit(struct iou_ring *ring, struct iou_lane *lane, u32 to_submit)
 {
-	u32 nr = min(to_submit, iou_sq_pending(&ring->sq));
-	u32 head = ring->sq.head;
-	struct blk_plug plug;
-	u32 done;
-
 	iou_assert_locked(ring);
-	if (!nr)
-		return 0;
-	if (nr < IOU_PLUG_MIN) {
-		done = submit_batch(ring, lane, nr);
-	} else {
-		blk_start_plug_nr_ios(&plug, nr);
-		done = submit_batch(ring, lane, nr);
-		blk_finish_plug(&plug);
-	}
-	iou_sq_publish(&ring->sq);
-	/* Nothing was looked at, not even a slot to be dropped */
-	if (unlikely(!done && ring->sq.head == head))
-		return -EAGAIN;
-	return done;
+	return to_submit < IOU_PLUG_MIN ? submit_batch(ring, lane, to_submit) :
+					  submit_plugged(ring, lane, to_submit);
 }

@@ -2,6 +2,7 @@
 /*
  * Tasks, and how they come to run their events.
  */
+#include <linux/cred.h>
 #include <linux/rcupdate.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
@@ -41,7 +42,7 @@ static void task_run_ready(struct iou_task *task)
 {
 	bool mine = current == task->task;
 	bool cancel = !mine || (current->flags & PF_EXITING);
-	struct llist_node *list = llist_reverse_order(llist_del_all(&task->ready));
+	struct llist_node *list = iou_lane_in_order(llist_del_all(&task->ready));
 	struct iou_lane *lane, *next;
 	u32 nr = 0;
 
@@ -194,6 +195,7 @@ void __io_uring_free(struct task_struct *tsk)
 	WARN_ON_ONCE(!llist_empty(&task->ready));
 	if (task->pool)
 		iou_pool_free(task->pool);
+	put_cred(task->creds);
 	kfree(tsk->io_uring);
 	tsk->io_uring = NULL;
 }

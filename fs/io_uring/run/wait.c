@@ -7,9 +7,9 @@
  *
  *   waiter                              poster (iou_ring_unlock)
  *
- *   queue itself, set task state        publish cq.tail
+ *   queue itself, say what it wants     publish cq.tail
  *   full barrier                        full barrier
- *   read cq.tail                        look at cq_wait
+ *   read cq.tail                        look at cq_wait, and what is wanted
  *
  * On a deferred ring the events themselves have to wake the waiter, and only
  * when there are enough of them:
@@ -70,6 +70,63 @@ static int wait_wake(struct wait_queue_entry *entry, unsigned int mode, int sync
 	struct iou_wait *wait = container_of(entry, struct iou_wait, entry);
 
 	return wait_reached(wait) ? default_wake_function(entry, mode, sync, key) : 0;
+}
+
+/*
+ * Say from which CQE on to wake @wait, which is in the queue or about to be. With
+ * several waiters whoever wants least counts, and when one leaves nothing changes:
+ * wake-ups that come too early are sorted out by wait_wake().
+ */
+static void wait_set_wake(struct iou_wait *wait)
+	__must_hold(&wait->ring->cq_wait.lock)
+{
+	struct iou_wake *wake = &wait->ring->wake;
+	bool alone = list_empty(&wait->ring->cq_wait.head);
+
+	if (alone || (s32)(wait->target - wake->target) < 0)
+		WRITE_ONCE(wake->target, wait->target);
+	if (alone)
+		WRITE_ONCE(wake->nr_timeouts, wait->nr_timeouts);
+	else if (wake->nr_timeouts != wait->nr_timeouts)
+		WRITE_ONCE(wake->target, READ_ONCE(wait->ring->cq.published));
+}
+
+/**
+ * iou_wait_any() - have the waiters woken by every CQE
+ * @ring: locked, so that no CQEs are published meanwhile
+ *
+ * For who is in cq_wait without being in iou_wait_events(); until the queue is
+ * empty.
+ *
+ * Context: ring lock.
+ */
+void iou_wait_any(struct iou_ring *ring)
+{
+	iou_assert_locked(ring);
+	spin_lock_irq(&ring->cq_wait.lock);
+	WRITE_ONCE(ring->wake.target, ring->cq.published);
+	spin_unlock_irq(&ring->cq_wait.lock);
+}
+
+static void wait_enter(struct iou_wait *wait)
+{
+	struct wait_queue_head *head = &wait->ring->cq_wait;
+
+	spin_lock_irq(&head->lock);
+	wait_set_wake(wait);
+	__add_wait_queue(head, &wait->entry);
+	spin_unlock_irq(&head->lock);
+}
+
+/* @wait, in the queue, wants less */
+static void wait_lower(struct iou_wait *wait, u32 target)
+{
+	struct wait_queue_head *head = &wait->ring->cq_wait;
+
+	spin_lock_irq(&head->lock);
+	wait->target = target;
+	wait_set_wake(wait);
+	spin_unlock_irq(&head->lock);
 }
 
 /* Run what is pending and flush the backlog. Return: -EINTR if being killed */
@@ -157,7 +214,7 @@ static int wait_next_phase(struct iou_wait *wait)
 	    wait->expires == KTIME_MAX || iou_cq_ready(&wait->ring->cq))
 		return -ETIME;
 	wait->min_expires = KTIME_MAX;
-	wait->target = READ_ONCE(wait->ring->cq.published) + 1;
+	wait_lower(wait, READ_ONCE(wait->ring->cq.published) + 1);
 	return 0;
 }
 
@@ -309,7 +366,7 @@ static noinline int wait_slow(struct iou_ring *ring, struct iou_lane *lane,
 	if (unlikely(READ_ONCE(ring->napi)) && !ret)
 		wait_busy(&wait);
 	if (!ret) {
-		add_wait_queue(&ring->cq_wait, &wait.entry);
+		wait_enter(&wait);
 		ret = wait_loop(&wait);
 		remove_wait_queue(&ring->cq_wait, &wait.entry);
 	}

@@ -26,7 +26,23 @@ struct iou_wait_args {
 	u32 min_wait_us;
 };
 
+void iou_wait_any(struct iou_ring *ring) __must_hold(&ring->lock);
 int iou_wait_events(struct iou_ring *ring, u32 min_complete,
 		    const struct iou_wait_args *args);
+
+/**
+ * iou_wait_is_over() - are there enough CQEs?
+ * @ring: its file is open
+ * @min_complete: how many
+ *
+ * What is pending for the task otherwise is done when it returns to user space.
+ *
+ * Context: any.
+ * Return: false: iou_wait_events() has to look closer.
+ */
+static inline bool iou_wait_is_over(const struct iou_ring *ring, u32 min_complete)
+{
+	return iou_cq_ready(&ring->cq) >= min_complete && list_empty(&ring->cq.backlog);
+}
 
 #endif
