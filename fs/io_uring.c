@@ -12,6 +12,7 @@
 #include "io_uring/ctl/register.h"
 #include "io_uring/ctl/setup.h"
 #include "io_uring/iou.h"
+#include "io_uring/req/lane.h"
 #include "io_uring/run/iopoll.h"
 #include "io_uring/rsrc/ringfile.h"
 #include "io_uring/run/lock.h"
@@ -55,7 +56,7 @@ static int enter_wait_args(u32 flags, const void __user *argp, size_t argsz,
 	return 0;
 }
 
-static int enter_wait(struct iou_ring *ring, u32 min_complete, u32 flags,
+static noinline int enter_wait(struct iou_ring *ring, u32 min_complete, u32 flags,
 		      const void __user *argp, size_t argsz)
 {
 	struct iou_wait_args args;
@@ -69,7 +70,8 @@ static int enter_wait(struct iou_ring *ring, u32 min_complete, u32 flags,
 	return iou_wait_events(ring, min_complete, &args);
 }
 
-static int enter_submit(struct iou_ring *ring, u32 to_submit)
+/* Submit; who wants events gets those that are there in the same lock section */
+static int enter_submit(struct iou_ring *ring, u32 to_submit, u32 flags)
 {
 	struct iou_lane *lane;
 	int ret;
@@ -78,12 +80,24 @@ static int enter_submit(struct iou_ring *ring, u32 to_submit)
 		return -EINTR;
 	lane = iou_task_lane(ring);
 	ret = likely(lane) ? iou_submit(ring, lane, to_submit) : -ENOMEM;
+	if ((flags & IORING_ENTER_GETEVENTS) && ring->deferred && lane &&
+	    iou_lane_pending(lane))
+		iou_task_run_lane(lane, false);
 	iou_ring_unlock(ring);
 	return ret;
 }
 
-static int enter(struct iou_ring *ring, u32 to_submit, u32 min_complete, u32 flags,
-		 const void __user *argp, size_t argsz)
+/* The usual end: no wait, or it need not begin. Its arguments would be checked first */
+static __always_inline bool enter_is_over(struct iou_ring *ring, u32 min_complete, u32 flags)
+{
+	if (!(flags & IORING_ENTER_GETEVENTS))
+		return true;
+	return likely(!(flags & IORING_ENTER_EXT_ARG) && !(ring->gate & IOU_GATE_IOPOLL)) &&
+	       iou_wait_is_over(ring, min_complete);
+}
+
+static __always_inline int enter(struct iou_ring *ring, u32 to_submit, u32 min_complete,
+				 u32 flags, const void __user *argp, size_t argsz)
 {
 	/* Pairs with the release in register_enable() */
 	u32 gate = smp_load_acquire(&ring->gate);
@@ -98,9 +112,11 @@ static int enter(struct iou_ring *ring, u32 to_submit, u32 min_complete, u32 fla
 	} else if (likely(to_submit)) {
 		if (ring->single_issuer && READ_ONCE(ring->owner) != current)
 			return -EEXIST;
-		submitted = enter_submit(ring, to_submit);
-		if (submitted != to_submit)
+		submitted = enter_submit(ring, to_submit, flags);
+		if (submitted != to_submit || enter_is_over(ring, min_complete, flags))
 			return submitted;
+	} else if (!ring->deferred && enter_is_over(ring, min_complete, flags)) {
+		return 0;
 	}
 	if (!(flags & IORING_ENTER_GETEVENTS))
 		return submitted;
@@ -112,7 +128,7 @@ SYSCALL_DEFINE6(io_uring_enter, unsigned int, fd, u32, to_submit, u32, min_compl
 		u32, flags, const void __user *, argp, size_t, argsz)
 {
 	struct iou_ring *ring;
-	struct fd f;
+	struct fd f = EMPTY_FD;
 	long ret;
 
 	if (unlikely(flags & ~IOU_ENTER_FLAGS))
@@ -121,12 +137,12 @@ SYSCALL_DEFINE6(io_uring_enter, unsigned int, fd, u32, to_submit, u32, min_compl
 		ring = iou_ringfd_ring(fd);
 		if (IS_ERR(ring))
 			return PTR_ERR(ring);
-		return enter(ring, to_submit, min_complete, flags, argp, argsz);
+	} else {
+		f = fdget(fd);
+		if (unlikely(fd_empty(f)))
+			return -EBADF;
+		ring = iou_ring_of_file(fd_file(f));
 	}
-	f = fdget(fd);
-	if (unlikely(fd_empty(f)))
-		return -EBADF;
-	ring = iou_ring_of_file(fd_file(f));
 	if (likely(ring))
 		ret = enter(ring, to_submit, min_complete, flags, argp, argsz);
 	else

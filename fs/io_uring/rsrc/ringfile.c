@@ -8,7 +8,7 @@
 
 #include "ringfile.h"
 
-static const struct file_operations *ring_fops __ro_after_init;
+const struct file_operations *iou_ringfile_fops __ro_after_init;
 
 /**
  * iou_ringfile_init() - say what rings' files look like
@@ -16,7 +16,7 @@ static const struct file_operations *ring_fops __ro_after_init;
  */
 void __init iou_ringfile_init(const struct file_operations *fops)
 {
-	ring_fops = fops;
+	iou_ringfile_fops = fops;
 }
 
 /**
@@ -27,16 +27,5 @@ void __init iou_ringfile_init(const struct file_operations *fops)
  */
 bool io_is_uring_fops(const struct file *file)
 {
-	return file->f_op == ring_fops;
-}
-
-/**
- * iou_ring_of_file() - the ring behind a file
- * @file: any
- *
- * Return: the ring, or NULL if it is none.
- */
-struct iou_ring *iou_ring_of_file(struct file *file)
-{
-	return io_is_uring_fops(file) ? file->private_data : NULL;
+	return file->f_op == iou_ringfile_fops;
 }

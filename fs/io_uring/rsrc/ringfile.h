@@ -9,7 +9,19 @@
 
 #include "../iou.h"
 
-struct iou_ring *iou_ring_of_file(struct file *file);
+extern const struct file_operations *iou_ringfile_fops;
+
 void iou_ringfile_init(const struct file_operations *fops);
+
+/**
+ * iou_ring_of_file() - the ring behind a file
+ * @file: any
+ *
+ * Return: the ring, or NULL if it is none.
+ */
+static inline struct iou_ring *iou_ring_of_file(const struct file *file)
+{
+	return likely(file->f_op == iou_ringfile_fops) ? file->private_data : NULL;
+}
 
 #endif
