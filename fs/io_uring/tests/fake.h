@@ -39,7 +39,7 @@ static inline struct fake *fake_ring(struct kunit *test)
 	ring->cq.cqes = (void __force __shared *)fake->cqes;
 	ring->cq.entries = FAKE_CQ_ENTRIES;
 	ring->cq.mask = FAKE_CQ_ENTRIES - 1;
-	ring->cq.room = FAKE_CQ_ENTRIES;
+	ring->cq.limit = FAKE_CQ_ENTRIES;
 	ring->cq.cqe_shift = 4;
 	INIT_LIST_HEAD(&ring->cq.backlog);
 	INIT_LIST_HEAD(&ring->lanes);

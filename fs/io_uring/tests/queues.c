@@ -124,12 +124,12 @@ static int queues_init(struct kunit *test)
 	q->sq.sqes = (void __force __shared *)q->sqes;
 	q->sq.entries = ENTRIES;
 	q->sq.mask = ENTRIES - 1;
-	q->sq.sqe_shift = 6;
+	q->sq.sqe_size = 64;
 	q->cq.hdr = q->sq.hdr;
 	q->cq.cqes = (void __force __shared *)q->cqes;
 	q->cq.entries = ENTRIES;
 	q->cq.mask = ENTRIES - 1;
-	q->cq.room = ENTRIES;
+	q->cq.limit = ENTRIES;
 	q->cq.cqe_shift = 4;
 	INIT_LIST_HEAD(&q->cq.backlog);
 	return 0;
@@ -150,6 +150,7 @@ static void queues_start_at(struct queues *q, u32 index)
 	q->hdr.sq_head = index;
 	q->hdr.sq_tail = index;
 	q->cq.tail = index;
+	q->cq.limit = index + ENTRIES;
 	q->cq.published = index;
 	q->hdr.cq_head = index;
 	q->hdr.cq_tail = index;
@@ -197,7 +198,7 @@ static void sq_next(struct kunit *test)
 	}
 	/* SQEs of 128 bytes: slots at every other one */
 	queues_start_at(q, 0);
-	q->sq.sqe_shift = 7;
+	q->sq.sqe_size = 128;
 	for (n = 0; n < ENTRIES / 2; n++)
 		KUNIT_EXPECT_PTR_EQ(test, &q->sqes[2 * n], iou_raw(iou_sq_next(&q->sq)));
 }
@@ -273,7 +274,6 @@ static void cq_post(struct kunit *test)
 			KUNIT_EXPECT_EQ(test, n ^ 5, cqe.flags);
 		}
 		KUNIT_EXPECT_TRUE(test, list_empty(&q->cq.backlog));
-		q->cq.room = ENTRIES;
 	}
 }
 
@@ -355,7 +355,7 @@ static void cq_lying_head(struct kunit *test)
 		KUNIT_EXPECT_FALSE(test, iou_cq_try_post(&q->cq, 77, 0, 0));
 		iou_cq_post(&q->cq, 100 + i, 0, 0);
 		iou_cq_flush_backlog(&q->cq);
-		KUNIT_EXPECT_EQ(test, 0, q->cq.room);
+		KUNIT_EXPECT_EQ(test, q->cq.tail, q->cq.limit);
 		KUNIT_EXPECT_EQ(test, ENTRIES, q->cq.tail);
 	}
 	for (n = 0; n < ENTRIES; n++)
