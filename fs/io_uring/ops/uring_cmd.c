@@ -34,6 +34,7 @@
 #include <linux/io_uring/cmd.h>
 #include <linux/security.h>
 #include <linux/slab.h>
+#include <linux/workqueue.h>
 
 #include "../req/lane.h"
 #include "../req/complete.h"
@@ -50,6 +51,7 @@
 #define CMD_CANCELABLE	BIT(31)	/* in ring->commands; under the ring lock */
 
 static_assert(sizeof(struct io_uring_cmd) <= sizeof_field(struct iou_req, cmd));
+static_assert(sizeof(struct work_struct) <= sizeof_field(struct iou_req, opwait));
 static_assert(sizeof(atomic_t) == sizeof_field(struct io_uring_cmd, flags));
 
 static atomic_t *cmd_flags(struct io_uring_cmd *cmd)
@@ -246,8 +248,8 @@ static void cmd_end(struct iou_req *req)
 	cq->extra = 0;
 }
 
-/* It was pushed: call the driver back, or end, or both */
-static void cmd_event(struct iou_req *req, bool cancel)
+static void cmd_handle(struct iou_req *req, bool cancel)
+	__must_hold(&iou_req_ring(req)->lock)
 {
 	struct io_uring_cmd *cmd = iou_req_cmd(req, struct io_uring_cmd);
 	struct iou_lane *lane = req->lane;
@@ -267,6 +269,38 @@ static void cmd_event(struct iou_req *req, bool cancel)
 	/* What the callback did may be what a command waited for before it stops */
 	if (unlikely(cancel || lane->ring->closing))
 		iou_cancel_commands(lane);
+}
+
+static void cmd_closing_work(struct work_struct *work)
+{
+	struct iou_req *req = container_of((void *)work, struct iou_req, opwait);
+	struct iou_ring *ring = iou_req_ring(req);
+
+	iou_ring_lock(ring);
+	cmd_handle(req, true);
+	iou_ring_unlock(ring);
+}
+
+/*
+ * It was pushed: call the driver back, or end, or both.
+ *
+ * When the ring is being closed, nobody will see what the callback completes. A
+ * driver learns of that by being called in another task: called in this one, ublk
+ * would hand over a request for which there is no server any more. It is still
+ * QUEUED meanwhile, so nobody else pushes it.
+ */
+static void cmd_event(struct iou_req *req, bool cancel)
+{
+	struct io_uring_cmd *cmd = iou_req_cmd(req, struct io_uring_cmd);
+	struct work_struct *work = (struct work_struct *)req->opwait;
+
+	if (likely(cancel || !iou_req_ring(req)->closing || cmd_is_polled(req) ||
+		   !(atomic_read(cmd_flags(cmd)) & CMD_CALLBACK))) {
+		cmd_handle(req, cancel);
+		return;
+	}
+	INIT_WORK(work, cmd_closing_work);
+	queue_work(system_unbound_wq, work);
 }
 
 static int iopoll_uring_cmd(struct iou_req *req, struct io_comp_batch *iob)

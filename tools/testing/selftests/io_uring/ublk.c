@@ -600,9 +600,9 @@ TEST(commands_are_not_cancelled)
 	ASSERT_EQ(0, ring_open(&s.ring, 64, IORING_SETUP_SQE128));
 	error = add_device(&s);
 	ASSERT_EQ(0, error);
-	for (i = 0; i < DEPTH - 1; i++)
+	for (i = 0; i < DEPTH; i++)
 		put_io(&s, UBLK_U_IO_FETCH_REQ, i, 0);
-	ASSERT_EQ(DEPTH - 1, ring_submit(&s.ring));
+	ASSERT_EQ(DEPTH, ring_submit(&s.ring));
 	for (i = 0; i < 2; i++) {
 		sqe = big_sqe(&s.ring);
 		sqe->opcode = IORING_OP_ASYNC_CANCEL;
