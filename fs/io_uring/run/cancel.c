@@ -94,6 +94,7 @@ static void search_hashed(struct iou_ring *ring, struct search *search)
 			if (!search_match(req, search))
 				continue;
 			iou_hash_abandon(req);
+			iou_pool_unexpect(req->lane->task->pool, &req->work);
 			search_end(req, search);
 		}
 	}

@@ -84,7 +84,7 @@ static void task_exit(struct iou_task *task)
 	struct iou_ring *ring;
 
 	iou_ringfd_drop(task);
-	/* Make the workers that were asked for: there will be no others */
+	/* Workers that were asked for are not made any more: fork refuses */
 	iou_task_run_work();
 	if (task->pool)
 		iou_pool_exit(task->pool);

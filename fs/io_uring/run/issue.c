@@ -483,8 +483,10 @@ void iou_issue_async(struct iou_req *req)
 	hashed = work_is_hashed(req);
 	trace_io_uring_queue_async_work(iou_req_ring(req), req, req->user_data,
 					req->opcode, req->sqe_flags, &req->work, hashed);
-	if (hashed && !(req->held & IOU_HELD_HASH) && !iou_hash_enter(req))
+	if (hashed && !(req->held & IOU_HELD_HASH) && !iou_hash_enter(req)) {
+		iou_pool_expect(pool, &req->work);
 		return;
+	}
 	if (!iou_pool_queue(pool, &req->work))
 		iou_req_end(req, -ECANCELED);
 }

@@ -81,6 +81,18 @@ static void start_held(struct iou_req *req)
 	iou_lane_push(req);
 }
 
+/* Work whose turn has come on its inode: its pool has been expecting it */
+static void start_work(struct iou_req *req)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	struct iou_pool *pool = req->lane->task->pool;
+	struct iou_work work = { .unbound = req->work.unbound };
+
+	if (iou_req_ring(req)->closing || !iou_pool_queue(pool, &req->work))
+		iou_req_end(req, -ECANCELED);
+	iou_pool_unexpect(pool, &work);
+}
+
 /* Work whose turn has come on its inode, successors in chains, what was cancelled */
 static void start_ready(struct iou_ring *ring)
 	__must_hold(&ring->lock)
@@ -94,8 +106,8 @@ static void start_ready(struct iou_ring *ring)
 			start_held(req);
 		else if (req->state == IOU_S_CLAIMED)
 			iou_req_complete(req);
-		else if (ring->closing || !iou_pool_queue(req->lane->task->pool, &req->work))
-			iou_req_end(req, -ECANCELED);
+		else
+			start_work(req);
 		cond_resched();
 	}
 }

@@ -53,6 +53,7 @@
  * @nr_idle: length of @idle
  * @max: limit of @nr_workers
  * @nr_wanted: threads that the task has been asked for
+ * @nr_expected: work that will be queued later
  */
 struct iou_class {
 	struct list_head queue;
@@ -62,6 +63,7 @@ struct iou_class {
 	u32 nr_idle;
 	u32 max;
 	u32 nr_wanted;
+	u32 nr_expected;
 };
 
 /**
@@ -71,8 +73,9 @@ struct iou_class {
  * @ops: constant
  * @class: bounded and unbounded
  * @workers: all threads
- * @dying: threads end when there is nothing left to do; new work is accepted
- *         only while there is somebody to do it
+ * @dying: threads end when there is nothing left to do, and the last one when
+ *         nothing is expected, either; new work is accepted only while there is
+ *         somebody to do it
  * @asked: @grow_work is queued
  * @nr_retries: attempts to make a thread that failed in a row
  * @grow_work: makes threads, in the task
@@ -151,6 +154,24 @@ static void wake_idle(struct iou_class *class, struct iou_worker *worker)
 	wake_up_process(worker->task);
 }
 
+static void class_wake_all(struct iou_class *class)
+{
+	while (class->nr_idle)
+		wake_idle(class, list_first_entry(&class->idle, struct iou_worker, idle_node));
+}
+
+/* Have another thread made, if there may be one */
+static void class_want(struct iou_pool *pool, struct iou_class *class)
+{
+	lockdep_assert_held(&pool->lock);
+	if (class->nr_workers >= class->max || pool->dying)
+		return;
+	class->nr_workers++;
+	class->nr_running++;
+	class->nr_wanted++;
+	pool_ask(pool);
+}
+
 /* There is work and nobody who runs: get somebody */
 static void class_activate(struct iou_pool *pool, struct iou_class *class)
 {
@@ -162,12 +183,7 @@ static void class_activate(struct iou_pool *pool, struct iou_class *class)
 						  idle_node));
 		return;
 	}
-	if (class->nr_workers >= class->max || pool->dying)
-		return;
-	class->nr_workers++;
-	class->nr_running++;
-	class->nr_wanted++;
-	pool_ask(pool);
+	class_want(pool, class);
 }
 
 /**
@@ -293,6 +309,18 @@ static void worker_idle(struct iou_worker *worker)
 	}
 }
 
+/* Has this thread no more to do? The last one stays for what is expected. */
+static bool worker_ends(const struct iou_worker *worker)
+{
+	const struct iou_class *class = worker->class;
+
+	lockdep_assert_held(&worker->pool->lock);
+	if (worker->stop || fatal_signal_pending(current))
+		return true;
+	return worker->pool->dying &&
+	       (!class->nr_expected || class->nr_workers - class->nr_wanted > 1);
+}
+
 /* No thread to be had, and none there is: the work cannot be done */
 static void class_fail(struct iou_pool *pool, struct iou_class *class, int error)
 {
@@ -321,7 +349,7 @@ static int worker_main(void *arg)
 	raw_spin_lock_irq(&pool->lock);
 	for (;;) {
 		worker_run(worker);
-		if (worker->stop || pool->dying || fatal_signal_pending(current))
+		if (worker_ends(worker))
 			break;
 		worker_idle(worker);
 	}
@@ -418,9 +446,12 @@ static void pool_grow(struct callback_head *cb)
 		}
 	}
 	raw_spin_unlock_irq(&pool->lock);
-	for (i = 0; i < 2; i++)
+	for (i = 0; i < 2; i++) {
 		while (wanted[i]--)
 			class_grow(pool, &pool->class[i]);
+		if (READ_ONCE(pool->dying))
+			class_fail(pool, &pool->class[i], -ECANCELED);
+	}
 }
 
 /* End threads that were idle for long, but one */
@@ -524,6 +555,44 @@ bool iou_pool_queue(struct iou_pool *pool, struct iou_work *work)
 }
 
 /**
+ * iou_pool_expect() - work will be queued later
+ * @pool: of the current task
+ * @work: waits for something else first; @unbound is set
+ *
+ * So that there is somebody to do it even if the task has exited by then. An
+ * exiting task cannot make threads: one that has none gets one now.
+ *
+ * Context: any that may not be in an interrupt. Does not sleep.
+ */
+void iou_pool_expect(struct iou_pool *pool, const struct iou_work *work)
+{
+	struct iou_class *class = pool_class(pool, work);
+
+	raw_spin_lock_irq(&pool->lock);
+	class->nr_expected++;
+	if (!class->nr_workers)
+		class_want(pool, class);
+	raw_spin_unlock_irq(&pool->lock);
+}
+
+/**
+ * iou_pool_unexpect() - it was queued, or will not be
+ * @pool: the pool
+ * @work: given to iou_pool_expect(); only @unbound is looked at
+ *
+ * Context: any that may not be in an interrupt. Does not sleep.
+ */
+void iou_pool_unexpect(struct iou_pool *pool, const struct iou_work *work)
+{
+	struct iou_class *class = pool_class(pool, work);
+
+	raw_spin_lock_irq(&pool->lock);
+	if (!--class->nr_expected && pool->dying)
+		class_wake_all(class);
+	raw_spin_unlock_irq(&pool->lock);
+}
+
+/**
  * iou_pool_cancel() - take back or interrupt work
  * @pool: the pool
  * @match: which; called under a raw lock
@@ -565,7 +634,8 @@ u32 iou_pool_cancel(struct iou_pool *pool, iou_work_match_fn match, void *data,
  * @pool: of the current task
  *
  * Threads that exist do what is queued, as far as iou_pool_cancel() left it, and
- * end. No others are made. Does not wait for them.
+ * end; one stays until what is expected was queued. No others are made, and if
+ * there is none, work that is queued fails. Does not wait for them.
  *
  * Context: may sleep.
  */
@@ -575,15 +645,12 @@ void iou_pool_exit(struct iou_pool *pool)
 
 	raw_spin_lock_irq(&pool->lock);
 	pool->dying = true;
-	for (i = 0; i < 2; i++) {
-		struct iou_class *class = &pool->class[i];
-
-		while (class->nr_idle)
-			wake_idle(class, list_first_entry(&class->idle,
-							  struct iou_worker, idle_node));
-	}
+	for (i = 0; i < 2; i++)
+		class_wake_all(&pool->class[i]);
 	raw_spin_unlock_irq(&pool->lock);
 	timer_delete_sync(&pool->timer);
+	for (i = 0; i < 2; i++)
+		class_fail(pool, &pool->class[i], -ECANCELED);
 }
 
 static bool pool_empty(struct iou_pool *pool)

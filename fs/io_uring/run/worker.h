@@ -27,6 +27,8 @@ struct iou_pool *iou_pool_create(struct iou_task *task, const u32 max[2],
 				 const struct iou_pool_ops *ops);
 void iou_pool_free(struct iou_pool *pool);
 bool iou_pool_queue(struct iou_pool *pool, struct iou_work *work);
+void iou_pool_expect(struct iou_pool *pool, const struct iou_work *work);
+void iou_pool_unexpect(struct iou_pool *pool, const struct iou_work *work);
 u32 iou_pool_cancel(struct iou_pool *pool, iou_work_match_fn match, void *data,
 		    struct list_head *removed);
 void iou_pool_exit(struct iou_pool *pool);

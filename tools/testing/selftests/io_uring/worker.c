@@ -603,4 +603,125 @@ TEST_F_TIMEOUT(worker, idle_ones_leave, 60)
 	}
 }
 
+/* ------------------------------------------------------------------------
+ * Writes of a thread that exits
+ */
+
+#define NR_WRITES	8
+
+struct leaver {
+	struct ring *r;
+	int fd;
+	const char *mem;
+	int nr;
+	pid_t tid;
+};
+
+/* Submit writes to be done by workers, one page each, and be gone. */
+static void *write_and_leave(void *arg)
+{
+	struct leaver *l = arg;
+	struct io_uring_sqe *sqe;
+	int i;
+
+	l->tid = gettid();
+	for (i = 0; i < l->nr; i++) {
+		sqe = prep(l->r, IORING_OP_WRITE, l->fd, l->mem + i * 4096, 4096, (i + 1) * 4096);
+		if (!sqe)
+			return NULL;
+		sqe->flags = IOSQE_ASYNC;
+		sqe->user_data = i + 1;
+	}
+	return (void *)(uintptr_t)(ring_submit(l->r) == l->nr);
+}
+
+static void expect_writes(struct __test_metadata *_metadata, struct leaver *l)
+{
+	char page[4096];
+	struct io_uring_cqe cqe;
+	int i;
+
+	for (i = 0; i < l->nr; i++) {
+		ASSERT_EQ(0, ring_wait(l->r, &cqe));
+		EXPECT_EQ(4096, cqe.res) {
+			TH_LOG("write %llu", cqe.user_data);
+		}
+	}
+	for (i = 0; i < l->nr; i++) {
+		EXPECT_EQ(4096, pread(l->fd, page, 4096, (i + 1) * 4096));
+		EXPECT_EQ(0, memcmp(page, l->mem + i * 4096, 4096));
+	}
+}
+
+TEST(writes_of_a_thread_that_exits)
+{
+	struct leaver l = { .fd = tmp_file(NULL, 0), .nr = NR_WRITES };
+	char *mem = pages(NR_WRITES * 4096);
+	pthread_t thread;
+	struct ring r;
+	void *ok;
+	int i;
+
+	ASSERT_LE(0, l.fd);
+	ASSERT_EQ(0, ring_open(&r, 16, 0));
+	l.r = &r;
+	l.mem = mem;
+	for (i = 0; i < 50; i++) {
+		fill_pattern(mem, NR_WRITES * 4096, i);
+		ASSERT_EQ(0, pthread_create(&thread, NULL, write_and_leave, &l));
+		pthread_join(thread, &ok);
+		ASSERT_NE(NULL, ok);
+		expect_writes(_metadata, &l);
+	}
+	ring_close(&r);
+	close(l.fd);
+}
+
+/*
+ * They have to wait for a write to the same file by another thread, and their own
+ * thread has no worker, nor can make one later.
+ */
+TEST(writes_behind_a_write_that_blocks)
+{
+	struct leaver l = { .fd = tmp_file(NULL, 0), .nr = NR_WRITES };
+	struct uffdio_zeropage zero = { .range = { .len = 4096 } };
+	char *mem = pages(NR_WRITES * 4096), *missing = pages(4096);
+	struct io_uring_sqe *sqe;
+	struct io_uring_cqe cqe;
+	pthread_t thread;
+	struct ring r;
+	void *ok;
+	int uffd;
+
+	ASSERT_LE(0, l.fd);
+	uffd = open_userfault(missing, 4096);
+	if (uffd < 0)
+		SKIP(return, "no userfaultfd (%s)", strerror(-uffd));
+	zero.range.start = (uintptr_t)missing;
+	ASSERT_EQ(0, ring_open(&r, 16, 0));
+	sqe = prep(&r, IORING_OP_WRITE, l.fd, missing, 4096, 0);
+	sqe->flags = IOSQE_ASYNC;
+	sqe->user_data = 99;
+	ASSERT_EQ(1, ring_submit(&r));
+	ASSERT_EQ(POLLIN, poll_fd(uffd, POLLIN, WAIT_MS));
+
+	fill_pattern(mem, NR_WRITES * 4096, 3);
+	l.r = &r;
+	l.mem = mem;
+	ASSERT_EQ(0, pthread_create(&thread, NULL, write_and_leave, &l));
+	pthread_join(thread, &ok);
+	ASSERT_NE(NULL, ok);
+	EXPECT_EQ(0u, ring_ready(&r));
+	ASSERT_EQ(0, ioctl(uffd, UFFDIO_ZEROPAGE, &zero));
+	ASSERT_EQ(0, ring_wait(&r, &cqe));
+	EXPECT_EQ(99u, cqe.user_data);
+	EXPECT_EQ(4096, cqe.res);
+	expect_writes(_metadata, &l);
+	/* Nobody stays for nothing. */
+	EXPECT_TRUE(wait_workers(l.tid, 0, false, WAIT_MS));
+	ring_close(&r);
+	close(uffd);
+	close(l.fd);
+}
+
 TEST_HARNESS_MAIN
