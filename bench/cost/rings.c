@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Creating and closing rings, and the memory they take. */
+/* Creating and closing rings, the memory they take, and registering memory. */
 #define _GNU_SOURCE
 #include <err.h>
 #include <fcntl.h>
@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -204,8 +206,70 @@ static double measure_request_memory(void)
 	return used / NR_IN_FLIGHT;
 }
 
+#define AREA_SIZE	(256UL << 20)
+#define SMALL_PAGE	4096
+#define HUGE_PAGE	(2UL << 20)
+
+/* Registering and unregistering memory. Return: for each of @nr pages */
+static double register_area(void *area, unsigned int nr)
+{
+	struct iovec iov = { area, AREA_SIZE };
+	long long start, used;
+	struct ring r;
+
+	if (!ring_open(&r, 8, 0))
+		errx(1, "io_uring_setup");
+	start = clock_ns(CLOCK_MONOTONIC);
+	if (!ring_register(&r, IORING_REGISTER_BUFFERS, &iov, 1) ||
+	    !ring_register(&r, IORING_UNREGISTER_BUFFERS, NULL, 0))
+		errx(1, "buffers cannot be registered");
+	used = clock_ns(CLOCK_MONOTONIC) - start;
+	ring_close(&r);
+	return (double)used / nr;
+}
+
+static void *map_area(int flags)
+{
+	void *area = mmap(NULL, AREA_SIZE, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
+
+	if (area == MAP_FAILED)
+		err(1, "mmap");
+	if (!(flags & MAP_HUGETLB) && madvise(area, AREA_SIZE, MADV_NOHUGEPAGE))
+		err(1, "madvise");
+	memset(area, 1, AREA_SIZE);
+	return area;
+}
+
+static double measure_register_small(void)
+{
+	static void *area;
+
+	if (!area)
+		area = map_area(0);
+	return register_area(area, AREA_SIZE / SMALL_PAGE);
+}
+
+static double measure_register_huge(void)
+{
+	static void *area;
+
+	if (!area) {
+		FILE *file = fopen("/proc/sys/vm/nr_hugepages", "w");
+
+		if (!file || fprintf(file, "%lu", AREA_SIZE / HUGE_PAGE) < 0 || fclose(file))
+			err(1, "nr_hugepages");
+		area = map_area(MAP_HUGETLB);
+	}
+	return register_area(area, AREA_SIZE / HUGE_PAGE);
+}
+
 const struct workload ring_workloads[] = {
 	{ .name = "ring-128", .measure = measure_close, .nr_measured = NR_CLOSED },
+	{ .name = "register-small", .measure = measure_register_small,
+	  .nr_measured = AREA_SIZE / SMALL_PAGE },
+	{ .name = "register-huge", .measure = measure_register_huge,
+	  .nr_measured = AREA_SIZE / HUGE_PAGE },
 	{ .name = "memory-ring-128", .measure = measure_idle_memory },
 	{ .name = "memory-request", .measure = measure_request_memory },
 	{ }
