@@ -72,7 +72,7 @@ static void group_remove(struct iou_ring *ring, struct iou_pbuf_group *group)
 }
 
 /**
- * iou_pbuf_find() - find a group that is not the one used last
+ * iou_pbuf_find() - find a group
  * @ring: locked
  * @bgid: its number
  *
@@ -81,8 +81,11 @@ static void group_remove(struct iou_ring *ring, struct iou_pbuf_group *group)
  */
 struct iou_pbuf_group *iou_pbuf_find(struct iou_ring *ring, u16 bgid)
 {
-	struct iou_pbuf_group *group = xa_load(&ring->pbufs.groups, bgid);
+	struct iou_pbuf_group *group = ring->pbufs.last;
 
+	if (group && group->bgid == bgid)
+		return group;
+	group = xa_load(&ring->pbufs.groups, bgid);
 	if (group)
 		ring->pbufs.last = group;
 	return group;
