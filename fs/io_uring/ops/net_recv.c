@@ -10,6 +10,8 @@
 #include <linux/net.h>
 #include <linux/overflow.h>
 #include <linux/uaccess.h>
+#include <net/sock.h>
+#include <net/tcp_states.h>
 
 #include "../req/complete.h"
 #include "net.h"
@@ -76,6 +78,27 @@ static void recv_note(struct iou_req *req, const struct msghdr *msg)
 		req->held |= IOU_SHORT;
 }
 
+/*
+ * Has a connection nothing to be received, neither data nor its end, as far as that
+ * can be seen without its lock?
+ */
+static bool recv_is_empty(const struct socket *sock)
+{
+	const struct sock *sk = sock->sk;
+
+	return sock->type == SOCK_STREAM && READ_ONCE(sk->sk_state) == TCP_ESTABLISHED &&
+	       !(READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN) &&
+	       skb_queue_empty_lockless(&sk->sk_receive_queue);
+}
+
+/* May there be more, after the last attempt? Not all sockets say so */
+static bool recv_has_more(const struct iou_req *req)
+{
+	const struct iou_xfer *xfer = (const struct iou_xfer *)req->cmd;
+
+	return xfer->inq < 0 ? !recv_is_empty(sock_from_file(req->file)) : xfer->inq;
+}
+
 /* Receive again and again with @try, a CQE each time */
 static iou_verdict_t recv_shots(struct iou_req *req,
 				iou_verdict_t (*try)(struct iou_req *req, bool nowait))
@@ -96,7 +119,7 @@ static iou_verdict_t recv_shots(struct iou_req *req,
 			return IOU_DONE;
 		iou_req_next_shot(req);
 		xfer->done = 0;
-		if (!xfer->inq)
+		if (!recv_has_more(req))
 			break;
 	}
 	return IOU_TURN;
@@ -177,10 +200,28 @@ static iou_verdict_t issue_shots(struct iou_req *req)
 	return try_bundle(req, true);
 }
 
+/*
+ * Is an attempt worth what it costs? Without data these have results of their own.
+ * Parking looks at the socket again, and closely; if there is something after all,
+ * the attempt is made.
+ */
+static bool recv_would_block(struct iou_req *req)
+{
+	const struct iou_xfer *xfer = iou_req_cmd(req, struct iou_xfer);
+	struct socket *sock;
+	int error;
+
+	if ((req->held & (IOU_HELD_INFLIGHT | IOU_SELECT)) || xfer->msg_flags || !xfer->len ||
+	    !access_ok(u64_to_user_ptr(xfer->addr), xfer->len))
+		return false;
+	sock = iou_net_sock(req, &error);
+	return sock && recv_is_empty(sock);
+}
+
 static iou_verdict_t issue_recv(struct iou_req *req)
 	__must_hold(&iou_req_ring(req)->lock)
 {
-	if (iou_net_waits(req))
+	if (iou_net_waits(req) || recv_would_block(req))
 		return IOU_RETRY;
 	if (unlikely(req->held & IOU_MULTISHOT))
 		return issue_shots(req);
