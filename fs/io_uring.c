@@ -57,7 +57,7 @@ static int enter_wait_args(u32 flags, const void __user *argp, size_t argsz,
 }
 
 static noinline int enter_wait(struct iou_ring *ring, u32 min_complete, u32 flags,
-		      const void __user *argp, size_t argsz)
+			       const void __user *argp, size_t argsz)
 {
 	struct iou_wait_args args;
 	int error = enter_wait_args(flags, argp, argsz, &args);

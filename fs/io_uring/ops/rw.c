@@ -218,7 +218,8 @@ static __always_inline int rw_begin_inline(struct iou_req *req, int dir)
 		if (error)
 			return error;
 	}
-	rw->nowait = !!(iocb->ki_flags & IOCB_NOWAIT);
+	if (unlikely(iocb->ki_flags & IOCB_NOWAIT))
+		rw->nowait = true;
 	if (iocb->ki_pos == -1) {
 		rw->cur_pos = !(file->f_mode & FMODE_STREAM);
 		iocb->ki_pos = rw->cur_pos ? file->f_pos : 0;
@@ -595,7 +596,6 @@ static __always_inline iou_verdict_t rw_issue(struct iou_req *req, int dir)
 	struct iou_rw *rw = iou_req_cmd(req, struct iou_rw);
 	ssize_t ret;
 
-	rw->iocb.ki_flags &= ~IOCB_WAITQ;
 	if (rw_always_blocks(req, dir)) {
 		/* Poll until it is ready, once; then a worker */
 		if ((req->held & IOU_HELD_INFLIGHT) && req->nr_polls)
@@ -630,12 +630,16 @@ static __always_inline iou_verdict_t rw_issue(struct iou_req *req, int dir)
 
 static __always_inline iou_verdict_t issue_rw(struct iou_req *req, int dir)
 {
-	if (!iou_req_cmd(req, struct iou_rw)->iocb.ki_filp) {
+	struct kiocb *iocb = &iou_req_cmd(req, struct iou_rw)->iocb;
+
+	if (!iocb->ki_filp) {
 		int error = rw_begin(req, dir);
 
 		if (unlikely(error))
 			return rw_finish(req, dir, error);
 	}
+	/* From an attempt that waited for a page */
+	iocb->ki_flags &= ~IOCB_WAITQ;
 	return rw_issue(req, dir);
 }
 

@@ -218,6 +218,7 @@ static bool waiter_is_due(const struct iou_ring *ring)
 /* CQEs were published; @by_worker: workers have made some of them */
 static __always_inline void tell(struct iou_ring *ring, bool by_worker)
 {
+	/* After a full barrier; who sleeps looked at the tail after another */
 	if (waitqueue_active(&ring->cq_wait) && waiter_is_due(ring))
 		wake_waiters(ring);
 	if (unlikely(rcu_access_pointer(ring->evfd)))

@@ -11,6 +11,7 @@
 #include "../req/req.h"
 #include "../rsrc/creds.h"
 #include "../rsrc/restrict.h"
+#include "iopoll.h"
 #include "issue.h"
 #include "lock.h"
 #include "submit.h"
@@ -271,9 +272,11 @@ static noinline bool submit_settle(struct iou_ring *ring, struct iou_req *req,
 				   iou_verdict_t verdict)
 	__must_hold(&ring->lock)
 {
-	if (likely((verdict == IOU_BUSY || verdict == IOU_PARKED) &&
+	if (likely((verdict == IOU_BUSY || verdict == IOU_PARKED || verdict == IOU_POLLED) &&
 		   !(req->held & IOU_HELD_INFLIGHT))) {
 		iou_req_keep(req);
+		if (verdict == IOU_POLLED)
+			iou_iopoll_add(req);
 		return true;
 	}
 	iou_issue_settle(req, verdict);

@@ -231,7 +231,8 @@ static struct iou_work *worker_next(struct iou_worker *worker)
 	struct iou_class *class = worker->class;
 
 	lockdep_assert_held(&worker->pool->lock);
-	clear_notify_signal();
+	if (test_thread_flag(TIF_NOTIFY_SIGNAL))
+		clear_notify_signal();
 	worker->work = NULL;
 	if (worker->stop || fatal_signal_pending(current))
 		return NULL;
