@@ -239,6 +239,17 @@ enum iou_gate {
 };
 
 #define IOU_HASH_BITS	6
+#define IOU_NR_TURNS	(1 << IOU_HASH_BITS)
+
+/**
+ * struct iou_turn - work on some inodes, one piece at a time
+ * @waiting: whose turn has not come
+ * @busy: it is somebody's turn
+ */
+struct iou_turn {
+	struct list_head waiting;
+	bool busy;
+};
 
 /**
  * struct iou_slots - which slots for fixed files are free
@@ -316,7 +327,8 @@ struct iou_wake {
  * @parked: [R] requests that wait for something and can be cancelled, see park.c
  * @polling: [R] requests that are with a device that has to be polled
  * @commands: [R] commands that their drivers can be asked to stop
- * @hash: [R] per-inode serialisation of work: who waits for its turn
+ * @hash: [R] per-inode serialisation of work: IOU_NR_TURNS of them, or NULL: it was
+ *        not needed yet
  * @ready: [R] work whose turn has come, successors, requests that were
  *         cancelled: the unlock starts or ends them
  * @chain: [R] while a batch is being submitted
@@ -379,10 +391,7 @@ struct iou_ring {
 	struct iou_index parked;
 	struct list_head commands;
 	struct list_head polling;
-	struct {
-		struct list_head waiting;
-		bool busy;
-	} hash[1 << IOU_HASH_BITS];
+	struct iou_turn *hash;
 	struct list_head ready;
 	struct iou_chain chain;
 	struct iou_drain drain;

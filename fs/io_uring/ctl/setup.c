@@ -149,6 +149,7 @@ static void ring_free(struct iou_ring *ring)
 	iou_pbuf_free_all(ring);
 	kfree(ring->restrictions);
 	kfree(ring->napi);
+	kfree(ring->hash);
 	if (ring->owner)
 		put_task_struct(ring->owner);
 	iou_region_free(&ring->hdr_region);
@@ -164,7 +165,6 @@ static void ring_free_work(struct work_struct *work)
 static struct iou_ring *ring_alloc(u32 flags)
 {
 	struct iou_ring *ring = kzalloc(sizeof(*ring), GFP_KERNEL_ACCOUNT);
-	int i;
 
 	if (!ring)
 		return NULL;
@@ -179,8 +179,6 @@ static struct iou_ring *ring_alloc(u32 flags)
 	INIT_LIST_HEAD(&ring->commands);
 	INIT_LIST_HEAD(&ring->ready);
 	xa_init_flags(&ring->personalities, XA_FLAGS_ALLOC1);
-	for (i = 0; i < ARRAY_SIZE(ring->hash); i++)
-		INIT_LIST_HEAD(&ring->hash[i].waiting);
 	ring->ops = flags & IORING_SETUP_IOPOLL ? iou_optab_iopoll : iou_optab;
 	ring->clockid = CLOCK_MONOTONIC;
 	ring->setup_flags = flags;

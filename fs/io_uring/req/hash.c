@@ -8,6 +8,7 @@
  */
 #include <linux/fs.h>
 #include <linux/hash.h>
+#include <linux/slab.h>
 
 #include "hash.h"
 
@@ -16,13 +17,29 @@ static u32 hash_of(const struct iou_req *req)
 	return hash_ptr(file_inode(req->file), IOU_HASH_BITS);
 }
 
+/* Most rings never need it */
+static noinline bool hash_create(struct iou_ring *ring)
+	__must_hold(&ring->lock)
+{
+	int i;
+
+	/* Perhaps for a request that a device could not do without blocking */
+	ring->hash = kcalloc(IOU_NR_TURNS, sizeof(*ring->hash),
+			     GFP_NOIO | __GFP_ACCOUNT | __GFP_NOWARN);
+	if (!ring->hash)
+		return false;
+	for (i = 0; i < IOU_NR_TURNS; i++)
+		INIT_LIST_HEAD(&ring->hash[i].waiting);
+	return true;
+}
+
 /**
  * iou_hash_enter() - ask for a turn on the inode of a request's file
  * @req: about to go to a worker
  *
  * Context: ring lock.
- * Return: true: it is @req's turn, until iou_hash_leave(). false: @req waits
- * and will be found on ring->ready when its turn has come.
+ * Return: true: it is @req's turn, until iou_hash_leave(), or without memory it needs
+ * none. false: @req waits and will be found on ring->ready when its turn has come.
  */
 bool iou_hash_enter(struct iou_req *req)
 {
@@ -30,6 +47,9 @@ bool iou_hash_enter(struct iou_req *req)
 	u32 i = hash_of(req);
 
 	iou_assert_locked(ring);
+	/* Without turns they only queue up on the inode's lock */
+	if (unlikely(!ring->hash && !hash_create(ring)))
+		return true;
 	req->held |= IOU_HELD_HASH;
 	if (ring->hash[i].busy) {
 		list_add_tail(&req->work.node, &ring->hash[i].waiting);

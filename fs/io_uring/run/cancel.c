@@ -89,7 +89,7 @@ static void search_hashed(struct iou_ring *ring, struct search *search)
 	struct iou_req *req, *next;
 	int i;
 
-	for (i = 0; i < ARRAY_SIZE(ring->hash); i++) {
+	for (i = 0; ring->hash && i < IOU_NR_TURNS; i++) {
 		list_for_each_entry_safe(req, next, &ring->hash[i].waiting, work.node) {
 			if (!search_match(req, search))
 				continue;
