@@ -277,11 +277,14 @@ static int take_rw(struct iou_req *req)
 	return error;
 }
 
-/* An attempt has been made with a provided buffer that is not taken yet */
+/*
+ * An attempt has been made with a provided buffer that is not taken yet. READ, unlike a
+ * multishot and unlike RECV, takes it at the end of the file, too.
+ */
 static void rw_selected(struct iou_req *req, const struct iou_pbuf *buf, ssize_t ret)
 	__must_hold(&iou_req_ring(req)->lock)
 {
-	if (ret > 0)
+	if (ret > 0 || (!ret && !(req->held & IOU_MULTISHOT)))
 		iou_pbuf_use(req, buf, ret);
 	else if (ret == -EIOCBQUEUED)
 		iou_pbuf_use(req, buf, buf->len);

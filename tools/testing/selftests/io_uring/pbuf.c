@@ -252,6 +252,30 @@ TEST_F(pbuf, read_and_readv)
 	close(pipes[1]);
 }
 
+/* The end of a file uses nothing of a buffer, and yet gives it back. */
+TEST_F(pbuf, read_end_of_file)
+{
+	const bool inc = variant->flags & IOU_PBUF_RING_INC;
+	int i, pipes[2], file = tmp_file(NULL, 0);
+	struct io_uring_cqe cqe;
+
+	ASSERT_EQ(0, pipe(pipes));
+	close(pipes[1]);
+	ASSERT_EQ(0, give(self, variant, 0, 2));
+	for (i = 0; i < 2; i++) {
+		prep_select(&self->ring, IORING_OP_READ, i ? file : pipes[0], NULL,
+			    SIZE / 4);
+		ASSERT_EQ(0, one(&self->ring, &cqe));
+		EXPECT_EQ(0, cqe.res);
+		EXPECT_EQ(inc ? 0 : i, cqe_bid(&cqe));
+		EXPECT_EQ(inc, !!(cqe.flags & IORING_CQE_F_BUF_MORE));
+	}
+	if (!variant->list)
+		EXPECT_EQ(inc ? 0 : 2, pbufs_head(&self->ring, BGID));
+	close(pipes[0]);
+	close(file);
+}
+
 /* Regular files: inline, and in a worker. */
 TEST_F(pbuf, read_file)
 {
