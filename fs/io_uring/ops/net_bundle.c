@@ -78,7 +78,7 @@ static int bundle_first(struct iou_req *req, int dir, struct iou_pbuf_run *run)
 }
 
 /* What an interrupted bundle has left, and more if the next ones are still there */
-static void bundle_again(struct iou_req *req, struct iou_pbuf_run *run)
+static void bundle_again(struct iou_req *req, int dir, struct iou_pbuf_run *run)
 	__must_hold(&iou_req_ring(req)->lock)
 {
 	struct iou_bundle *bundle = iou_req_cmd(req, struct iou_bundle);
@@ -90,7 +90,9 @@ static void bundle_again(struct iou_req *req, struct iou_pbuf_run *run)
 		run->nr = 0;
 		run->bytes = 0;
 	}
-	/* Perhaps less than it was meant to be */
+	/* Perhaps less than it was meant to be; a send goes on with another bundle */
+	if (run->bytes < left && dir == ITER_DEST)
+		req->held |= IOU_SHORT;
 	xfer->len = xfer->done + bundle->rest + run->bytes;
 }
 
@@ -122,7 +124,7 @@ int iou_bundle_begin(struct iou_req *req, int dir, struct iou_pbuf_run *run,
 	if (held)
 		*vec = (struct iovec){ u64_to_user_ptr(bundle->xfer.addr), bundle->rest };
 	if (bundle->xfer.done)
-		bundle_again(req, run);
+		bundle_again(req, dir, run);
 	else
 		error = bundle_first(req, dir, run);
 	iov_iter_init(iter, dir, vec, held + run->nr, bundle->rest + run->bytes);

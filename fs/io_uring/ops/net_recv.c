@@ -125,6 +125,15 @@ static iou_verdict_t recv_shots(struct iou_req *req,
 	return IOU_TURN;
 }
 
+/* BUNDLE means nothing to a request that selects no buffer */
+static void prep_bundle(struct iou_req *req)
+{
+	if (req->held & IOU_SELECT)
+		iou_bundle_prep(req);
+	else
+		iou_req_cmd(req, struct iou_xfer)->flags &= ~IORING_RECVSEND_BUNDLE;
+}
+
 static int prep_recv(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
 {
 	struct iou_xfer *xfer = iou_req_cmd(req, struct iou_xfer);
@@ -133,11 +142,8 @@ static int prep_recv(struct iou_req *req, const struct io_uring_sqe __shared *sq
 		return req->res;
 	if (unlikely((req->held & IOU_MULTISHOT) && xfer->len))
 		return iou_reject(req, sqe, -EINVAL, "recv: len of a multishot must be 0");
-	/* BUNDLE means nothing to a request that selects no buffer */
-	if (unlikely(!(req->held & IOU_SELECT)))
-		xfer->flags &= ~IORING_RECVSEND_BUNDLE;
-	else if (unlikely(iou_bundle_wanted(xfer)))
-		iou_bundle_prep(req);
+	if (unlikely(iou_bundle_wanted(xfer)))
+		prep_bundle(req);
 	return 0;
 }
 

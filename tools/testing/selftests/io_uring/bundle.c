@@ -227,13 +227,17 @@ TEST_F(bundle, recv_waitall)
 /* Somebody else takes a buffer meanwhile: no buffer serves two. */
 TEST_F(bundle, recv_waitall_interrupted)
 {
+	struct io_uring_sqe *sqe;
 	struct io_uring_cqe cqe;
 	int other[2];
 
 	ASSERT_EQ(0, sock_pair(SOCK_UNIX_STREAM, other));
 	pbufs_give(&self->bufs, 0, NR);
-	prep_bundle(&self->ring, IORING_OP_RECV, self->fd[1], 4 * SIZE)->msg_flags = MSG_WAITALL;
-	ASSERT_EQ(1, ring_submit(&self->ring));
+	sqe = prep_bundle(&self->ring, IORING_OP_RECV, self->fd[1], 4 * SIZE);
+	sqe->msg_flags = MSG_WAITALL;
+	sqe->flags |= IOSQE_IO_LINK;
+	prep_nop(&self->ring, 99);
+	ASSERT_EQ(2, ring_submit(&self->ring));
 	ASSERT_TRUE(feed(self->fd[0], SIZE / 2, 1));
 	EXPECT_TRUE(stays_quiet(&self->ring));
 	ASSERT_TRUE(feed(other[0], SIZE, 2));
@@ -249,6 +253,10 @@ TEST_F(bundle, recv_waitall_interrupted)
 	EXPECT_TRUE(has_pattern(pbufs_at(&self->bufs, 0) + SIZE / 2, SIZE / 2, 3));
 	EXPECT_TRUE(has_pattern(pbufs_at(&self->bufs, 1), SIZE, 2));
 	EXPECT_EQ(2, pbufs_head(&self->ring, BGID));
+	/* For its link that was too little */
+	ASSERT_EQ(0, ring_wait(&self->ring, &cqe));
+	EXPECT_EQ(99ull, (unsigned long long)cqe.user_data);
+	EXPECT_EQ(-ECANCELED, cqe.res);
 	close_pair(other);
 }
 
@@ -587,6 +595,13 @@ static void *scribble(void *arg)
 	return NULL;
 }
 
+/* A thread that submits may be late. */
+static void wait_for_room(struct ring *r)
+{
+	while (r->next - load(r->sq_head) > r->sq_mask / 2)
+		sched_yield();
+}
+
 TEST_F(bundle, scribbled_ring)
 {
 	struct scribbler s = { .b = &self->bufs };
@@ -601,9 +616,7 @@ TEST_F(bundle, scribbled_ring)
 	for (i = 0; i < 1000; i++) {
 		struct io_uring_sqe *sqe;
 
-		/* Until a thread that submits has taken what there is */
-		while (self->ring.next - load(self->ring.sq_head) > self->ring.sq_mask / 2)
-			sched_yield();
+		wait_for_room(&self->ring);
 		send(self->fd[0], text, 2 * SIZE, MSG_DONTWAIT);
 		sqe = prep_bundle(&self->ring, IORING_OP_RECV, self->fd[1], i & 1 ? 0 : 500);
 		sqe->msg_flags = i & 2 ? MSG_DONTWAIT : MSG_WAITALL;
@@ -617,6 +630,7 @@ TEST_F(bundle, scribbled_ring)
 			ASSERT_EQ(0, ring_flush(&self->ring));
 			while (ring_reap(&self->ring, &cqe))
 				nr -= !(cqe.flags & IORING_CQE_F_MORE);
+			wait_for_room(&self->ring);
 			prep(&self->ring, IORING_OP_ASYNC_CANCEL, 0, NULL, 0, 0)->cancel_flags =
 				IORING_ASYNC_CANCEL_ANY;
 			ASSERT_EQ(1, ring_submit(&self->ring));
