@@ -30,7 +30,6 @@ static inline struct fake *fake_ring(struct kunit *test)
 {
 	struct fake *fake = kunit_kzalloc(test, sizeof(*fake), GFP_KERNEL);
 	struct iou_ring *ring;
-	int i;
 
 	KUNIT_ASSERT_NOT_NULL(test, fake);
 	ring = &fake->ring;
@@ -46,8 +45,6 @@ static inline struct fake *fake_ring(struct kunit *test)
 	INIT_LIST_HEAD(&ring->ready);
 	INIT_LIST_HEAD(&ring->counting);
 	INIT_LIST_HEAD(&ring->drain.queue);
-	for (i = 0; i < ARRAY_SIZE(ring->hash); i++)
-		INIT_LIST_HEAD(&ring->hash[i].waiting);
 	iou_park_init(ring);
 	fake->lane.ring = ring;
 	list_add(&fake->lane.ring_node, &ring->lanes);

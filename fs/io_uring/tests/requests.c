@@ -229,6 +229,7 @@ static void hash_turns(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, iou_hash_enter(&reqs[2]));
 	iou_hash_leave(&reqs[2]);
 	mutex_unlock(&ring->lock);
+	kfree(ring->hash);
 	kvfree(reqs);
 }
 
