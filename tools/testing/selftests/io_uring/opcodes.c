@@ -325,11 +325,14 @@ TEST_F(opcodes, refuses)
 {
 	const struct fault *fault;
 	const struct row *row;
+	bool old = untouched();
 	struct shot shot;
 	unsigned int i;
 
 	for EACH_ROW(row) {
 		for (fault = row->faults; fault->what; fault++) {
+			if (old && fault->ours)
+				continue;
 			for (i = 0; i < (fault->bytes ? fault->size : 1); i++) {
 				make_fault(&shot, &self->e, row, variant->flags, fault, i);
 				EXPECT_SHOT(&self->e, &shot, fault->what);
@@ -344,11 +347,12 @@ TEST_F(opcodes, fixed_file)
 	const __u8 flags = variant->flags | IOSQE_FIXED_FILE;
 	struct env *e = &self->e;
 	const struct row *row;
+	bool old = untouched();
 	struct shot shot;
 	int fds[2], i;
 
 	for EACH_ROW(row) {
-		if (!row->file || row->no_table)
+		if (!row->file || row->no_table || (old && row->no_fixed_before))
 			continue;
 		for (i = 0; i < 3; i++) {
 			make_good(&shot, e, row, flags);
@@ -415,6 +419,8 @@ TEST_F(opcodes, severs)
 	const struct row *row;
 	struct shot shot;
 
+	if (untouched())
+		SKIP(return, "this kernel overlooks some failures");
 	for EACH_ROW(row) {
 		struct all_got got = { 0 };
 
@@ -524,6 +530,8 @@ TEST_F(opcodes, skip_failure)
 	const struct row *row;
 	struct shot shot;
 
+	if (untouched())
+		SKIP(return, "this kernel overlooks some failures");
 	for EACH_ROW(row) {
 		struct all_got got = { 0 };
 

@@ -82,6 +82,7 @@ typedef int (*make_fn)(struct env *e, struct io_uring_sqe *sqe);
  * @value: what to put there
  * @str: or the address of this
  * @error: what that gives
+ * @ours: the untouched 6.12 does not look at it, or says something else
  */
 struct fault {
 	const char *what;
@@ -92,6 +93,7 @@ struct fault {
 	__u64 value;
 	const char *str;
 	int error;
+	bool ours;
 };
 
 /**
@@ -106,6 +108,7 @@ struct fault {
  * @faults: what is refused, up to one without a name
  * @file: sqe.fd is a file
  * @no_table: which cannot be put into a table, or is in one already
+ * @no_fixed_before: the untouched 6.12 takes no fixed file
  * @fixed: without a file: the error with FIXED_FILE, 0: the flag is ignored
  * @select: BUFFER_SELECT is possible
  * @ioprio: has a meaning
@@ -124,6 +127,7 @@ struct row {
 	const struct fault *faults;
 	bool file;
 	bool no_table;
+	bool no_fixed_before;
 	int fixed;
 	bool select;
 	bool ioprio;

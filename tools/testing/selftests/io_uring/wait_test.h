@@ -193,21 +193,6 @@ static inline struct io_uring_sqe sqe_cancel(__u64 user_data, unsigned int flags
 	};
 }
 
-/*
- * Is this the untouched 6.12? Where that is known to do worse, tests let it pass.
- * It is told by its fdinfo: there it does not say why it has refused an SQE.
- */
-static inline bool untouched(void)
-{
-	struct ring r;
-	bool is;
-
-	is = ring_open(&r, 4, 0) || !queue(&r, 1, 0, sqe_bad()) || ring_submit(&r) != 1 ||
-	     ring_fdinfo(getpid(), r.fd, "LastError") != -EINVAL;
-	ring_close(&r);
-	return is;
-}
-
 /* A child that writes so many times 8 bytes "1" to a pipe or an eventfd, one by one. */
 static inline pid_t write_later(int fd, unsigned int times)
 {
