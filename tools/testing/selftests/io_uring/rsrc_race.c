@@ -252,7 +252,20 @@ static bool can_race(void)
 	return ok;
 }
 
-TEST(updates)
+/* The default limit of the harness is shorter than a long run. */
+FIXTURE(rsrc_race)
+{
+};
+
+FIXTURE_SETUP(rsrc_race)
+{
+}
+
+FIXTURE_TEARDOWN(rsrc_race)
+{
+}
+
+TEST_F_TIMEOUT(rsrc_race, updates, 7200)
 {
 	void *(*threads[])(void *) = { update_files, update_bufs, update_files };
 
@@ -261,7 +274,7 @@ TEST(updates)
 	run_race(_metadata, threads, 3);
 }
 
-TEST(unregistering_and_cloning)
+TEST_F_TIMEOUT(rsrc_race, unregistering_and_cloning, 7200)
 {
 	void *(*threads[])(void *) = {
 		update_files, update_bufs, replace_tables, clone_table,
