@@ -153,6 +153,11 @@ static unsigned long buf_forget(struct iou_buf *buf, u32 nr)
 	return pages;
 }
 
+static u32 buf_nr_pages(const struct iou_buf *buf)
+{
+	return ((buf->addr + buf->len - 1) >> PAGE_SHIFT) - (buf->addr >> PAGE_SHIFT) + 1;
+}
+
 /* Return: 0 or -ENOMEM */
 static int buf_charge(struct iou_buf *buf)
 {
@@ -162,6 +167,8 @@ static int buf_charge(struct iou_buf *buf)
 	long nr;
 	u32 i;
 
+	if (!buf->has_large)
+		return account_charge(account, buf_nr_pages(buf));
 	mutex_lock(&account->lock);
 	for (i = 0; i < buf->nr_segs && !error; i++) {
 		struct folio *folio = seg_new_folio(buf, i);
@@ -189,6 +196,10 @@ static void buf_uncharge(struct iou_buf *buf)
 {
 	struct iou_account *account = buf->account;
 
+	if (!buf->has_large) {
+		account_uncharge(account, buf_nr_pages(buf));
+		return;
+	}
 	mutex_lock(&account->lock);
 	account_uncharge(account, buf_forget(buf, buf->nr_segs));
 	mutex_unlock(&account->lock);
@@ -200,7 +211,8 @@ static void buf_unpin(struct iou_buf *buf)
 
 	for (i = 0; i < buf->nr_segs; i++) {
 		unpin_user_folio(page_folio(buf->segs[i].bv_page), seg_pages(&buf->segs[i]));
-		cond_resched();
+		if (i % 64 == 0)
+			cond_resched();
 	}
 }
 
@@ -232,34 +244,40 @@ static int pin_pages(u64 addr, struct page **pages, u32 nr)
 /* Are these two one piece of memory, with one reference count? */
 static bool pages_adjoin(struct page *page, struct page *next)
 {
-	return next == page + 1 && page_folio(next) == page_folio(page);
+	/* Of a folio, all pages but the first are tails */
+	return next == page + 1 && PageTail(next);
 }
 
 /* The size of segments, see above. Return: as in struct iou_buf */
-static u32 pages_shift(u64 addr, struct page **pages, u32 nr)
+static u32 pages_shift(u64 addr, struct page **pages, u32 nr, bool *has_large)
 {
 	u64 first = addr >> PAGE_SHIFT;
 	u64 borders = 0;
 	u32 i;
 
-	for (i = 1; i < nr; i++)
-		if (!pages_adjoin(pages[i - 1], pages[i]))
-			borders |= first + i;
+	*has_large = PageCompound(pages[0]);
+	for (i = 1; i < nr; i++) {
+		if (pages_adjoin(pages[i - 1], pages[i]))
+			continue;
+		borders |= first + i;
+		*has_large |= PageCompound(pages[i]);
+	}
 	return borders ? PAGE_SHIFT + __ffs64(borders) : 63;
 }
 
 static void buf_fill(struct iou_buf *buf, struct page **pages)
 {
+	u64 mask = (1ULL << buf->shift) - 1;
+	u64 first = buf->addr >> PAGE_SHIFT;
 	u64 end = buf->addr + buf->len;
 	u64 start = buf->addr;
 	u32 i;
 
 	for (i = 0; i < buf->nr_segs; i++) {
-		u64 next = ((start >> buf->shift) + 1) << buf->shift;
-		u32 page = (start >> PAGE_SHIFT) - (buf->addr >> PAGE_SHIFT);
+		u64 next = min((start | mask) + 1, end);
 
-		next = min(next, end);
-		bvec_set_page(&buf->segs[i], pages[page], next - start, offset_in_page(start));
+		bvec_set_page(&buf->segs[i], pages[(start >> PAGE_SHIFT) - first],
+			      next - start, offset_in_page(start));
 		start = next;
 	}
 }
@@ -297,7 +315,8 @@ static void buf_verify(const struct iou_buf *buf, struct page **pages, u32 nr)
 VISIBLE_IF_KUNIT struct iou_buf *
 iou_buf_of_pages(struct iou_account *account, u64 addr, size_t len, struct page **pages, u32 nr)
 {
-	u32 shift = pages_shift(addr, pages, nr);
+	bool has_large;
+	u32 shift = pages_shift(addr, pages, nr, &has_large);
 	u32 nr_segs = ((addr + len - 1) >> shift) - (addr >> shift) + 1;
 	struct iou_buf *buf;
 
@@ -310,6 +329,7 @@ iou_buf_of_pages(struct iou_account *account, u64 addr, size_t len, struct page 
 	buf->len = len;
 	buf->nr_segs = nr_segs;
 	buf->shift = shift;
+	buf->has_large = has_large;
 	buf_fill(buf, pages);
 	if (IS_ENABLED(CONFIG_DEBUG_VM))
 		buf_verify(buf, pages, nr);

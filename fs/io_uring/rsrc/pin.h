@@ -44,6 +44,7 @@ struct iou_account {
  * @len: in bytes
  * @nr_segs: length of @segs
  * @shift: memory between two multiples of 1 << @shift is one segment
+ * @has_large: some of it is in large folios, which are paid for in another way
  * @segs: the memory; each segment lies in one folio
  *
  * Nothing in here changes. An address finds its segment by a shift.
@@ -55,6 +56,7 @@ struct iou_buf {
 	u32 len;
 	u32 nr_segs;
 	u32 shift;
+	bool has_large;
 	struct bio_vec segs[];
 };
 
