@@ -64,6 +64,13 @@ static bool req_failed(const struct iou_req *req)
 	return (req->res < 0 && !(req->held & IOU_FINE)) || (req->held & IOU_SHORT);
 }
 
+/* Its CQE ends waits, and does not count */
+static void req_count_timer(struct iou_ring *ring)
+	__must_hold(&ring->lock)
+{
+	WRITE_ONCE(ring->nr_timeouts, ring->nr_timeouts + 1);
+}
+
 /* CQE, if wanted, and release */
 static void req_finish(struct iou_req *req, bool post)
 	__must_hold(&iou_req_ring(req)->lock)
@@ -75,7 +82,7 @@ static void req_finish(struct iou_req *req, bool post)
 		return;
 	trace_io_uring_complete(ring, req, req->user_data, req->res, req->cflags, 0, 0);
 	if (unlikely(req->held & IOU_TIMER))
-		WRITE_ONCE(ring->nr_timeouts, ring->nr_timeouts + 1);
+		req_count_timer(ring);
 	if (likely(post))
 		iou_cq_post(&ring->cq, req->user_data, req->res, req->cflags);
 	if (req->held)
@@ -189,15 +196,17 @@ void iou_req_complete(struct iou_req *req)
 
 	iou_assert_locked(ring);
 	/* Nothing but a CQE, which it gets whether it failed or not */
-	if (unlikely((req->traits & iou_traits(IOU_LINK_FLAGS | IOSQE_CQE_SKIP_SUCCESS,
-					       IOU_TIMER)) ||
+	if (unlikely((req->sqe_flags & (IOU_LINK_FLAGS | IOSQE_CQE_SKIP_SUCCESS)) ||
 		     req->state == IOU_S_DONE)) {
 		complete_into_ready(ring, req);
 		return;
 	}
 	iou_req_post(ring, req);
-	if (req->held)
+	if (req->held) {
+		if (unlikely(req->held & IOU_TIMER))
+			req_count_timer(ring);
 		req_drop(req);
+	}
 	iou_req_recycle(ring, req);
 }
 
