@@ -188,7 +188,8 @@ enum iou_strict {
 	IOU_STRICT_RESTRICT = 1 << 2,	/* restrictions are in force, also for register */
 };
 
-#define IOU_INDEX_MIN_BITS	4
+/* Few, so that a ring needs no more than 1 KB */
+#define IOU_INDEX_MIN_BITS	2
 
 /**
  * struct iou_index - requests by their user_data
