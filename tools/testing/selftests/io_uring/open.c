@@ -322,6 +322,101 @@ TEST_F(open, rlimit_nofile)
 	close(fd);
 }
 
+TEST_F(open, rlimit_nofile_at_submission)
+{
+	struct io_uring_sqe *sqe;
+	struct rlimit old, low;
+	struct io_uring_cqe cqe;
+	int fds[2], next;
+	char c;
+
+	ASSERT_EQ(0, pipe(fds));
+	next = dup(0);
+	close(next);
+	ASSERT_EQ(0, getrlimit(RLIMIT_NOFILE, &old));
+	sqe = prep(&self->ring, IORING_OP_READ, fds[0], &c, 1, -1);
+	sqe->flags = variant->flags | IOSQE_IO_LINK;
+	sqe = ring_sqe(&self->ring);
+	*sqe = openat_sqe(self->dfd, "file", O_RDONLY, 0);
+	sqe->flags = variant->flags;
+	sqe->user_data = 2;
+	ASSERT_EQ(2, ring_submit(&self->ring));
+	low = old;
+	low.rlim_cur = next;
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &low));
+	ASSERT_EQ(1, write(fds[1], "x", 1));
+	ASSERT_EQ(0, ring_wait(&self->ring, &cqe));
+	EXPECT_EQ(1, cqe.res);
+	ASSERT_EQ(0, ring_wait(&self->ring, &cqe));
+	EXPECT_EQ(2u, cqe.user_data);
+	EXPECT_EQ(next, cqe.res);
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &old));
+	close(next);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+/* What the cache of names knows is opened at once; there is nothing for a worker. */
+TEST_F(open, cached_without_worker)
+{
+	struct open_how how = { .resolve = RESOLVE_CACHED };
+	int fd = sys_openat2(self->dfd, "file", &how, sizeof(how));
+	cpu_set_t set;
+
+	if (fd < 0)
+		SKIP(return, "this file system caches nothing");
+	close(fd);
+	if (variant->flags & IOSQE_ASYNC)
+		SKIP(return, "here a worker does it anyway");
+	fd = RUN(openat_sqe(self->dfd, "file", O_RDWR, 0));
+	ASSERT_LE(0, fd);
+	close(fd);
+	EXPECT_EQ(-ENOENT, worker_cpus(&set));
+	/* Creating may take longer. */
+	fd = RUN(openat_sqe(self->dfd, "new", O_RDWR | O_CREAT, 0600));
+	ASSERT_LE(0, fd);
+	close(fd);
+	EXPECT_EQ(0, worker_cpus(&set));
+}
+
+/* A path that cannot be read ends the batch; one that leads nowhere does not. */
+TEST_F(open, path_errors_at_submission)
+{
+	static const __u8 ops[] = {
+		IORING_OP_OPENAT, IORING_OP_STATX, IORING_OP_UNLINKAT, IORING_OP_MKDIRAT,
+		IORING_OP_RENAMEAT, IORING_OP_LINKAT,
+	};
+	const char *nowhere = "absent/path";
+	struct io_uring_cqe cqe;
+	struct io_uring_sqe *sqe;
+	struct statx stx;
+	unsigned int i, bad, nr;
+
+	for (i = 0; i < ARRAY_LEN(ops); i++) {
+		for (bad = 0; bad < 2; bad++) {
+			sqe = prep(&self->ring, ops[i], self->dfd, bad ? (void *)8 : nowhere, 0, 0);
+			sqe->flags = variant->flags;
+			sqe->user_data = 1;
+			if (ops[i] == IORING_OP_STATX)
+				sqe->addr2 = (uintptr_t)&stx;
+			else if (ops[i] == IORING_OP_RENAMEAT || ops[i] == IORING_OP_LINKAT)
+				sqe->addr2 = (uintptr_t)"x";
+			ASSERT_TRUE(prep_nop(&self->ring, 2));
+			EXPECT_EQ(bad ? 1 : 2, ring_submit(&self->ring)) {
+				TH_LOG("opcode %u", ops[i]);
+			}
+			/* What was not taken the first time */
+			if (bad)
+				ASSERT_EQ(1, ring_submit(&self->ring));
+			for (nr = 0; nr < 2; nr++) {
+				ASSERT_EQ(0, ring_wait(&self->ring, &cqe));
+				if (cqe.user_data == 1)
+					EXPECT_EQ(bad ? -EFAULT : -ENOENT, cqe.res);
+			}
+		}
+	}
+}
+
 /* Without a table of fixed files */
 TEST_F(open, no_table)
 {
