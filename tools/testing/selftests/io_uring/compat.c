@@ -8,13 +8,14 @@
  */
 #include "wait_test.h"
 
+#include <assert.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
 #include "../kselftest_harness.h"
 
-_Static_assert(sizeof(long) == 4 && sizeof(struct iovec) == 8, "a 32-bit program");
+static_assert(sizeof(long) == 4 && sizeof(struct iovec) == 8, "a 32-bit program");
 
 #define PAGE	4096
 
@@ -302,7 +303,7 @@ TEST_F(compat, workers_cpus)
 	EXPECT_EQ(0, sys_register(r->fd, IORING_UNREGISTER_IOWQ_AFF, NULL, 0));
 }
 
-static volatile int nr_signals;
+static int nr_signals;	/* by the handler; read after system calls */
 
 static void count_signal(int sig)
 {

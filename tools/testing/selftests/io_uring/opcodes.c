@@ -162,6 +162,17 @@ static void make_fail(struct shot *shot, struct env *e, const struct row *row, _
 	shot->head = row->fail_head;
 }
 
+/* The size of a field of an SQE */
+static unsigned int field_size(unsigned int offset)
+{
+	static const __u8 sizes[64] = {
+		[0] = 1, [1] = 1, [2] = 2, [4] = 4, [8] = 8, [12] = 4, [16] = 8, [24] = 4,
+		[28] = 4, [32] = 8, [40] = 2, [42] = 2, [44] = 4, [46] = 2, [48] = 8, [56] = 8,
+	};
+
+	return sizes[offset];
+}
+
 /* @byte: which one of the field is not 0, if it is about bytes */
 static void make_fault(struct shot *shot, struct env *e, const struct row *row, __u8 flags,
 		       const struct fault *fault, unsigned int byte)
@@ -178,7 +189,7 @@ static void make_fault(struct shot *shot, struct env *e, const struct row *row, 
 		field[byte] = 1u << (byte + fault->offset) % 8;
 	else
 		/* x86, arm64, riscv: little endian */
-		memcpy(field, &value, fault->size);
+		memcpy(field, &value, field_size(fault->offset));
 }
 
 static void queue(struct ring *r, const struct io_uring_sqe *sqe)
@@ -277,23 +288,25 @@ static bool as_wanted(struct env *e, const struct shot *shot, int res)
 	return res >= 0;
 }
 
-#define EACH_ROW(row)	(row = rows; row < rows + nr_rows; row++)
-
 /* Run @shot, which was just made, and see what it gives. */
-#define EXPECT_SHOT(e, shot, text)	do {				\
-	int __res;							\
-									\
-	if ((shot)->want == NOT_HERE) {					\
-		TH_LOG("%s: cannot be tried here", (shot)->row->name);	\
-	} else {							\
-		__res = run(e, shot);					\
-		EXPECT_TRUE(as_wanted(e, shot, __res)) {		\
-			TH_LOG("%s: %s: %d, should be %d", (shot)->row->name, text, \
-			       __res, (shot)->want);			\
-		}							\
-	}								\
-	env_reset(e);							\
-} while (0)
+static void expect_shot(struct __test_metadata *_metadata, struct env *e,
+			const struct shot *shot, const char *text)
+{
+	int res;
+
+	if (shot->want == NOT_HERE) {
+		TH_LOG("%s: cannot be tried here", shot->row->name);
+	} else {
+		res = run(e, shot);
+		EXPECT_TRUE(as_wanted(e, shot, res)) {
+			TH_LOG("%s: %s: %d, should be %d", shot->row->name, text, res,
+			       shot->want);
+		}
+	}
+	env_reset(e);
+}
+
+#define EXPECT_SHOT(...)	expect_shot(_metadata, __VA_ARGS__)
 
 /* ------------------------------------------------------------------------
  * The tests
@@ -304,7 +317,7 @@ TEST_F(opcodes, succeeds)
 	const struct row *row;
 	struct shot shot;
 
-	for EACH_ROW(row) {
+	for (row = rows; row->name; row++) {
 		make_good(&shot, &self->e, row, variant->flags);
 		EXPECT_SHOT(&self->e, &shot, "success");
 	}
@@ -315,29 +328,40 @@ TEST_F(opcodes, fails)
 	const struct row *row;
 	struct shot shot;
 
-	for EACH_ROW(row) {
+	for (row = rows; row->name; row++) {
 		make_fail(&shot, &self->e, row, variant->flags);
 		EXPECT_SHOT(&self->e, &shot, "failure");
 	}
 }
 
-TEST_F(opcodes, refuses)
+/* @faults of @row, of which there may be none */
+static void refuse(struct __test_metadata *_metadata, struct env *e, const struct row *row,
+		   const struct fault *faults, __u8 flags)
 {
 	const struct fault *fault;
-	const struct row *row;
 	bool old = untouched();
 	struct shot shot;
 	unsigned int i;
 
-	for EACH_ROW(row) {
-		for (fault = row->faults; fault->what; fault++) {
-			if (old && fault->ours)
-				continue;
-			for (i = 0; i < (fault->bytes ? fault->size : 1); i++) {
-				make_fault(&shot, &self->e, row, variant->flags, fault, i);
-				EXPECT_SHOT(&self->e, &shot, fault->what);
-			}
+	for (fault = faults; fault && fault->what; fault++) {
+		if (old && fault->ours)
+			continue;
+		for (i = 0; i < (fault->bytes ? field_size(fault->offset) : 1); i++) {
+			make_fault(&shot, e, row, flags, fault, i);
+			EXPECT_SHOT(e, &shot, fault->what);
 		}
+	}
+}
+
+TEST_F(opcodes, refuses)
+{
+	const struct row *row;
+	unsigned int i;
+
+	for (row = rows; row->name; row++) {
+		refuse(_metadata, &self->e, row, row->faults, variant->flags);
+		for (i = 0; i < ARRAY_LEN(row->more); i++)
+			refuse(_metadata, &self->e, row, row->more[i], variant->flags);
 	}
 }
 
@@ -351,7 +375,7 @@ TEST_F(opcodes, fixed_file)
 	struct shot shot;
 	int fds[2], i;
 
-	for EACH_ROW(row) {
+	for (row = rows; row->name; row++) {
 		if (!row->file || row->no_table || (old && row->no_fixed_before))
 			continue;
 		for (i = 0; i < 3; i++) {
@@ -377,7 +401,7 @@ TEST_F(opcodes, fixed_file_refused)
 	const struct row *row;
 	struct shot shot;
 
-	for EACH_ROW(row) {
+	for (row = rows; row->name; row++) {
 		if (!row->fixed)
 			continue;
 		make(&shot, &self->e, row, row->good, variant->flags | IOSQE_FIXED_FILE);
@@ -394,7 +418,7 @@ TEST_F(opcodes, in_a_chain)
 	const struct row *row;
 	struct shot shot;
 
-	for EACH_ROW(row) {
+	for (row = rows; row->name; row++) {
 		struct all_got got = { 0 };
 
 		make_good(&shot, e, row, flags);
@@ -421,7 +445,7 @@ TEST_F(opcodes, severs)
 
 	if (untouched())
 		SKIP(return, "this kernel overlooks some failures");
-	for EACH_ROW(row) {
+	for (row = rows; row->name; row++) {
 		struct all_got got = { 0 };
 
 		make_fail(&shot, e, row, variant->flags | IOSQE_IO_LINK);
@@ -446,7 +470,7 @@ TEST_F(opcodes, severs_when_refused)
 	const struct row *row;
 	struct shot shot;
 
-	for EACH_ROW(row) {
+	for (row = rows; row->name; row++) {
 		struct all_got got = { 0 };
 
 		make(&shot, e, row, row->good, variant->flags | IOSQE_IO_LINK);
@@ -469,7 +493,7 @@ TEST_F(opcodes, hardlink)
 	const struct row *row;
 	struct shot shot;
 
-	for EACH_ROW(row) {
+	for (row = rows; row->name; row++) {
 		struct all_got got = { 0 };
 
 		/* What it guards fails, and is not linked so */
@@ -497,7 +521,7 @@ TEST_F(opcodes, skip_success)
 	struct shot shot;
 	int last;
 
-	for EACH_ROW(row) {
+	for (row = rows; row->name; row++) {
 		struct all_got got = { 0 };
 
 		make_good(&shot, e, row, flags);
@@ -532,7 +556,7 @@ TEST_F(opcodes, skip_failure)
 
 	if (untouched())
 		SKIP(return, "this kernel overlooks some failures");
-	for EACH_ROW(row) {
+	for (row = rows; row->name; row++) {
 		struct all_got got = { 0 };
 
 		if (row->fail_head)
@@ -566,7 +590,7 @@ TEST_F(opcodes, common_rules)
 	const struct row *row;
 	struct shot shot;
 
-	for EACH_ROW(row) {
+	for (row = rows; row->name; row++) {
 		make(&shot, e, row, row->good, variant->flags | 1 << 7);
 		shot.want = -EINVAL;
 		EXPECT_SHOT(e, &shot, "unknown flag");
@@ -598,7 +622,7 @@ TEST(iopoll)
 	if (setup_missing(IORING_SETUP_IOPOLL))
 		SKIP(return, "kernel lacks IOPOLL");
 	ASSERT_EQ(0, env_open(&e, IORING_SETUP_IOPOLL));
-	for EACH_ROW(row) {
+	for (row = rows; row->name; row++) {
 		if (!row->iopoll) {
 			struct io_uring_sqe nop = { .opcode = row->opcode };
 
@@ -625,14 +649,14 @@ TEST(restricted)
 	struct io_uring_sqe sqe = { 0 };
 	struct ring r;
 
-	for EACH_ROW(row) {
+	for (row = rows; row->name; row++) {
 		ASSERT_EQ(0, ring_open(&r, 4, IORING_SETUP_R_DISABLED));
 		res.sqe_op = row->opcode;
 		ASSERT_EQ(0, sys_register(r.fd, IORING_REGISTER_RESTRICTIONS, &res, 1)) {
 			TH_LOG("%s", row->name);
 		}
 		ASSERT_EQ(0, sys_register(r.fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0));
-		other = row == rows ? rows + nr_rows - 1 : row - 1;
+		other = row == rows ? row + 1 : row - 1;
 		sqe.opcode = other->opcode;
 		EXPECT_EQ(-EACCES, ring_run(&r, 0, sqe)) {
 			TH_LOG("%s, only %s is allowed", other->name, row->name);
@@ -651,13 +675,14 @@ TEST(restricted)
 TEST(table)
 {
 	bool there[256] = { false };
+	const struct row *row;
 	unsigned int i;
 
-	for (i = 0; i < nr_rows; i++) {
-		EXPECT_FALSE(there[rows[i].opcode]) {
-			TH_LOG("%s is there twice", rows[i].name);
+	for (row = rows; row->name; row++) {
+		EXPECT_FALSE(there[row->opcode]) {
+			TH_LOG("%s is there twice", row->name);
 		}
-		there[rows[i].opcode] = true;
+		there[row->opcode] = true;
 	}
 	for (i = 0; i < IORING_OP_LAST; i++)
 		EXPECT_TRUE(there[i]) {

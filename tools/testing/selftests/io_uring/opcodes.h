@@ -77,7 +77,6 @@ typedef int (*make_fn)(struct env *e, struct io_uring_sqe *sqe);
  * @make: makes all of the SQE and returns the error; or NULL: @value is put
  *        where it does not belong
  * @offset: in the SQE that .good made
- * @size: of the field
  * @bytes: not @value, but in turn each byte of the field is not 0
  * @value: what to put there
  * @str: or the address of this
@@ -88,7 +87,6 @@ struct fault {
 	const char *what;
 	make_fn make;
 	__u8 offset;
-	__u8 size;
 	bool bytes;
 	__u64 value;
 	const char *str;
@@ -106,6 +104,7 @@ struct fault {
  * @fail_head: the same for @fail
  * @kick: makes it succeed, after it was submitted, or NULL
  * @faults: what is refused, up to one without a name
+ * @more: the same, shared with other opcodes
  * @file: sqe.fd is a file
  * @no_table: which cannot be put into a table, or is in one already
  * @no_fixed_before: the untouched 6.12 takes no fixed file
@@ -125,6 +124,7 @@ struct row {
 	make_fn fail_head;
 	void (*kick)(struct env *e);
 	const struct fault *faults;
+	const struct fault *more[2];
 	bool file;
 	bool no_table;
 	bool no_fixed_before;
@@ -138,8 +138,8 @@ struct row {
 
 #define ON_IOPOLL	1
 
+/* Up to one without a name */
 extern const struct row rows[];
-extern const unsigned int nr_rows;
 
 int env_keep(struct env *e, int fd);
 

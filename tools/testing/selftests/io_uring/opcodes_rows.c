@@ -26,9 +26,7 @@
 #define GROUP		7
 #define MASK		0xffffffffu
 
-#define FIELD(f)							\
-	.offset = offsetof(struct io_uring_sqe, f),			\
-	.size = sizeof(((struct io_uring_sqe *)0)->f)
+#define FIELD(f)	.offset = offsetof(struct io_uring_sqe, f)
 
 /* @field is @v */
 #define SET(f, v, e)	{ .what = #f " = " #v, FIELD(f), .value = (__u64)(v), .error = (e) }
@@ -217,15 +215,6 @@ static int bad_nsec(struct env *e, struct io_uring_sqe *sqe)
 	return sizeof(long) == 4 ? NOT_HERE : -EINVAL;
 }
 
-#define ANY_TIMEOUT_FAULTS						\
-	MBZ(buf_index), MBZ(splice_fd_in), MBZ(addr3), MBZ(__pad2[0]),	\
-	SET(len, 0, -EINVAL), SET(len, 2, -EINVAL),			\
-	SET(addr, BAD_ADDR, -EFAULT), MAKE(bad_sec), MAKE(bad_nsec),	\
-	SET(timeout_flags, 1u << 10, -EINVAL),				\
-	SET(timeout_flags, IORING_TIMEOUT_UPDATE, -EINVAL),		\
-	SET(timeout_flags, IORING_LINK_TIMEOUT_UPDATE, -EINVAL),	\
-	SET(timeout_flags, IORING_TIMEOUT_CLOCK_MASK, -EINVAL)
-
 /* What is guarded completes: the LINK_TIMEOUT is not needed any more. */
 static int good_link_timeout(struct env *e, struct io_uring_sqe *sqe)
 {
@@ -406,15 +395,6 @@ static int no_buffers(struct env *e, struct io_uring_sqe *sqe)
 	good_rw(e, sqe);
 	return -EFAULT;
 }
-
-#define ANY_RW_FAULTS							\
-	SET(fd, -1, -EBADF), SET(addr, BAD_ADDR, -EFAULT),		\
-	SET(rw_flags, 1 << 30, -EOPNOTSUPP), SET(rw_flags, RWF_HIPRI, -EINVAL), \
-	SET(ioprio, 7 << IOPRIO_CLASS_SHIFT, -EINVAL)
-#define VEC_FAULTS	ANY_RW_FAULTS, MAKE(bad_iovec), SET(len, UIO_MAXIOV + 1, -EINVAL)
-#define FIXED_FAULTS							\
-	ANY_RW_FAULTS, SET(buf_index, 1, -EFAULT), SET(len, DATA + 1, -EFAULT),	\
-	MAKE(no_buffers)
 
 /* Buffers for those that choose one */
 static int provide(struct env *e)
@@ -933,11 +913,6 @@ static int fail_symlinkat(struct env *e, struct io_uring_sqe *sqe)
 
 static const char too_long[PATH_MAX + 2] = { [0 ... PATH_MAX] = 'x' };
 
-#define PATH_FAULTS(f)							\
-	SET(f, BAD_ADDR, -EFAULT), STR(f, "", -ENOENT), STR(f, too_long, -ENAMETOOLONG)
-#define DIR_FAULTS							\
-	MBZ(buf_index), MBZ(splice_fd_in), PATH_FAULTS(addr), SET(fd, 1000, -EBADF)
-
 static int set_value(struct env *e, struct io_uring_sqe *sqe)
 {
 	sqe->addr = ptr(XATTR);
@@ -1171,14 +1146,12 @@ static int not_a_socket(struct env *e, struct io_uring_sqe *sqe)
 {
 	const struct row *row;
 
-	for (row = rows; row->opcode != sqe->opcode; row++)
+	for (row = rows; row->name && row->opcode != sqe->opcode; row++)
 		;
 	row->good(e, sqe);
 	sqe->fd = e->file;
 	return -ENOTSOCK;
 }
-
-#define SOCKET_FAULTS	SET(fd, -1, -EBADF), MAKE(not_a_socket)
 
 static int good_zc(struct env *e, struct io_uring_sqe *sqe)
 {
@@ -1503,14 +1476,65 @@ static int waitv_flags(struct env *e, struct io_uring_sqe *sqe)
 	return -EINVAL;
 }
 
-#define ANY_FUTEX_FAULTS						\
-	MBZ(len), MBZ(futex_flags), MBZ(buf_index), MBZ(file_index),	\
-	SET(fd, FUTEX2_SIZE_U32 | 1 << 20, -EINVAL), SET(addr3, 0, -EINVAL), \
-	SET(addr3, 1ull << 32, -EINVAL)
-
 /* ------------------------------------------------------------------------
  * The table
  */
+
+/* What several opcodes refuse */
+
+static const struct fault timeout_faults[] = {
+	MBZ(buf_index), MBZ(splice_fd_in), MBZ(addr3), MBZ(__pad2[0]), SET(len, 0, -EINVAL),
+	SET(len, 2, -EINVAL), SET(addr, BAD_ADDR, -EFAULT), MAKE(bad_sec), MAKE(bad_nsec),
+	SET(timeout_flags, 1u << 10, -EINVAL),
+	SET(timeout_flags, IORING_TIMEOUT_UPDATE, -EINVAL),
+	SET(timeout_flags, IORING_LINK_TIMEOUT_UPDATE, -EINVAL),
+	SET(timeout_flags, IORING_TIMEOUT_CLOCK_MASK, -EINVAL), { .what = NULL }
+};
+
+static const struct fault rw_faults[] = {
+	SET(fd, -1, -EBADF), SET(addr, BAD_ADDR, -EFAULT), SET(rw_flags, 1 << 30, -EOPNOTSUPP),
+	SET(rw_flags, RWF_HIPRI, -EINVAL), SET(ioprio, 7 << IOPRIO_CLASS_SHIFT, -EINVAL),
+	{ .what = NULL }
+};
+
+static const struct fault vec_faults[] = {
+	MAKE(bad_iovec), SET(len, UIO_MAXIOV + 1, -EINVAL), { .what = NULL }
+};
+
+static const struct fault fixed_faults[] = {
+	SET(buf_index, 1, -EFAULT), SET(len, DATA + 1, -EFAULT), MAKE(no_buffers),
+	{ .what = NULL }
+};
+
+static const struct fault path_faults[] = {
+	SET(addr, BAD_ADDR, -EFAULT), STR(addr, "", -ENOENT), STR(addr, too_long, -ENAMETOOLONG),
+	{ .what = NULL }
+};
+
+static const struct fault path2_faults[] = {
+	SET(addr2, BAD_ADDR, -EFAULT), STR(addr2, "", -ENOENT),
+	STR(addr2, too_long, -ENAMETOOLONG), { .what = NULL }
+};
+
+static const struct fault path3_faults[] = {
+	SET(addr3, BAD_ADDR, -EFAULT), STR(addr3, "", -ENOENT),
+	STR(addr3, too_long, -ENAMETOOLONG), { .what = NULL }
+};
+
+static const struct fault dir_faults[] = {
+	MBZ(buf_index), MBZ(splice_fd_in), SET(fd, 1000, -EBADF), SET(addr, BAD_ADDR, -EFAULT),
+	STR(addr, "", -ENOENT), STR(addr, too_long, -ENAMETOOLONG), { .what = NULL }
+};
+
+static const struct fault socket_faults[] = {
+	SET(fd, -1, -EBADF), MAKE(not_a_socket), { .what = NULL }
+};
+
+static const struct fault futex_faults[] = {
+	MBZ(len), MBZ(futex_flags), MBZ(buf_index), MBZ(file_index),
+	SET(fd, FUTEX2_SIZE_U32 | 1 << 20, -EINVAL), SET(addr3, 0, -EINVAL),
+	SET(addr3, 1ull << 32, -EINVAL), { .what = NULL }
+};
 
 const struct row rows[] = {
 	{
@@ -1519,11 +1543,11 @@ const struct row rows[] = {
 	}, {
 		ROW(READV), .good = good_vec, .fail = read_wronly, .file = true, .select = true,
 		.ioprio = true, .iopoll = -EOPNOTSUPP,
-		FAULTS(VEC_FAULTS),
+		.more = { rw_faults, vec_faults },
 	}, {
 		ROW(WRITEV), .good = good_vec, .fail = write_rdonly, .file = true,
 		.ioprio = true, .iopoll = -EOPNOTSUPP,
-		FAULTS(VEC_FAULTS),
+		.more = { rw_faults, vec_faults },
 	}, {
 		ROW(FSYNC), .good = good_fsync, .fail = fail_fsync, .file = true,
 		FAULTS(MBZ(addr), MBZ(buf_index), MBZ(splice_fd_in), SET(fd, -1, -EBADF),
@@ -1531,11 +1555,11 @@ const struct row rows[] = {
 	}, {
 		ROW(READ_FIXED), .good = good_fixed, .fail = read_wronly, .file = true,
 		.ioprio = true, .iopoll = -EOPNOTSUPP,
-		FAULTS(FIXED_FAULTS),
+		.more = { rw_faults, fixed_faults },
 	}, {
 		ROW(WRITE_FIXED), .good = good_fixed, .fail = write_rdonly, .file = true,
 		.ioprio = true, .iopoll = -EOPNOTSUPP,
-		FAULTS(FIXED_FAULTS),
+		.more = { rw_faults, fixed_faults },
 	}, {
 		ROW(POLL_ADD), .good = good_poll_add, .fail = fail_poll_add, .file = true,
 		FAULTS(MBZ(off), MBZ(addr), MBZ(buf_index), SET(fd, -1, -EBADF),
@@ -1553,21 +1577,23 @@ const struct row rows[] = {
 	}, {
 		ROW(SENDMSG), .good = good_sendmsg, .fail = fail_sendmsg, .file = true,
 		.ioprio = true,
-		FAULTS(SOCKET_FAULTS, MBZ(addr2), MBZ(file_index), SET(addr, BAD_ADDR, -EFAULT),
+		.more = { socket_faults },
+		FAULTS(MBZ(addr2), MBZ(file_index), SET(addr, BAD_ADDR, -EFAULT),
 		       MAKE(msg_bad_iov), MAKE(msg_many_iovs), SET(ioprio, 1 << 15, -EINVAL),
 		       SET(ioprio, IORING_RECVSEND_BUNDLE, -EINVAL),
 		       SET(ioprio, IORING_RECVSEND_FIXED_BUF, -EINVAL)),
 	}, {
 		ROW(RECVMSG), .good = good_recvmsg, .fail = fail_recvmsg, .file = true,
 		.ioprio = true, .select = true,
-		FAULTS(SOCKET_FAULTS, MBZ(addr2), MBZ(file_index), SET(addr, BAD_ADDR, -EFAULT),
+		.more = { socket_faults },
+		FAULTS(MBZ(addr2), MBZ(file_index), SET(addr, BAD_ADDR, -EFAULT),
 		       MAKE(msg_bad_iov), MAKE(msg_many_iovs), SET(ioprio, 1 << 15, -EINVAL),
 		       SET(ioprio, IORING_RECVSEND_BUNDLE, -EINVAL),
 		       SET(ioprio, IORING_RECV_MULTISHOT, -EINVAL)),
 	}, {
 		ROW(TIMEOUT), .good = good_timeout, .fail = fail_timeout,
-		FAULTS(ANY_TIMEOUT_FAULTS,
-		       SET(timeout_flags, IORING_TIMEOUT_MULTISHOT | IORING_TIMEOUT_ABS, -EINVAL)),
+		.more = { timeout_faults },
+		FAULTS(SET(timeout_flags, IORING_TIMEOUT_MULTISHOT | IORING_TIMEOUT_ABS, -EINVAL)),
 	}, {
 		ROW(TIMEOUT_REMOVE), .good = good_timeout_remove, .fail = fail_remove,
 		.fixed = -EINVAL,
@@ -1577,7 +1603,8 @@ const struct row rows[] = {
 	}, {
 		ROW(ACCEPT), .good = good_accept, .fail = fail_accept, .file = true,
 		.ioprio = true,
-		FAULTS(SOCKET_FAULTS, MBZ(len), MBZ(buf_index), SET(accept_flags, 1, -EINVAL),
+		.more = { socket_faults },
+		FAULTS(MBZ(len), MBZ(buf_index), SET(accept_flags, 1, -EINVAL),
 		       SET(ioprio, 1 << 15, -EINVAL), MAKE(accept_slot_cloexec),
 		       MAKE(accept_multi_slot), SET(file_index, 1, -ENXIO)),
 	}, {
@@ -1589,10 +1616,12 @@ const struct row rows[] = {
 	}, {
 		ROW(LINK_TIMEOUT), .good = good_link_timeout, .fail = fail_link_timeout,
 		.head = head_nop, .fail_head = head_poll,
-		FAULTS(ANY_TIMEOUT_FAULTS, OUR_MBZ(off)),
+		.more = { timeout_faults },
+		FAULTS(OUR_MBZ(off)),
 	}, {
 		ROW(CONNECT), .good = good_connect, .fail = fail_connect, .file = true,
-		FAULTS(SOCKET_FAULTS, MBZ(len), MBZ(buf_index), MBZ(rw_flags), MBZ(splice_fd_in),
+		.more = { socket_faults },
+		FAULTS(MBZ(len), MBZ(buf_index), MBZ(rw_flags), MBZ(splice_fd_in),
 		       SET(addr, BAD_ADDR, -EFAULT), SET(off, 1000, -EINVAL)),
 	}, {
 		ROW(FALLOCATE), .good = good_fallocate, .fail = fail_fallocate, .file = true,
@@ -1601,9 +1630,9 @@ const struct row rows[] = {
 		       SET(len, 1 << 30, -EOPNOTSUPP)),
 	}, {
 		ROW(OPENAT), .good = good_openat, .fail = fail_openat, .fixed = -EBADF,
-		FAULTS(MBZ(buf_index), PATH_FAULTS(addr), SET(fd, 1000, -EBADF),
-		       SET(file_index, 1, -EINVAL), MAKE(open_no_table),
-		       MAKE(open_beyond_table), MAKE(open_full_table)),
+		.more = { path_faults },
+		FAULTS(MBZ(buf_index), SET(fd, 1000, -EBADF), SET(file_index, 1, -EINVAL),
+		       MAKE(open_no_table), MAKE(open_beyond_table), MAKE(open_full_table)),
 	}, {
 		ROW(CLOSE), .good = good_close, .fail = fail_close, .fixed = -EBADF,
 		FAULTS(MBZ(off), MBZ(addr), MBZ(len), MBZ(rw_flags), MBZ(buf_index),
@@ -1617,16 +1646,17 @@ const struct row rows[] = {
 		       MAKE(update_ring), MAKE(update_no_table), MAKE(update_full_table)),
 	}, {
 		ROW(STATX), .good = good_statx, .fail = fail_statx, .fixed = -EBADF,
-		FAULTS(DIR_FAULTS, SET(addr2, BAD_ADDR, -EFAULT),
-		       SET(statx_flags, 1 << 30, -EINVAL), SET(len, 1u << 31, -EINVAL)),
+		.more = { dir_faults },
+		FAULTS(SET(addr2, BAD_ADDR, -EFAULT), SET(statx_flags, 1 << 30, -EINVAL),
+		       SET(len, 1u << 31, -EINVAL)),
 	}, {
 		ROW(READ), .good = good_rw, .fail = read_wronly, .file = true, .select = true,
 		.ioprio = true, .iopoll = -EOPNOTSUPP,
-		FAULTS(ANY_RW_FAULTS),
+		.more = { rw_faults },
 	}, {
 		ROW(WRITE), .good = good_rw, .fail = write_rdonly, .file = true,
 		.ioprio = true, .iopoll = -EOPNOTSUPP,
-		FAULTS(ANY_RW_FAULTS),
+		.more = { rw_faults },
 	}, {
 		ROW(FADVISE), .good = good_fadvise, .fail = fail_fadvise, .file = true,
 		FAULTS(MBZ(buf_index), MBZ(splice_fd_in), SET(fd, -1, -EBADF),
@@ -1638,22 +1668,23 @@ const struct row rows[] = {
 	}, {
 		ROW(SEND), .good = good_send, .fail = fail_send, .file = true, .select = true,
 		.ioprio = true,
-		FAULTS(SOCKET_FAULTS, MBZ(__pad3), SET(addr, BAD_ADDR, -EFAULT),
-		       SET(ioprio, 1 << 15, -EINVAL),
+		.more = { socket_faults },
+		FAULTS(MBZ(__pad3), SET(addr, BAD_ADDR, -EFAULT), SET(ioprio, 1 << 15, -EINVAL),
 		       SET(ioprio, IORING_RECVSEND_BUNDLE, -EINVAL),
 		       SET(ioprio, IORING_RECVSEND_FIXED_BUF, -EINVAL)),
 	}, {
 		ROW(RECV), .good = good_recv, .fail = fail_recv, .file = true, .select = true,
 		.ioprio = true,
-		FAULTS(SOCKET_FAULTS, MBZ(file_index), MBZ(addr2), SET(addr, BAD_ADDR, -EFAULT),
+		.more = { socket_faults },
+		FAULTS(MBZ(file_index), MBZ(addr2), SET(addr, BAD_ADDR, -EFAULT),
 		       SET(ioprio, 1 << 15, -EINVAL),
 		       SET(ioprio, IORING_RECV_MULTISHOT, -EINVAL)),
 	}, {
 		ROW(OPENAT2), .good = good_openat2, .fail = fail_openat2, .fixed = -EBADF,
-		FAULTS(MBZ(buf_index), PATH_FAULTS(addr), SET(fd, 1000, -EBADF),
-		       SET(addr2, BAD_ADDR, -EFAULT), SET(len, 23, -EINVAL), MAKE(how_too_big),
-		       MAKE(how_flags), MAKE(how_resolve), MAKE(how_beneath),
-		       SET(file_index, 1, -EINVAL)),
+		.more = { path_faults },
+		FAULTS(MBZ(buf_index), SET(fd, 1000, -EBADF), SET(addr2, BAD_ADDR, -EFAULT),
+		       SET(len, 23, -EINVAL), MAKE(how_too_big), MAKE(how_flags),
+		       MAKE(how_resolve), MAKE(how_beneath), SET(file_index, 1, -EINVAL)),
 	}, {
 		ROW(EPOLL_CTL), .good = good_epoll_ctl, .fail = fail_epoll_ctl,
 		FAULTS(MBZ(buf_index), MBZ(splice_fd_in), SET(addr, BAD_ADDR, -EFAULT),
@@ -1669,8 +1700,7 @@ const struct row rows[] = {
 		.iopoll = ON_IOPOLL,
 		FAULTS(MBZ(rw_flags), MBZ(splice_fd_in), SET(fd, 0, -E2BIG),
 		       SET(fd, 65537, -E2BIG), SET(len, 0, -EINVAL), SET(off, 65536, -E2BIG),
-		       MAKE(provide_beyond), MAKE(provide_wraps),
-		       SET(addr, 1ull << 63, -EFAULT)),
+		       MAKE(provide_beyond), MAKE(provide_wraps), SET(addr, 1ull << 63, -EFAULT)),
 	}, {
 		ROW(REMOVE_BUFFERS), .good = good_remove_buffers, .fail = fail_remove_buffers,
 		.iopoll = ON_IOPOLL,
@@ -1679,38 +1709,40 @@ const struct row rows[] = {
 	}, {
 		ROW(TEE), .good = good_tee, .fail = fail_tee, .file = true,
 		FAULTS(MBZ(off), MBZ(splice_off_in), SET(splice_flags, 1 << 30, -EINVAL),
-		       SET(splice_fd_in, -1, -EBADF), SET(fd, -1, -EBADF),
-		       MAKE(splice_bad_slot)),
+		       SET(splice_fd_in, -1, -EBADF), SET(fd, -1, -EBADF), MAKE(splice_bad_slot)),
 	}, {
 		ROW(SHUTDOWN), .good = good_shutdown, .fail = fail_shutdown, .file = true,
-		FAULTS(SOCKET_FAULTS, MBZ(off), MBZ(addr), MBZ(rw_flags), MBZ(buf_index),
-		       MBZ(splice_fd_in), SET(len, 9, -EINVAL)),
+		.more = { socket_faults },
+		FAULTS(MBZ(off), MBZ(addr), MBZ(rw_flags), MBZ(buf_index), MBZ(splice_fd_in),
+		       SET(len, 9, -EINVAL)),
 	}, {
 		ROW(RENAMEAT), .good = good_two, .fail = fail_two, .fixed = -EBADF,
-		FAULTS(DIR_FAULTS, PATH_FAULTS(addr2), SET(len, 1000, -EBADF),
-		       SET(rename_flags, 1 << 30, -EINVAL)),
+		.more = { dir_faults, path2_faults },
+		FAULTS(SET(len, 1000, -EBADF), SET(rename_flags, 1 << 30, -EINVAL)),
 	}, {
 		ROW(UNLINKAT), .good = good_unlinkat, .fail = fail_unlinkat, .fixed = -EBADF,
-		FAULTS(DIR_FAULTS, MBZ(off), MBZ(len), SET(unlink_flags, 1 << 30, -EINVAL),
+		.more = { dir_faults },
+		FAULTS(MBZ(off), MBZ(len), SET(unlink_flags, 1 << 30, -EINVAL),
 		       SET(unlink_flags, AT_REMOVEDIR, -ENOTDIR)),
 	}, {
 		ROW(MKDIRAT), .good = good_mkdirat, .fail = fail_mkdirat, .fixed = -EBADF,
-		FAULTS(DIR_FAULTS, MBZ(off), MBZ(rw_flags)),
+		.more = { dir_faults },
+		FAULTS(MBZ(off), MBZ(rw_flags)),
 	}, {
 		ROW(SYMLINKAT), .good = good_symlinkat, .fail = fail_symlinkat, .fixed = -EBADF,
-		FAULTS(DIR_FAULTS, PATH_FAULTS(addr2), MBZ(len), MBZ(rw_flags)),
+		.more = { dir_faults, path2_faults },
+		FAULTS(MBZ(len), MBZ(rw_flags)),
 	}, {
 		ROW(LINKAT), .good = good_two, .fail = fail_two, .fixed = -EBADF,
-		FAULTS(DIR_FAULTS, PATH_FAULTS(addr2), SET(len, 1000, -EBADF),
-		       SET(hardlink_flags, 1 << 30, -EINVAL)),
+		.more = { dir_faults, path2_faults },
+		FAULTS(SET(len, 1000, -EBADF), SET(hardlink_flags, 1 << 30, -EINVAL)),
 	}, {
 		ROW(MSG_RING), .good = good_msg_ring, .fail = fail_msg_ring, .file = true,
 		.no_table = true, .iopoll = ON_IOPOLL,
 		FAULTS(MBZ(buf_index), SET(addr3, 1, -EINVAL), SET(fd, -1, -EBADF),
-		       SET(addr, 2, -EINVAL),
-		       SET(msg_ring_flags, 4, -EINVAL), SET(file_index, 1, -EINVAL),
-		       MAKE(msg_not_a_ring), MAKE(msg_own_fd), MAKE(msg_empty_slot),
-		       MAKE(msg_no_table), MAKE(msg_fd_len)),
+		       SET(addr, 2, -EINVAL), SET(msg_ring_flags, 4, -EINVAL),
+		       SET(file_index, 1, -EINVAL), MAKE(msg_not_a_ring), MAKE(msg_own_fd),
+		       MAKE(msg_empty_slot), MAKE(msg_no_table), MAKE(msg_fd_len)),
 	}, {
 		ROW(FSETXATTR), .good = good_fsetxattr, .fail = fail_xattr, .file = true,
 		.no_fixed_before = true,
@@ -1719,8 +1751,9 @@ const struct row rows[] = {
 		       SET(len, XATTR_SIZE_MAX + 1, -E2BIG), SET(xattr_flags, 4, -EINVAL)),
 	}, {
 		ROW(SETXATTR), .good = good_setxattr, .fail = fail_xattr, .fixed = -EBADF,
-		FAULTS(PATH_FAULTS(addr3), SET(addr, BAD_ADDR, -EFAULT),
-		       SET(addr2, BAD_ADDR, -EFAULT), SET(xattr_flags, 4, -EINVAL)),
+		.more = { path3_faults },
+		FAULTS(SET(addr, BAD_ADDR, -EFAULT), SET(addr2, BAD_ADDR, -EFAULT),
+		       SET(xattr_flags, 4, -EINVAL)),
 	}, {
 		ROW(FGETXATTR), .good = good_fgetxattr, .fail = fail_xattr, .file = true,
 		.no_fixed_before = true,
@@ -1729,7 +1762,8 @@ const struct row rows[] = {
 		       SET(len, 2, -ERANGE)),
 	}, {
 		ROW(GETXATTR), .good = good_getxattr, .fail = fail_xattr, .fixed = -EBADF,
-		FAULTS(PATH_FAULTS(addr3), MBZ(xattr_flags), SET(addr, BAD_ADDR, -EFAULT),
+		.more = { path3_faults },
+		FAULTS(MBZ(xattr_flags), SET(addr, BAD_ADDR, -EFAULT),
 		       SET(addr2, BAD_ADDR, -EFAULT), SET(len, 2, -ERANGE)),
 	}, {
 		ROW(SOCKET), .good = good_socket, .fail = fail_socket,
@@ -1739,21 +1773,22 @@ const struct row rows[] = {
 	}, {
 		ROW(URING_CMD), .good = good_cmd, .fail = fail_cmd, .file = true,
 		.iopoll = -EOPNOTSUPP,
-		FAULTS(MBZ(__pad1), SET(fd, -1, -EBADF), SET(uring_cmd_flags, 1u << 31, -EINVAL),
+		FAULTS(MBZ(__pad1), SET(fd, -1, -EBADF),
+		       SET(uring_cmd_flags, 1u << 31, -EINVAL),
 		       SET(uring_cmd_flags, 4, -EINVAL), MAKE(cmd_no_buffer)),
 	}, {
 		ROW(SEND_ZC), .good = good_zc, .fail = fail_zc, .file = true, .ioprio = true,
 		.no_skip = true,
-		FAULTS(SOCKET_FAULTS, MBZ(addr3), MBZ(__pad2[0]), MBZ(__pad3),
-		       SET(ioprio, 1 << 15, -EINVAL),
+		.more = { socket_faults },
+		FAULTS(MBZ(addr3), MBZ(__pad2[0]), MBZ(__pad3), SET(ioprio, 1 << 15, -EINVAL),
 		       SET(ioprio, IORING_RECVSEND_FIXED_BUF, -EFAULT), MAKE(zc_unsupported)),
 	}, {
 		ROW(SENDMSG_ZC), .good = good_sendmsg_zc, .fail = fail_sendmsg_zc, .file = true,
 		.ioprio = true, .no_skip = true,
-		FAULTS(SOCKET_FAULTS, MBZ(addr3), MBZ(__pad2[0]), MBZ(addr2), MBZ(file_index),
+		.more = { socket_faults },
+		FAULTS(MBZ(addr3), MBZ(__pad2[0]), MBZ(addr2), MBZ(file_index),
 		       SET(addr, BAD_ADDR, -EFAULT), SET(ioprio, 1 << 15, -EINVAL),
-		       OUR_SET(ioprio, IORING_RECVSEND_FIXED_BUF, -EINVAL),
-		       MAKE(zc_unsupported)),
+		       OUR_SET(ioprio, IORING_RECVSEND_FIXED_BUF, -EINVAL), MAKE(zc_unsupported)),
 	}, {
 		ROW(READ_MULTISHOT), .good = good_read_multishot, .fail = fail_read_multishot,
 		.file = true, .select = true, .ioprio = true, .severs = true,
@@ -1767,11 +1802,13 @@ const struct row rows[] = {
 	}, {
 		ROW(FUTEX_WAIT), .good = good_futex_wait, .fail = fail_futex_wait,
 		.kick = kick_futex,
-		FAULTS(ANY_FUTEX_FAULTS, SET(addr, BAD_ADDR, -EFAULT), SET(addr, 1, -EINVAL),
+		.more = { futex_faults },
+		FAULTS(SET(addr, BAD_ADDR, -EFAULT), SET(addr, 1, -EINVAL),
 		       SET(addr2, 1ull << 32, -EINVAL)),
 	}, {
 		ROW(FUTEX_WAKE), .good = good_futex_wake, .fail = fail_futex_wake,
-		FAULTS(ANY_FUTEX_FAULTS, SET(addr, 1, -EINVAL)),
+		.more = { futex_faults },
+		FAULTS(SET(addr, 1, -EINVAL)),
 	}, {
 		ROW(FUTEX_WAITV), .good = good_futex_waitv, .fail = fail_futex_waitv,
 		.kick = kick_futex,
@@ -1790,13 +1827,13 @@ const struct row rows[] = {
 		       MBZ(addr3), SET(fd, -1, -EBADF), SET(off, -1, -EINVAL)),
 	}, {
 		ROW(BIND), .good = good_bind, .fail = fail_bind, .file = true,
-		FAULTS(SOCKET_FAULTS, MBZ(len), MBZ(buf_index), MBZ(rw_flags), MBZ(splice_fd_in),
+		.more = { socket_faults },
+		FAULTS(MBZ(len), MBZ(buf_index), MBZ(rw_flags), MBZ(splice_fd_in),
 		       SET(addr, BAD_ADDR, -EFAULT), SET(addr2, 1000, -EINVAL)),
 	}, {
 		ROW(LISTEN), .good = good_listen, .fail = fail_listen, .file = true,
-		FAULTS(SOCKET_FAULTS, MBZ(addr), MBZ(addr2), MBZ(buf_index), MBZ(rw_flags),
-		       MBZ(splice_fd_in)),
+		.more = { socket_faults },
+		FAULTS(MBZ(addr), MBZ(addr2), MBZ(buf_index), MBZ(rw_flags), MBZ(splice_fd_in)),
 	},
+	{ .name = NULL }
 };
-
-const unsigned int nr_rows = ARRAY_LEN(rows);
