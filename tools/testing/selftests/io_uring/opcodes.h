@@ -28,7 +28,7 @@
 #define UD_TARGET	100	/* what a request is to find */
 #define UD_BEFORE	101	/* what has to be done before it */
 
-/**
+/*
  * struct env - what requests work on
  * @ring: where they are submitted
  * @target: another ring
@@ -36,7 +36,7 @@
  * @dfd: the same
  * @file: the file "file" in it, DATA bytes
  * @mem: DATA bytes of memory
- * @kept: descriptors to be closed by env_reset()
+ * @kept, @nr_kept: descriptors to be closed by env_reset()
  *
  * The others are what SQEs point to.
  */
