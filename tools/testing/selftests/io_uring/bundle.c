@@ -26,6 +26,7 @@ FIXTURE_VARIANT(bundle)
 	unsigned int setup;
 	unsigned int flags;	/* of the group */
 	int kind;		/* of the sockets */
+	__u8 sqe_flags;
 };
 
 FIXTURE_VARIANT_ADD(bundle, tcp) {
@@ -40,6 +41,11 @@ FIXTURE_VARIANT_ADD(bundle, unix_mapped) {
 FIXTURE_VARIANT_ADD(bundle, inc) {
 	.flags = IOU_PBUF_RING_INC,
 	.kind = SOCK_TCP6,
+};
+
+FIXTURE_VARIANT_ADD(bundle, async) {
+	.kind = SOCK_TCP4,
+	.sqe_flags = IOSQE_ASYNC,
 };
 
 FIXTURE_VARIANT_ADD(bundle, coop) {
@@ -57,8 +63,12 @@ FIXTURE_VARIANT_ADD(bundle, sqpoll) {
 	.kind = SOCK_TCP4,
 };
 
+/* Of all bundles */
+static __u8 more_sqe_flags;
+
 FIXTURE_SETUP(bundle)
 {
+	more_sqe_flags = variant->sqe_flags;
 	self->fd[0] = -1;
 	self->fd[1] = -1;
 	ASSERT_EQ(0, ring_open(&self->ring, 64, variant->setup));
@@ -76,7 +86,7 @@ static struct io_uring_sqe *prep_bundle(struct ring *r, int opcode, int fd, unsi
 {
 	struct io_uring_sqe *sqe = prep(r, opcode, fd, NULL, len, 0);
 
-	sqe->flags = IOSQE_BUFFER_SELECT;
+	sqe->flags = IOSQE_BUFFER_SELECT | more_sqe_flags;
 	sqe->ioprio = IORING_RECVSEND_BUNDLE;
 	sqe->buf_group = BGID;
 	sqe->user_data = opcode;
@@ -514,9 +524,9 @@ TEST_F(bundle, rules)
 	EXPECT_EQ(2, cqe_bid(&cqe));
 	prep_bundle(&self->ring, IORING_OP_RECV, self->fd[1], 0);
 	EXPECT_EQ(-EFAULT, ring_result(&self->ring));
-	/* Not a socket */
+	/* Not a socket, and not what one can wait for in the manner of a multishot */
 	prep_bundle(&self->ring, IORING_OP_SEND, self->ring.fd, 0);
-	EXPECT_EQ(-ENOTSOCK, ring_result(&self->ring));
+	EXPECT_EQ(variant->sqe_flags ? -EBADFD : -ENOTSOCK, ring_result(&self->ring));
 }
 
 /* Buffers that were provided one by one are used one by one. */

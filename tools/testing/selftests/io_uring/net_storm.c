@@ -125,10 +125,10 @@ static int serve(struct ring *r, int listener, const struct clients *c, int *nr_
 		}
 		if (!(cqe.flags & IORING_CQE_F_MORE))
 			armed = false;
-		if (cqe.res == -ENFILE)
-			(*nr_full)++;
-		else if (cqe.res < 0)
+		if (cqe.res < 0 && cqe.res != -ENFILE)
 			break;
+		if (cqe.res < 0)
+			(*nr_full)++;
 		else
 			prep_soon(r, IORING_OP_CLOSE, 0, CLOSE)->file_index = cqe.res + 1;
 		nr++;
