@@ -51,7 +51,6 @@
 #define CMD_CANCELABLE	BIT(31)	/* in ring->commands; under the ring lock */
 
 static_assert(sizeof(struct io_uring_cmd) <= sizeof_field(struct iou_req, cmd));
-static_assert(sizeof(struct work_struct) <= sizeof_field(struct iou_req, opwait));
 static_assert(sizeof(atomic_t) == sizeof_field(struct io_uring_cmd, flags));
 
 static atomic_t *cmd_flags(struct io_uring_cmd *cmd)
@@ -271,15 +270,26 @@ static void cmd_handle(struct iou_req *req, bool cancel)
 		iou_cancel_commands(lane);
 }
 
-static void cmd_closing_work(struct work_struct *work)
-{
-	struct iou_req *req = container_of((void *)work, struct iou_req, opwait);
-	struct iou_ring *ring = iou_req_ring(req);
+/* Commands whose callbacks a kernel worker calls */
+static LLIST_HEAD(closing_cmds);
 
-	iou_ring_lock(ring);
-	cmd_handle(req, true);
-	iou_ring_unlock(ring);
+static void closing_work_fn(struct work_struct *work)
+{
+	struct llist_node *list = llist_reverse_order(llist_del_all(&closing_cmds));
+	struct iou_req *req, *next;
+
+	llist_for_each_entry_safe(req, next, list, qnode) {
+		/* The command keeps it until it has ended */
+		struct iou_ring *ring = iou_req_ring(req);
+
+		iou_ring_lock(ring);
+		cmd_handle(req, true);
+		iou_ring_unlock(ring);
+		cond_resched();
+	}
 }
+
+static DECLARE_WORK(closing_work, closing_work_fn);
 
 /*
  * It was pushed: call the driver back, or end, or both.
@@ -292,15 +302,14 @@ static void cmd_closing_work(struct work_struct *work)
 static void cmd_event(struct iou_req *req, bool cancel)
 {
 	struct io_uring_cmd *cmd = iou_req_cmd(req, struct io_uring_cmd);
-	struct work_struct *work = (struct work_struct *)req->opwait;
 
 	if (likely(cancel || !iou_req_ring(req)->closing || cmd_is_polled(req) ||
 		   !(atomic_read(cmd_flags(cmd)) & CMD_CALLBACK))) {
 		cmd_handle(req, cancel);
 		return;
 	}
-	INIT_WORK(work, cmd_closing_work);
-	queue_work(system_unbound_wq, work);
+	llist_add(&req->qnode, &closing_cmds);
+	queue_work(system_unbound_wq, &closing_work);
 }
 
 static int iopoll_uring_cmd(struct iou_req *req, struct io_comp_batch *iob)
