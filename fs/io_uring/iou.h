@@ -240,7 +240,7 @@ enum iou_gate {
 };
 
 #define IOU_HASH_BITS	6
-#define IOU_NR_TURNS	(1 << IOU_HASH_BITS)
+#define IOU_NR_TURNS	BIT(IOU_HASH_BITS)
 
 /**
  * struct iou_turn - work on some inodes, one piece at a time

@@ -234,7 +234,7 @@ static __always_inline bool sqe_has_more(const struct io_uring_sqe __shared *sqe
 					 u8 flags)
 {
 	const union iou_sqe_head more = {
-		.flags = (u8)~(flags | IOSQE_FIXED_FILE),
+		.flags = 0xff ^ (flags | IOSQE_FIXED_FILE),
 		.ioprio = 0xffff,
 	};
 

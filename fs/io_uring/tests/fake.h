@@ -12,6 +12,15 @@
 
 #define FAKE_CQ_ENTRIES	64
 
+/* A CQE without the second half that big ones have, so that there can be an array */
+struct fake_cqe {
+	u64 user_data;
+	s32 res;
+	u32 flags;
+};
+
+static_assert(sizeof(struct fake_cqe) == sizeof(struct io_uring_cqe));
+
 /**
  * struct fake - a ring with one lane, and a CQ in ordinary memory
  * @ring: nobody else knows it: a test takes and releases @ring.lock by itself
@@ -23,7 +32,7 @@ struct fake {
 	struct iou_ring ring;
 	struct iou_lane lane;
 	struct iou_shared hdr;
-	struct io_uring_cqe cqes[FAKE_CQ_ENTRIES];
+	struct fake_cqe cqes[FAKE_CQ_ENTRIES];
 };
 
 static inline struct fake *fake_ring(struct kunit *test)

@@ -10,6 +10,7 @@
 #include "../mem/bufring.h"
 #include "../mem/cq.h"
 #include "../mem/sq.h"
+#include "fake.h"
 
 #define ENTRIES		8
 
@@ -109,7 +110,7 @@ struct queues {
 	struct iou_shared hdr;
 	u32 array[ENTRIES];
 	struct io_uring_sqe sqes[ENTRIES];
-	struct io_uring_cqe cqes[2 * ENTRIES];	/* also for ENTRIES of 32 bytes */
+	struct fake_cqe cqes[2 * ENTRIES];	/* also for ENTRIES of 32 bytes */
 	struct iou_sq sq;
 	struct iou_cq cq;
 };
@@ -245,7 +246,7 @@ static void sq_flags(struct kunit *test)
  */
 
 /* What a program does: the oldest CQE, or false */
-static bool take(struct queues *q, struct io_uring_cqe *cqe)
+static bool take(struct queues *q, struct fake_cqe *cqe)
 {
 	if (q->hdr.cq_head == q->hdr.cq_tail)
 		return false;
@@ -255,7 +256,7 @@ static bool take(struct queues *q, struct io_uring_cqe *cqe)
 
 static void cq_post(struct kunit *test)
 {
-	struct io_uring_cqe cqe;
+	struct fake_cqe cqe;
 	struct queues *q = test->priv;
 	u32 i, n;
 
@@ -277,6 +278,12 @@ static void cq_post(struct kunit *test)
 	}
 }
 
+/* With CQEs of 32 bytes: the second half of one */
+static const u64 *big_half(const struct queues *q, u32 slot)
+{
+	return (const u64 *)&q->cqes[2 * slot + 1];
+}
+
 /* CQEs of 32 bytes: the second half is given once, and 0 otherwise */
 static void cq_big(struct kunit *test)
 {
@@ -292,20 +299,20 @@ static void cq_big(struct kunit *test)
 	}
 	for (i = 0; i < ENTRIES; i++) {
 		KUNIT_EXPECT_EQ(test, i, q->cqes[2 * i].user_data);
-		KUNIT_EXPECT_EQ(test, i % 2 ? 1000 + i : 0, q->cqes[2 * i].big_cqe[0]);
-		KUNIT_EXPECT_EQ(test, 0, q->cqes[2 * i].big_cqe[1]);
+		KUNIT_EXPECT_EQ(test, i % 2 ? 1000 + i : 0, big_half(q, i)[0]);
+		KUNIT_EXPECT_EQ(test, 0, big_half(q, i)[1]);
 	}
 	/* Nor is it lost on the way through the backlog */
 	q->hdr.cq_head = 2;
 	iou_cq_flush_backlog(&q->cq);
-	KUNIT_EXPECT_EQ(test, 0, q->cqes[0].big_cqe[0]);
-	KUNIT_EXPECT_EQ(test, 1000 + ENTRIES + 1, q->cqes[2].big_cqe[0]);
+	KUNIT_EXPECT_EQ(test, 0, big_half(q, 0)[0]);
+	KUNIT_EXPECT_EQ(test, 1000 + ENTRIES + 1, big_half(q, 1)[0]);
 }
 
 static void cq_backlog(struct kunit *test)
 {
 	struct queues *q = test->priv;
-	struct io_uring_cqe cqe;
+	struct fake_cqe cqe;
 	u32 i, seen = 0;
 
 	queues_start_at(q, U32_MAX - 2);
@@ -374,7 +381,7 @@ static void cq_any_order(struct kunit *test)
 	struct queues *q = test->priv;
 	u64 posted = 0, seen = 0;
 	struct rnd_state rnd;
-	struct io_uring_cqe cqe;
+	struct fake_cqe cqe;
 	u32 i, n;
 
 	prandom_seed_state(&rnd, 4711);
