@@ -207,11 +207,16 @@ static void buf_uncharge(struct iou_buf *buf)
 
 static void buf_unpin(struct iou_buf *buf)
 {
-	u32 i;
+	const struct bio_vec *seg = buf->segs, *end = seg + buf->nr_segs;
+	bool one_page = buf->shift == PAGE_SHIFT;
+	u32 done = 0;
 
-	for (i = 0; i < buf->nr_segs; i++) {
-		unpin_user_folio(page_folio(buf->segs[i].bv_page), seg_pages(&buf->segs[i]));
-		if (i % 64 == 0)
+	for (; seg < end; seg++) {
+		if (one_page)
+			unpin_user_page(seg->bv_page);
+		else
+			unpin_user_folio(page_folio(seg->bv_page), seg_pages(seg));
+		if (++done % 64 == 0)
 			cond_resched();
 	}
 }
@@ -241,45 +246,46 @@ static int pin_pages(u64 addr, struct page **pages, u32 nr)
 	return ret ?: -EFAULT;
 }
 
-/* Are these two one piece of memory, with one reference count? */
-static bool pages_adjoin(struct page *page, struct page *next)
-{
-	/* Of a folio, all pages but the first are tails */
-	return next == page + 1 && PageTail(next);
-}
-
 /* The size of segments, see above. Return: as in struct iou_buf */
 static u32 pages_shift(u64 addr, struct page **pages, u32 nr, bool *has_large)
 {
-	u64 first = addr >> PAGE_SHIFT;
+	struct page **end = pages + nr;
+	struct page *page = *pages;
+	struct page *adjoins;
+	u64 nr_page = addr >> PAGE_SHIFT;
 	u64 borders = 0;
-	u32 i;
 
-	*has_large = PageCompound(pages[0]);
-	for (i = 1; i < nr; i++) {
-		if (pages_adjoin(pages[i - 1], pages[i]))
-			continue;
-		borders |= first + i;
-		*has_large |= PageCompound(pages[i]);
+	*has_large = PageCompound(page);
+	while (++pages < end) {
+		adjoins = page + 1;
+		page = *pages;
+		nr_page++;
+		if (PageTail(page)) {
+			*has_large = true;
+			/* Of a folio, all pages but the first are tails */
+			if (page == adjoins)
+				continue;
+		}
+		*has_large |= PageHead(page);
+		borders |= nr_page;
 	}
 	return borders ? PAGE_SHIFT + __ffs64(borders) : 63;
 }
 
 static void buf_fill(struct iou_buf *buf, struct page **pages)
 {
-	u64 mask = (1ULL << buf->shift) - 1;
-	u64 first = buf->addr >> PAGE_SHIFT;
+	u64 size = 1ULL << buf->shift;
+	u64 border = (buf->addr | (size - 1)) + 1;
 	u64 end = buf->addr + buf->len;
-	u64 start = buf->addr;
 	u32 i;
 
-	for (i = 0; i < buf->nr_segs; i++) {
-		u64 next = min((start | mask) + 1, end);
-
-		bvec_set_page(&buf->segs[i], pages[(start >> PAGE_SHIFT) - first],
-			      next - start, offset_in_page(start));
-		start = next;
-	}
+	bvec_set_page(&buf->segs[0], pages[0], min(border, end) - buf->addr,
+		      offset_in_page(buf->addr));
+	pages += (border - (buf->addr & PAGE_MASK)) >> PAGE_SHIFT;
+	for (i = 1; i < buf->nr_segs; i++, pages += size >> PAGE_SHIFT)
+		bvec_set_page(&buf->segs[i], *pages, size, 0);
+	if (i > 1)
+		buf->segs[i - 1].bv_len = ((end - 1) & (size - 1)) + 1;
 }
 
 /* Walk it all again: do the segments cover exactly the pages that were pinned? */
