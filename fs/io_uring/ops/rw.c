@@ -420,6 +420,16 @@ static noinline iou_verdict_t rw_finish(struct iou_req *req, int dir, ssize_t re
 	return rw_finish_inline(req, dir, ret);
 }
 
+/* Something was transferred, and there will be no further attempt */
+static s32 partial_rw(struct iou_req *req)
+{
+	struct iou_rw *rw = iou_req_cmd(req, struct iou_rw);
+
+	if (rw->done)
+		rw_finish(req, rw->iocb.ki_flags & IOCB_WRITE ? WRITE : READ, 0);
+	return rw->done;
+}
+
 /* Something was transferred, but not all. Is it worth going on? */
 static bool rw_goes_on(struct iou_req *req, int dir)
 {
@@ -551,7 +561,7 @@ static bool rw_can_wait_for_page(const struct iou_req *req, int dir)
 {
 	const struct iou_rw *rw = (const struct iou_rw *)req->cmd;
 
-	return dir == READ && S_ISREG(file_inode(req->file)->i_mode) &&
+	return dir == READ && rw_is_disk(req->file) &&
 	       !(rw->iocb.ki_flags & IOCB_DIRECT) &&
 	       (req->file->f_op->fop_flags & FOP_BUFFER_RASYNC);
 }
@@ -871,6 +881,7 @@ const struct iou_op iou_op_read = {
 	.iopoll_done	= iopoll_done_rw,
 	.on_iopoll	= true,
 	.take		= take_rw,
+	.partial	= partial_rw,
 	.poll_events	= EPOLLIN,
 	.needs_file	= true,
 	.has_ioprio	= true,
@@ -887,6 +898,7 @@ const struct iou_op iou_op_write = {
 	.iopoll		= iopoll_rw,
 	.iopoll_done	= iopoll_done_rw,
 	.on_iopoll	= true,
+	.partial	= partial_rw,
 	.poll_events	= EPOLLOUT,
 	.needs_file	= true,
 	.has_ioprio	= true,
@@ -905,6 +917,7 @@ const struct iou_op iou_op_readv = {
 	.on_iopoll	= true,
 	.cleanup	= cleanup_vec,
 	.take		= take_rw,
+	.partial	= partial_rw,
 	.poll_events	= EPOLLIN,
 	.needs_file	= true,
 	.has_ioprio	= true,
@@ -922,6 +935,7 @@ const struct iou_op iou_op_writev = {
 	.iopoll_done	= iopoll_done_rw,
 	.on_iopoll	= true,
 	.cleanup	= cleanup_vec,
+	.partial	= partial_rw,
 	.poll_events	= EPOLLOUT,
 	.needs_file	= true,
 	.has_ioprio	= true,
@@ -935,6 +949,7 @@ const struct iou_op iou_op_read_fixed = {
 	.prep		= prep_rw_fixed,
 	.issue		= issue_read_fixed,
 	.work		= work_read_fixed,
+	.partial	= partial_rw,
 	.poll_events	= EPOLLIN,
 	.needs_file	= true,
 	.has_ioprio	= true,
@@ -950,6 +965,7 @@ const struct iou_op iou_op_write_fixed = {
 	.prep		= prep_rw_fixed,
 	.issue		= issue_write_fixed,
 	.work		= work_write_fixed,
+	.partial	= partial_rw,
 	.poll_events	= EPOLLOUT,
 	.needs_file	= true,
 	.has_ioprio	= true,

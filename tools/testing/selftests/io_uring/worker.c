@@ -12,6 +12,8 @@
 #include <pthread.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 #include <linux/userfaultfd.h>
 
 #ifndef MADV_POPULATE_READ
@@ -329,6 +331,107 @@ TEST_F(worker, bounded_and_blocked)
 		EXPECT_EQ(0, cqe.res);
 	}
 	close(uffd);
+}
+
+#define CONFIGFS	"/sys/kernel/config"
+#define DISK		CONFIGFS "/nullb/iou_xfs"
+
+static bool disk_set(const char *name, const char *value)
+{
+	char path[PATH_MAX];
+	bool ok;
+	int fd;
+
+	snprintf(path, sizeof(path), DISK "/%s", name);
+	fd = open(path, O_WRONLY);
+	ok = fd >= 0 && write(fd, value, strlen(value)) > 0;
+	close(fd);
+	return ok;
+}
+
+static void xfs_remove(const char *dir)
+{
+	umount2(dir, MNT_DETACH);
+	rmdir(dir);
+	disk_set("power", "0");
+	rmdir(DISK);
+}
+
+/* An XFS in memory, mounted at @dir. Return: what is missing for it, or NULL */
+static const char *xfs_make(const char *dir)
+{
+	mount("none", CONFIGFS, "configfs", 0, NULL);
+	xfs_remove(dir);
+	if (mkdir(DISK, 0700) || !disk_set("memory_backed", "1") || !disk_set("size", "512") ||
+	    !disk_set("power", "1"))
+		return "no null_blk that configfs can make";
+	if (system("mkfs.xfs -q /dev/iou_xfs >/dev/null 2>&1"))
+		return "no mkfs.xfs";
+	if (mkdir(dir, 0700) || mount("/dev/iou_xfs", dir, "xfs", 0, NULL))
+		return "no XFS";
+	return NULL;
+}
+
+/*
+ * A buffered write finds its first page, but would have to read the second, and is
+ * cancelled before a worker does that: what was written counts. That needs a file
+ * system that can write a part without blocking.
+ */
+TEST_F(worker, cancelled_after_a_part)
+{
+	const size_t size = 16 * 4096;
+	char *mem = pages(size), *buf = pages(2 * 4096), *found = pages(4096);
+	struct uffdio_zeropage zero = { .range = { .start = (uintptr_t)mem, .len = size } };
+	const char *missing = xfs_make("/tmp/iou_xfs");
+	struct io_uring_cqe cqe, second;
+	struct ring *r = &self->ring;
+	unsigned int i;
+	int uffd, fd;
+
+	if (missing)
+		SKIP(return, "%s", missing);
+	uffd = open_userfault(mem, size);
+	if (uffd < 0)
+		SKIP(return, "no userfaultfd (%s)", strerror(-uffd));
+	fd = open("/tmp/iou_xfs/file", O_RDWR | O_CREAT, 0600);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(2 * 4096, write(fd, buf, 2 * 4096));
+	ASSERT_EQ(0, fsync(fd));
+	ASSERT_EQ(0, posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED));
+	ASSERT_EQ(0, posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM));
+	ASSERT_EQ(4096, pread(fd, buf, 4096, 0));
+	ASSERT_EQ(0, lseek(fd, 0, SEEK_SET));
+	for (i = 0; i < 16; i++)
+		prep(r, IORING_OP_MADVISE, -1, mem + i * 4096, 4096, 0)->fadvise_advice =
+			MADV_POPULATE_READ;
+	ASSERT_EQ(16, ring_submit(r));
+	ASSERT_TRUE(wait_workers(getpid(), bound(r), true, WAIT_MS));
+
+	fill_pattern(buf, 2 * 4096, 5);
+	/* Nothing is written without blocking unless the time of modification is right */
+	for (i = 0; i < 200 && memcmp(buf, found, 4096); i++) {
+		ASSERT_EQ(1, pwrite(fd, found, 1, 0));
+		prep(r, IORING_OP_WRITE, fd, buf, 4096 + 100, -1)->user_data = 100;
+		prep(r, IORING_OP_ASYNC_CANCEL, -1, (void *)100, 0, 0)->user_data = 101;
+		ASSERT_EQ(2, ring_submit(r));
+		ASSERT_EQ(0, ring_wait(r, &cqe));
+		ASSERT_EQ(0, ring_wait(r, &second));
+		ASSERT_EQ(4096, pread(fd, found, 4096, 0));
+	}
+	if (second.user_data == 100)
+		cqe = second;
+	EXPECT_EQ(100u, cqe.user_data);
+	EXPECT_EQ(4096, cqe.res);
+	EXPECT_EQ(4096, lseek(fd, 0, SEEK_CUR));
+
+	ASSERT_EQ(0, ioctl(uffd, UFFDIO_ZEROPAGE, &zero));
+	for (i = 0; i < 16; i++) {
+		ASSERT_EQ(0, ring_wait(r, &cqe));
+		EXPECT_EQ(0, cqe.res);
+	}
+	close(uffd);
+	close(fd);
+	xfs_remove("/tmp/iou_xfs");
 }
 
 /* One pool per task, whatever the number of its rings. */
