@@ -36,6 +36,9 @@
 /* Rounds after which the unlocker may go home and leave ->done to a kworker */
 #define IOU_MAX_DRAINS	16
 
+/* Rings that one unlocker goes on to kick; a kworker takes the rest */
+#define IOU_MAX_HOPS	16
+
 /* A worker has finished this */
 static void end_work(struct iou_req *req)
 	__must_hold(&iou_req_ring(req)->lock)
@@ -148,17 +151,6 @@ static void take_kick(struct iou_ring *ring, struct iou_ring **kick)
 	ring->kick = NULL;
 }
 
-/*
- * Something was put on the ring's done queue before a full barrier. If it is
- * locked, its holder will see that.
- */
-static void ring_kick(struct iou_ring *ring)
-{
-	if (iou_ring_trylock(ring))
-		iou_ring_unlock(ring);
-	iou_ring_put(ring);
-}
-
 /* Return: the caller has to put the ring after unlocking, and kick *@kick */
 static bool do_cold(struct iou_ring *ring, struct iou_ring **kick)
 	__must_hold(&ring->lock)
@@ -266,8 +258,8 @@ static __always_inline bool unlock_once(struct iou_ring *ring, bool by_worker, u
 	return again;
 }
 
-/* There is more to do than to publish */
-static noinline void unlock_slow(struct iou_ring *ring, bool by_worker)
+/* There is more to do than to publish. Return: a ring to kick, with a reference, or NULL */
+static struct iou_ring *unlock_rounds(struct iou_ring *ring, bool by_worker)
 {
 	struct iou_ring *kick = NULL;
 	bool last = false;
@@ -283,8 +275,34 @@ static noinline void unlock_slow(struct iou_ring *ring, bool by_worker)
 	} while (unlock_once(ring, by_worker, rounds++));
 	if (unlikely(last))
 		iou_ring_put(ring);
+	return kick;
+}
+
+/*
+ * Something was put on the ring's done queue before a full barrier. If it is
+ * locked, its holder will see that.
+ * Return: the next one, as what was put there may make this ring send, too.
+ */
+static struct iou_ring *ring_kick(struct iou_ring *ring)
+{
+	struct iou_ring *next = NULL;
+
+	if (iou_ring_trylock(ring))
+		next = unlock_rounds(ring, false);
+	iou_ring_put(ring);
+	return next;
+}
+
+static noinline void unlock_slow(struct iou_ring *ring, bool by_worker)
+{
+	struct iou_ring *kick = unlock_rounds(ring, by_worker);
+	u32 hops = 0;
+
+	/* How far this goes is up to the program: in a loop, and not for long */
+	while (kick && hops++ < IOU_MAX_HOPS)
+		kick = ring_kick(kick);
 	if (unlikely(kick))
-		ring_kick(kick);
+		ring_drain_later(kick);
 }
 
 /* @by_worker: CQEs were posted for a worker */
