@@ -537,6 +537,125 @@ TEST(owner_leaves_a_poll_of_its_ring)
 	EXPECT_TRUE(fresh_ring_works());
 }
 
+/*
+ * A chain of requests that wait for their own ring, each started by the end of the
+ * one before. They hold the ring, which holds the pipe.
+ */
+static void live_in_chain(unsigned int setup, int fd, int ready)
+{
+	struct ring r;
+	int i;
+
+	if (ring_open(&r, 8, setup) ||
+	    sys_register(r.fd, IORING_REGISTER_FILES, &fd, 1))
+		_exit(255);
+	for (i = 0; i < 3; i++) {
+		struct io_uring_sqe *sqe = prep(&r, IORING_OP_POLL_ADD, r.fd, NULL, 0, 0);
+
+		sqe->poll32_events = POLLPRI;
+		sqe->flags = i < 2 ? IOSQE_IO_HARDLINK : 0;
+	}
+	if (ring_submit(&r) < 0)
+		_exit(254);
+	close(fd);
+	if (write(ready, "r", 1) != 1)
+		_exit(253);
+}
+
+static void chain_ends(struct __test_metadata *_metadata, unsigned int setup, bool killed)
+{
+	int fds[2], ready[2];
+	pid_t pid;
+	char c;
+
+	ASSERT_EQ(0, pipe(fds));
+	ASSERT_EQ(0, pipe(ready));
+	pid = fork_detached();
+	if (!pid) {
+		close(fds[1]);
+		live_in_chain(setup, fds[0], ready[1]);
+		while (killed)
+			pause();
+		_exit(0);
+	}
+	close(fds[0]);
+	ASSERT_EQ(1, read(ready[0], &c, 1));
+	EXPECT_TRUE(killed ? kill_ends(pid, RELEASE_MS) : !reap(pid, RELEASE_MS));
+	EXPECT_EQ(POLLERR, readers_gone(fds[1], RELEASE_MS));
+	close(fds[1]);
+	close(ready[0]);
+	close(ready[1]);
+}
+
+/* What a request's end starts while its thread exits does not begin to wait. */
+TEST(process_leaves_a_chain)
+{
+	chain_ends(_metadata, 0, false);
+	chain_ends(_metadata, 0, true);
+	chain_ends(_metadata, IORING_SETUP_SQPOLL, false);
+	chain_ends(_metadata, IORING_SETUP_SQPOLL, true);
+	if (!setup_missing(IORING_SETUP_DEFER_TASKRUN))
+		chain_ends(_metadata, IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN,
+			   false);
+}
+
+struct closer {
+	int fd;
+	int delay_us;
+};
+
+static void *close_late(void *arg)
+{
+	const struct closer *c = arg;
+
+	usleep(c->delay_us);
+	close(c->fd);
+	return NULL;
+}
+
+/*
+ * The ring of a thread that runs another program, with an event nobody has collected,
+ * is closed by another thread meanwhile.
+ */
+static void exec_and_close(int delay_us)
+{
+	static char *argv[2002] = { "true" };
+	struct closer c = { .delay_us = delay_us };
+	pthread_t thread;
+	struct ring r;
+	int i, fds[2];
+
+	for (i = 1; i < 2000; i++)
+		argv[i] = "an argument that has to be copied";
+	if (pipe(fds) ||
+	    ring_open(&r, 8, IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN) ||
+	    !prep(&r, IORING_OP_READ, fds[0], sink, 1, -1) || ring_submit(&r) != 1 ||
+	    write(fds[1], "x", 1) != 1)
+		_exit(255);
+	c.fd = r.fd;
+	ring_unmap(&r);
+	if (pthread_create(&thread, NULL, close_late, &c))
+		_exit(254);
+	execv("/bin/true", argv);
+	_exit(253);
+}
+
+TEST(exec_while_a_ring_is_closed)
+{
+	unsigned int i;
+	pid_t pid;
+
+	if (setup_missing(IORING_SETUP_DEFER_TASKRUN))
+		SKIP(return, "kernel lacks DEFER_TASKRUN");
+	for (i = 0; i < 100; i++) {
+		pid = fork_detached();
+		if (!pid)
+			exec_and_close(i * 40);
+		ASSERT_EQ(0, reap(pid, WAIT_MS));
+	}
+	EXPECT_TRUE(fresh_ring_works());
+}
+
 static void *block_and_leave(void *arg)
 {
 	struct parked *p = arg;
