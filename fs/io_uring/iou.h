@@ -39,7 +39,8 @@
  *
  *   A task lives until its task_struct is freed, and lanes pin the task_struct.
  *   A lane lives until it is detached (its ring was closed, or its task exits)
- *   and has nothing in flight, then a grace period.
+ *   and has nothing in flight, then a grace period. If it is on its task's ready
+ *   list then (deferred rings only), it outlives its ring.
  *   A ring lives until its file is released and its last lane is gone, then a
  *   grace period. This is decided under the ring lock, by the last unlock
  *   (->dead), so:
@@ -128,6 +129,8 @@ struct io_uring_task {
 
 /**
  * struct iou_lane - one (ring, task) pair
+ * @refs: its ring, while it is on that's list; the task's ready list, if @queued
+ * @gone: [R] off the ring's list: the ring may go, too
  * @ring: [C]
  * @task: [C]
  * @nr_inflight: [R] requests that outlived their submission
@@ -136,11 +139,13 @@ struct io_uring_task {
  * @notify: [C] how the task is told of events
  * @taskrun_flag: [C] tell the program by the SQ's TASKRUN flag
  * @orphan: [A] set once, on deferred lanes: the task will not ask for events
- * @queued: [A] a deferred lane is on @task's ready list (only if @orphan)
+ * @queued: [A] a deferred lane is on @task's ready list (only if @orphan); cleared by
+ *          who has taken it off
  * @events: [A] requests whose event has come, newest first
  * @nr_events: [A] how many, on deferred lanes
  * @urgent: [A] on deferred lanes: some event of IOU_URGENT is among them
- * @want: [A] on deferred lanes: wake the sleeping task at that many, 0: awake
+ * @asleep: [A] on deferred lanes: the task sleeps in enter() until ...
+ * @target: [A] ... the CQ tail and the events together reach this
  * @ready_node: [A] in the task's ready list
  * @ring_node: [R] in the ring's list of lanes
  * @task_node: [T] in the task's list of lanes
@@ -149,8 +154,10 @@ struct io_uring_task {
 struct iou_lane {
 	struct iou_ring *ring;
 	struct iou_task *task;
+	refcount_t refs;
 	u32 nr_inflight;
 	bool detached;
+	bool gone;
 	bool deferred;
 	bool taskrun_flag;
 	u8 notify;
@@ -159,7 +166,8 @@ struct iou_lane {
 	struct llist_head events;
 	atomic_t nr_events;
 	bool urgent;
-	u32 want;
+	bool asleep;
+	u32 target;
 	struct llist_node ready_node;
 	struct list_head ring_node;
 	struct list_head task_node;

@@ -31,6 +31,7 @@ struct iou_lane *iou_lane_create(struct iou_ring *ring, struct iou_task *task)
 
 	if (!lane)
 		return NULL;
+	refcount_set(&lane->refs, 1);
 	lane->ring = ring;
 	lane->task = task;
 	lane->deferred = flags & IORING_SETUP_DEFER_TASKRUN;
@@ -71,17 +72,29 @@ void iou_lane_detach(struct iou_lane *lane)
 	lane->ring->cold |= IOU_COLD_REAP;
 }
 
-static void lane_free_rcu(struct rcu_head *rcu)
+/**
+ * iou_lane_put() - drop a reference
+ * @lane: freed if it was the last. Its ring may be gone
+ *
+ * Context: any.
+ */
+void iou_lane_put(struct iou_lane *lane)
 {
-	struct iou_lane *lane = container_of(rcu, struct iou_lane, rcu);
-
+	if (!refcount_dec_and_test(&lane->refs))
+		return;
 	put_task_struct(lane->task->task);
 	kfree(lane);
 }
 
+static void lane_put_rcu(struct rcu_head *rcu)
+{
+	iou_lane_put(container_of(rcu, struct iou_lane, rcu));
+}
+
 /**
- * iou_lane_free() - free a lane that has nothing in flight
- * @lane: detached. A pusher may still be looking at it: it gets a grace period
+ * iou_lane_free() - let a lane go that has nothing in flight
+ * @lane: detached. A pusher may still be looking at it: it gets a grace period. An
+ *        orphan lives on while it is on its task's ready list
  *
  * Context: ring lock.
  */
@@ -91,7 +104,8 @@ void iou_lane_free(struct iou_lane *lane)
 	list_del(&lane->ring_node);
 	if (lane->ring->owner_lane == lane)
 		WRITE_ONCE(lane->ring->owner_lane, NULL);
-	call_rcu(&lane->rcu, lane_free_rcu);
+	WRITE_ONCE(lane->gone, true);
+	call_rcu(&lane->rcu, lane_put_rcu);
 }
 
 /* Have a kernel worker run the events of a task that cannot */
@@ -113,10 +127,16 @@ static void lane_make_ready(struct iou_lane *lane)
 		task_run_orphans(task);
 }
 
+/*
+ * Others than its task may run an orphan's events, and free it, while it is on the
+ * ready list: that holds a reference.
+ */
 static void lane_queue_orphan(struct iou_lane *lane)
 {
-	if (!xchg(&lane->queued, 1))
-		lane_make_ready(lane);
+	if (xchg(&lane->queued, 1))
+		return;
+	refcount_inc(&lane->refs);
+	lane_make_ready(lane);
 }
 
 /**
@@ -134,7 +154,7 @@ void iou_lane_orphan(struct iou_lane *lane)
 	if (!lane->deferred)
 		return;
 	WRITE_ONCE(lane->orphan, true);
-	/* Pairs with the atomic_inc_return() in push_deferred() */
+	/* Pairs with the barrier in push_deferred() */
 	smp_mb();
 	if (iou_lane_pending(lane))
 		lane_queue_orphan(lane);
@@ -179,7 +199,6 @@ static bool event_can_wait(const struct iou_lane *lane, const struct iou_req *re
 static void push_deferred(struct iou_lane *lane, bool first, bool urgent, bool can_wait)
 {
 	struct iou_ring *ring = lane->ring;
-	u32 nr, want;
 
 	if (urgent)
 		WRITE_ONCE(lane->urgent, true);
@@ -188,14 +207,14 @@ static void push_deferred(struct iou_lane *lane, bool first, bool urgent, bool c
 	 * sleeper wants, or whether there is one at all. Pairs with those in
 	 * iou_wait_events() and iou_lane_orphan().
 	 */
-	nr = atomic_inc_return(&lane->nr_events);
-	want = READ_ONCE(lane->want);
+	atomic_inc(&lane->nr_events);
+	smp_mb__after_atomic();
 
 	if (unlikely(READ_ONCE(lane->orphan)) && (!can_wait || READ_ONCE(ring->closing))) {
 		lane_queue_orphan(lane);
 		return;
 	}
-	if (want && (urgent || nr >= want))
+	if (READ_ONCE(lane->asleep) && (urgent || iou_lane_is_due(lane)))
 		wake_up_state(lane->task->task, TASK_INTERRUPTIBLE);
 	if (!first)
 		return;
@@ -252,14 +271,11 @@ struct llist_node *iou_lane_take(struct iou_lane *lane)
 
 	if (lane->taskrun_flag)
 		iou_sq_clear_flag(&lane->ring->sq, IORING_SQ_TASKRUN);
-	if (lane->deferred && lane->orphan) {
-		WRITE_ONCE(lane->queued, 0);
-		/* An event that comes from here on is queued again */
-		smp_mb();
-	}
+	/* Before the events are taken: a pusher sets it after it has queued one */
+	if (lane->deferred)
+		WRITE_ONCE(lane->urgent, false);
 	list = llist_del_all(&lane->events);
 	if (lane->deferred) {
-		WRITE_ONCE(lane->urgent, false);
 		llist_for_each(node, list)
 			nr++;
 		atomic_sub(nr, &lane->nr_events);

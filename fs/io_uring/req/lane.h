@@ -12,6 +12,7 @@ void iou_lane_detach(struct iou_lane *lane) __must_hold(&lane->ring->lock);
 void iou_lane_free(struct iou_lane *lane) __must_hold(&lane->ring->lock);
 void iou_lane_orphan(struct iou_lane *lane);
 void iou_lane_hand_over(struct iou_lane *lane);
+void iou_lane_put(struct iou_lane *lane);
 void iou_lane_push(struct iou_req *req);
 struct llist_node *iou_lane_take(struct iou_lane *lane);
 
@@ -19,6 +20,17 @@ struct llist_node *iou_lane_take(struct iou_lane *lane);
 static inline bool iou_lane_pending(const struct iou_lane *lane)
 {
 	return !llist_empty(&lane->events);
+}
+
+/*
+ * Does the lane's task get what it sleeps for, if it runs the events? Meant for deferred
+ * lanes. Events are counted after they were queued: for a moment there may be -1.
+ */
+static inline bool iou_lane_is_due(const struct iou_lane *lane)
+{
+	u32 tail = READ_ONCE(lane->ring->cq.published) + atomic_read(&lane->nr_events);
+
+	return (s32)(tail - READ_ONCE(lane->target)) >= 0;
 }
 
 /* A list that was taken off an llist_head, oldest first. It is often a single one */

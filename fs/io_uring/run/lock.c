@@ -197,6 +197,14 @@ static noinline void signal_evfd(struct iou_ring *ring, bool by_worker)
 	rcu_read_unlock();
 }
 
+/* On a deferred ring what others publish and its own events count together */
+static bool owner_is_due(const struct iou_ring *ring)
+{
+	const struct iou_lane *lane = READ_ONCE(ring->owner_lane);
+
+	return lane && READ_ONCE(lane->asleep) && iou_lane_is_due(lane);
+}
+
 /*
  * Is the number of some waiter reached? Pollers want every CQE. Who sleeps has
  * said what it wants before its full barrier.
@@ -205,7 +213,7 @@ static bool waiter_is_due(const struct iou_ring *ring)
 {
 	return (s32)(READ_ONCE(ring->cq.published) - READ_ONCE(ring->wake.target)) >= 0 ||
 	       READ_ONCE(ring->nr_timeouts) != READ_ONCE(ring->wake.nr_timeouts) ||
-	       READ_ONCE(ring->polled);
+	       READ_ONCE(ring->polled) || (ring->deferred && owner_is_due(ring));
 }
 
 /* CQEs were published; @by_worker: workers have made some of them */

@@ -37,6 +37,38 @@ void iou_task_run_lane(struct iou_lane *lane, bool cancel)
 		trace_io_uring_local_work_run(lane->ring, nr, 1);
 }
 
+/*
+ * A lane's events keep it, and it keeps its ring. But of a deferred lane, which is an
+ * orphan if it comes here, others may have run them: then it is all that is left, and
+ * the ready list has kept it.
+ * Return: whether its ring is there, with a reference to that if it is deferred.
+ */
+static bool ready_lane_begin(struct iou_lane *lane)
+{
+	bool there;
+
+	if (!lane->deferred)
+		return true;
+	rcu_read_lock();
+	there = !READ_ONCE(lane->gone) && refcount_inc_not_zero(&lane->ring->refs);
+	rcu_read_unlock();
+	if (!there)
+		iou_lane_put(lane);
+	return there;
+}
+
+static void ready_lane_run(struct iou_lane *lane, bool cancel)
+	__must_hold(&lane->ring->lock)
+{
+	if (lane->deferred) {
+		WRITE_ONCE(lane->queued, 0);
+		/* An event that comes from here on is queued again */
+		smp_mb();
+	}
+	if (!lane->gone)
+		iou_task_run_lane(lane, cancel);
+}
+
 /* Run the events of all ready lanes. In the task, or in a kernel worker. */
 static void task_run_ready(struct iou_task *task)
 {
@@ -47,19 +79,27 @@ static void task_run_ready(struct iou_task *task)
 	u32 nr = 0;
 
 	llist_for_each_entry_safe(lane, next, list, ready_node) {
-		/* Its events keep the lane, and the lane keeps the ring */
 		struct iou_ring *ring = lane->ring;
+		bool deferred = lane->deferred;
 
 		nr++;
+		if (!ready_lane_begin(lane))
+			continue;
 		if (!mine) {
 			iou_ring_lock(ring);
 		} else if (iou_ring_lock_killable(ring)) {
 			/* Do not keep the dying waiting */
 			iou_lane_hand_over(lane);
+			if (deferred)
+				iou_ring_put(ring);
 			continue;
 		}
-		iou_task_run_lane(lane, cancel);
+		ready_lane_run(lane, cancel);
 		iou_ring_unlock(ring);
+		if (deferred) {
+			iou_lane_put(lane);
+			iou_ring_put(ring);
+		}
 	}
 	trace_io_uring_task_work_run(task, nr);
 }

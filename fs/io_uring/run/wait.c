@@ -12,13 +12,16 @@
  *   read cq.tail                        look at cq_wait, and what is wanted
  *
  * On a deferred ring the events themselves have to wake the waiter, and only
- * when there are enough of them:
+ * when there are enough of them, together with the CQEs that others have posted:
  *
  *   waiter                              pusher (iou_lane_push)
  *
- *   publish lane->want                  queue the event, count it
+ *   say what it wants, lane->asleep     queue the event, count it
  *   full barrier                        full barrier
- *   read lane->nr_events                read lane->want
+ *   read lane->nr_events, cq.tail       read lane->asleep, and cq.tail
+ *
+ * and the poster above also looks at lane->nr_events, so that of a poster and a
+ * pusher who come at the same time one sees both.
  */
 #include <linux/compat.h>
 #include <linux/hrtimer.h>
@@ -69,7 +72,9 @@ static int wait_wake(struct wait_queue_entry *entry, unsigned int mode, int sync
 {
 	struct iou_wait *wait = container_of(entry, struct iou_wait, entry);
 
-	return wait_reached(wait) ? default_wake_function(entry, mode, sync, key) : 0;
+	if (!wait_reached(wait) && !(wait->lane && iou_lane_is_due(wait->lane)))
+		return 0;
+	return default_wake_function(entry, mode, sync, key);
 }
 
 /*
@@ -157,24 +162,28 @@ static bool wait_for_each(const struct iou_ring *ring)
 	       !list_empty_careful(&ring->counting);
 }
 
-/* Tell pushers how many events to wait for; 0: none, awake */
-static void wait_set_want(struct iou_wait *wait, bool sleeping)
+/* Tell pushers what the waiter waits for, until it is awake */
+static void wait_set_asleep(struct iou_wait *wait, bool asleep)
 {
 	struct iou_ring *ring = wait->ring;
-	u32 want = 0;
+	u32 target = wait->target;
 
 	if (!wait->lane)
 		return;
-	if (sleeping)
-		want = wait_for_each(ring) ? 1 : wait->target - READ_ONCE(ring->cq.published);
-	WRITE_ONCE(wait->lane->want, want);
+	if (asleep) {
+		if (wait_for_each(ring))
+			target = READ_ONCE(ring->cq.published) + 1;
+		WRITE_ONCE(wait->lane->target, target);
+	}
+	WRITE_ONCE(wait->lane->asleep, asleep);
 }
 
 static bool wait_has_events(const struct iou_wait *wait)
 {
-	return wait->lane && wait->lane->want &&
-	       ((u32)atomic_read(&wait->lane->nr_events) >= wait->lane->want ||
-		(READ_ONCE(wait->lane->urgent) && iou_lane_pending(wait->lane)));
+	const struct iou_lane *lane = wait->lane;
+
+	return lane && iou_lane_pending(lane) &&
+	       (iou_lane_is_due(lane) || READ_ONCE(lane->urgent));
 }
 
 /* Return: -ETIME: the time of this phase is over; else 0 */
@@ -185,12 +194,12 @@ static int wait_sleep(struct iou_wait *wait)
 	int token = 0;
 	int ret = 0;
 
-	wait_set_want(wait, true);
+	wait_set_asleep(wait, true);
 	/* The full barrier of both tables above */
 	set_current_state(TASK_INTERRUPTIBLE);
 	if (wait_reached(wait) || wait_has_events(wait) || signal_pending(current)) {
 		__set_current_state(TASK_RUNNING);
-		wait_set_want(wait, false);
+		wait_set_asleep(wait, false);
 		return 0;
 	}
 	if (wait->iowait)
@@ -203,7 +212,7 @@ static int wait_sleep(struct iou_wait *wait)
 	if (wait->iowait)
 		io_schedule_finish(token);
 	__set_current_state(TASK_RUNNING);
-	wait_set_want(wait, false);
+	wait_set_asleep(wait, false);
 	return ret;
 }
 

@@ -373,6 +373,52 @@ TEST_F(cancel, in_workers)
 	close(efd);
 }
 
+/* A worker has found that a read would block, and gives it back: it is found there, too. */
+TEST_F(cancel, given_back)
+{
+	unsigned int i;
+
+	for (i = 0; i < 20; i++) {
+		self->log.nr = 0;
+		PUT(1, IOSQE_ASYNC, READ(self->pipe));
+		SUBMIT(1);
+		/* From being in the worker to waiting for the pipe, in all states */
+		if (i)
+			poll(NULL, 0, i);
+		PUT(2, 0, sqe_cancel(1, 0));
+		SUBMIT(1);
+		GET(2);
+		EXPECT_TRUE(RES(1) == -ECANCELED || RES(1) == -EINTR) {
+			TH_LOG("after %u ms: %d", i, RES(1));
+		}
+		EXPECT_TRUE(RES(2) == 0 || RES(2) == -EALREADY) {
+			TH_LOG("cancel after %u ms: %d", i, RES(2));
+		}
+	}
+}
+
+/* The same when its time is up. */
+TEST_F(cancel, given_back_late)
+{
+	struct __kernel_timespec ts = { };
+	unsigned int i;
+
+	for (i = 0; i < 200; i++) {
+		ts.tv_nsec = i * 10000;
+		self->log.nr = 0;
+		PUT(1, IOSQE_ASYNC | LINK, READ(self->pipe));
+		PUT(2, 0, sqe_link_timeout(&ts, 0));
+		SUBMIT(2);
+		GET(2);
+		EXPECT_TRUE(RES(1) == -ECANCELED || RES(1) == -EINTR) {
+			TH_LOG("%u: %d", i, RES(1));
+		}
+		EXPECT_TRUE(RES(2) == -ETIME || RES(2) == -EALREADY) {
+			TH_LOG("timeout of %u: %d", i, RES(2));
+		}
+	}
+}
+
 /* One among many, the way an event-driven server does it. */
 TEST_F(cancel, one_of_many)
 {

@@ -5,6 +5,7 @@
 #include "iou_test.h"
 
 #include <pthread.h>
+#include <sys/resource.h>
 
 #include "../kselftest_harness.h"
 
@@ -345,6 +346,100 @@ TEST_F(msg, storm)
 	pthread_join(t, NULL);
 	EXPECT_EQ(0, a.errors);
 	EXPECT_EQ(0, b.errors);
+}
+
+struct visitor {
+	struct ring *own;
+	int target;
+	int pipe;
+	bool message_first;
+};
+
+/* A message for a ring, and an event of its own, in one order or the other */
+static void *visit(void *arg)
+{
+	struct visitor *v = arg;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		poll(NULL, 0, 100);
+		if (v->message_first == !i) {
+			*ring_sqe(v->own) = data_sqe(v->target, 1, 0);
+			ring_submit_wait(v->own, 1);
+		} else if (write(v->pipe, "x", 1) != 1) {
+			break;
+		}
+	}
+	return NULL;
+}
+
+/* Who waits for two is woken by a message and an event: each makes one. */
+TEST_F(msg, counts_with_events)
+{
+	struct visitor v = { .target = self->to.fd };
+	struct io_uring_cqe cqe;
+	pthread_t thread;
+	struct ring own;
+	int i, fds[2];
+	long begin;
+	char c;
+
+	ASSERT_EQ(0, pipe(fds));
+	ASSERT_EQ(0, ring_open(&own, 4, 0));
+	v.own = &own;
+	v.pipe = fds[1];
+	for (i = 0; i < 2; i++) {
+		v.message_first = i;
+		prep(&self->to, IORING_OP_READ, fds[0], &c, 1, -1);
+		ASSERT_EQ(1, ring_submit(&self->to));
+		ASSERT_EQ(0, pthread_create(&thread, NULL, visit, &v));
+		begin = now_ms();
+		EXPECT_EQ(0, ring_enter_wait(&self->to, 2, WAIT_MS));
+		EXPECT_GT(begin + WAIT_MS, now_ms());
+		EXPECT_EQ(2u, ring_ready(&self->to));
+		pthread_join(thread, NULL);
+		while (ring_reap(&self->to, &cqe))
+			;
+	}
+	ring_close(&own);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+#define NR_RELAYS	500
+
+/*
+ * A message makes the ring it comes to send another one, and so on: however long
+ * that goes on, the kernel's stack suffices.
+ */
+TEST(relays)
+{
+	struct rlimit limit = { NR_RELAYS + 64, NR_RELAYS + 64 };
+	struct __kernel_timespec ts = { .tv_sec = 3600 };
+	struct ring *rings = calloc(NR_RELAYS, sizeof(*rings));
+	struct io_uring_cqe cqe;
+	int i;
+
+	ASSERT_NE(NULL, rings);
+	if (setrlimit(RLIMIT_NOFILE, &limit))
+		SKIP(return, "may not open that many files");
+	for (i = 0; i < NR_RELAYS; i++)
+		ASSERT_EQ(0, ring_open(&rings[i], 4, 0));
+	for (i = 1; i < NR_RELAYS - 1; i++) {
+		struct io_uring_sqe *sqe = prep(&rings[i], IORING_OP_TIMEOUT, -1, &ts, 1, 1);
+
+		sqe->flags = IOSQE_IO_LINK;
+		sqe->user_data = 100;
+		*ring_sqe(&rings[i]) = data_sqe(rings[i + 1].fd, i, 0);
+		ASSERT_EQ(2, ring_submit(&rings[i]));
+	}
+	*ring_sqe(&rings[0]) = data_sqe(rings[1].fd, 0, 0);
+	ASSERT_EQ(1, ring_submit(&rings[0]));
+	ASSERT_EQ(0, ring_wait(&rings[NR_RELAYS - 1], &cqe));
+	EXPECT_EQ(NR_RELAYS - 2, cqe.user_data);
+	for (i = 0; i < NR_RELAYS; i++)
+		ring_close(&rings[i]);
+	free(rings);
 }
 
 TEST_HARNESS_MAIN
