@@ -472,6 +472,7 @@ enum iou_state {
 	IOU_S_AGAIN,	/* CLAIMED, and another wake-up came */
 	IOU_S_QUEUED,	/* owned by the worker pool, or waits in ring->hash */
 	IOU_S_WORKING,	/* owned by a worker */
+	IOU_S_RETURNED,	/* a worker gave it back, to be parked; among its lane's events */
 	IOU_S_DONE,	/* on ring->free_reqs */
 };
 

@@ -164,13 +164,14 @@ static long register_max_workers(struct iou_ring *ring, void __user *arg, u32 nr
 			ring->max_workers[i] = new[i];
 	list_for_each_entry(lane, &ring->lanes, ring_node) {
 		u32 max[2] = { new[0], new[1] };
+		struct iou_pool *pool = iou_task_pool(lane->task);
 
 		/* Without requests in flight its task may be doing away with it */
 		if (lane->task->task != submitter && !lane->nr_inflight)
 			continue;
-		if (!lane->task->pool)
+		if (!pool)
 			continue;
-		iou_pool_set_max(lane->task->pool, max);
+		iou_pool_set_max(pool, max);
 		if (lane->task->task == submitter)
 			memcpy(old, max, sizeof(old));
 	}

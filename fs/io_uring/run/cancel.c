@@ -9,6 +9,7 @@
  *                      park again
  *   queued             in a worker pool or behind its inode's turn; taken out
  *   run by a worker    interrupted; its own result comes later
+ *   given back by one  among its lane's events, to be parked: marked
  *
  * What a device is busy with cannot be cancelled and counts as not found.
  */
@@ -75,6 +76,8 @@ static void search_pool(struct iou_pool *pool, struct search *search)
 	struct iou_req *req, *next;
 	LIST_HEAD(removed);
 
+	if (!pool)
+		return;
 	iou_pool_cancel(pool, search_match_work, search, &removed);
 	list_for_each_entry_safe(req, next, &removed, work.node) {
 		list_del(&req->work.node);
@@ -112,10 +115,20 @@ static void search_parked(struct iou_ring *ring, struct search *search)
 		search_end(req, search);
 }
 
-/* May @lane's task do away with its pool now? Not while it has requests here */
-static bool lane_has_pool(const struct iou_lane *lane)
+/* What workers have given back. After the pools: from there it comes here */
+static void search_returned(struct iou_ring *ring, struct search *search)
+	__must_hold(&ring->lock)
 {
-	return (lane->nr_inflight || lane->task->task == current) && lane->task->pool;
+	struct iou_lane *lane;
+	struct iou_req *req;
+
+	list_for_each_entry(lane, &ring->lanes, ring_node) {
+		/* Only who has the ring lock takes events off */
+		llist_for_each_entry(req, READ_ONCE(lane->events.first), qnode) {
+			if (req->state == IOU_S_RETURNED && search_match(req, search))
+				req->held |= IOU_CANCEL;
+		}
+	}
 }
 
 /* The pools of all tasks of the ring, current's first */
@@ -125,11 +138,11 @@ static void search_pools(struct iou_ring *ring, struct search *search)
 	struct iou_lane *lane;
 
 	list_for_each_entry(lane, &ring->lanes, ring_node)
-		if (lane->task->task == current && lane_has_pool(lane))
-			search_pool(lane->task->pool, search);
+		if (lane->task->task == current)
+			search_pool(iou_lane_pool(lane), search);
 	list_for_each_entry(lane, &ring->lanes, ring_node)
-		if (lane->task->task != current && lane_has_pool(lane))
-			search_pool(lane->task->pool, search);
+		if (lane->task->task != current)
+			search_pool(iou_lane_pool(lane), search);
 }
 
 static int search_result(const struct search *search)
@@ -205,6 +218,7 @@ int iou_cancel(struct iou_ring *ring, const struct iou_cancel *what)
 	if (is_by_user_data(what) && cancel_parked_one(ring, what->user_data, &ret))
 		return ret;
 	search_pools(ring, &search);
+	search_returned(ring, &search);
 	search_hashed(ring, &search);
 	if (!is_by_user_data(what))
 		search_parked(ring, &search);
@@ -236,20 +250,24 @@ int iou_cancel_req(struct iou_req *req)
 			iou_req_end_soon(req, -ECANCELED);
 			return req->park->of_task ? 1 : 0;
 		}
-		fallthrough;
+		break;
 	case IOU_S_CLAIMED:
 	case IOU_S_AGAIN:
-		req->held |= IOU_CANCEL;
-		return -EALREADY;
+	case IOU_S_RETURNED:
+		break;
 	case IOU_S_QUEUED:
 	case IOU_S_WORKING:
 		search_hashed(ring, &search);
-		if (!search.nr && lane_has_pool(req->lane))
-			search_pool(req->lane->task->pool, &search);
+		if (!search.nr)
+			search_pool(iou_lane_pool(req->lane), &search);
+		if (!search.nr && READ_ONCE(req->state) == IOU_S_RETURNED)
+			break;
 		return search_result(&search);
 	default:
 		return -ENOENT;
 	}
+	req->held |= IOU_CANCEL;
+	return -EALREADY;
 }
 
 static bool match_lane(const struct iou_req *req, void *data)
@@ -307,8 +325,7 @@ void iou_cancel_lane(struct iou_lane *lane)
 		return;
 	iou_drain_cancel(lane);
 	search_hashed(lane->ring, &search);
-	if (lane->task->pool)
-		search_pool(lane->task->pool, &search);
+	search_pool(iou_lane_pool(lane), &search);
 	iou_cancel_commands(lane);
 	search_parked(lane->ring, &search);
 }
@@ -333,8 +350,7 @@ void iou_cancel_work(struct iou_lane *lane, bool unbound_only)
 		return;
 	if (!unbound_only)
 		search_hashed(lane->ring, &search);
-	if (lane->task->pool)
-		search_pool(lane->task->pool, &search);
+	search_pool(iou_lane_pool(lane), &search);
 	iou_cancel_commands(lane);
 }
 

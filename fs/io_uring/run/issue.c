@@ -269,7 +269,7 @@ void iou_issue_held(struct iou_req *req, bool cancel)
  * The worker's side. A worker holds no ring lock.
  */
 
-static void work_run(struct iou_work *work)
+static bool work_run(struct iou_work *work)
 {
 	struct iou_req *req = container_of(work, struct iou_req, work);
 	const struct iou_op *op = iou_req_op(req);
@@ -285,18 +285,34 @@ static void work_run(struct iou_work *work)
 		audit_uring_exit(req->verdict != IOU_DONE || req->res >= 0, req->res);
 	if (old)
 		revert_creds(old);
+	return req->verdict == IOU_RETRY;
 }
 
 /* A worker would block for long: park instead */
 static void work_park_event(struct iou_req *req, bool cancel)
 	__must_hold(&iou_req_ring(req)->lock)
 {
-	if (cancel || iou_req_ring(req)->closing) {
+	if (cancel || iou_req_ring(req)->closing || (req->held & IOU_CANCEL)) {
 		iou_req_end(req, -ECANCELED);
 		return;
 	}
 	req->state = IOU_S_ISSUED;
 	issue_retry(req);
+}
+
+static void work_cancel_event(struct iou_req *req, bool cancel)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	iou_req_end(req, -ECANCELED);
+}
+
+static void work_give_back(struct iou_work *work, bool cancelled)
+{
+	struct iou_req *req = container_of(work, struct iou_req, work);
+
+	req->event = cancelled ? work_cancel_event : work_park_event;
+	req->state = IOU_S_RETURNED;
+	iou_lane_push(req);
 }
 
 static void work_done_event(struct iou_req *req, bool cancel)
@@ -329,12 +345,6 @@ static void work_done(struct iou_work *work)
 		iou_iopoll_join(req);
 		return;
 	}
-	if (req->verdict == IOU_RETRY) {
-		req->event = work_park_event;
-		req->state = IOU_S_CLAIMED;
-		iou_lane_push(req);
-		return;
-	}
 	work_post(req);
 }
 
@@ -347,9 +357,10 @@ static void work_fail(struct iou_work *work, int error)
 }
 
 static const struct iou_pool_ops work_ops = {
-	.run	= work_run,
-	.done	= work_done,
-	.fail	= work_fail,
+	.run		= work_run,
+	.give_back	= work_give_back,
+	.done		= work_done,
+	.fail		= work_fail,
 };
 
 /**
@@ -376,15 +387,18 @@ static noinline struct iou_pool *make_pool(struct iou_lane *lane)
 	__must_hold(&lane->ring->lock)
 {
 	struct iou_task *task = lane->task;
+	struct iou_pool *pool;
 	u32 max[2];
 
 	iou_issue_max_workers(lane->ring, max);
-	task->pool = iou_pool_create(task, max, &work_ops);
-	if (!task->pool)
+	pool = iou_pool_create(task, max, &work_ops);
+	if (!pool)
 		return NULL;
 	put_cred(task->creds);
 	task->creds = get_current_cred();
-	return task->pool;
+	/* See iou_task_pool() */
+	smp_store_release(&task->pool, pool);
+	return pool;
 }
 
 /**

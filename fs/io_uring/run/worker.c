@@ -107,6 +107,7 @@ struct iou_pool {
  * @idle_node: in the class's idle list, or empty
  * @idle_since: in jiffies
  * @work: what it runs
+ * @cancelled: @work was, while it ran
  * @stop: it was told to end
  * @counting: it runs work, so its sleeping matters; own use
  * @asleep: the scheduler hook took it off nr_running; own use
@@ -119,6 +120,7 @@ struct iou_worker {
 	struct list_head idle_node;
 	unsigned long idle_since;
 	struct iou_work *work;
+	bool cancelled;
 	bool stop;
 	bool counting;
 	bool asleep;
@@ -234,6 +236,7 @@ static struct iou_work *worker_next(struct iou_worker *worker)
 	if (test_thread_flag(TIF_NOTIFY_SIGNAL))
 		clear_notify_signal();
 	worker->work = NULL;
+	worker->cancelled = false;
 	if (worker->stop || fatal_signal_pending(current))
 		return NULL;
 	worker->work = list_first_entry_or_null(&class->queue, struct iou_work, node);
@@ -247,16 +250,20 @@ static struct iou_work *worker_do(struct iou_worker *worker, struct iou_work *wo
 {
 	struct iou_pool *pool = worker->pool;
 	struct iou_work *next;
+	bool back;
 
 	worker->counting = true;
-	pool->ops->run(work);
+	back = pool->ops->run(work);
 	worker->counting = false;
 
 	raw_spin_lock_irq(&pool->lock);
+	if (unlikely(back))
+		pool->ops->give_back(work, worker->cancelled);
 	next = worker_next(worker);
 	raw_spin_unlock_irq(&pool->lock);
 
-	pool->ops->done(work);
+	if (likely(!back))
+		pool->ops->done(work);
 	if (task_work_pending(current))
 		task_work_run();
 	if (need_resched())
@@ -623,6 +630,7 @@ u32 iou_pool_cancel(struct iou_pool *pool, iou_work_match_fn match, void *data,
 	list_for_each_entry(worker, &pool->workers, node) {
 		if (!worker->work || !match(worker->work, data))
 			continue;
+		worker->cancelled = true;
 		set_notify_signal(worker->task);
 		nr++;
 	}

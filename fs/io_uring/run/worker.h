@@ -9,12 +9,16 @@
 
 /**
  * struct iou_pool_ops - what a pool does with work
- * @run: do it. In a worker, may block; interrupted by a cancel
+ * @run: do it. In a worker, may block; interrupted by a cancel. Returns whether it is
+ *       to be given back instead of being done
+ * @give_back: pass it on, under the pool's lock, so that a cancel finds it either here
+ *             or there. @cancelled: it has found it here while it ran
  * @done: it was run, and the pool has forgotten it: pass it on
  * @fail: no worker could be made for it. Any context that may sleep
  */
 struct iou_pool_ops {
-	void (*run)(struct iou_work *work);
+	bool (*run)(struct iou_work *work);
+	void (*give_back)(struct iou_work *work, bool cancelled);
 	void (*done)(struct iou_work *work);
 	void (*fail)(struct iou_work *work, int error);
 };
@@ -35,5 +39,26 @@ void iou_pool_exit(struct iou_pool *pool);
 void iou_pool_join(struct iou_pool *pool);
 int iou_pool_set_cpus(struct iou_pool *pool, const struct cpumask *cpus);
 void iou_pool_set_max(struct iou_pool *pool, u32 max[2]);
+
+/* The pool of a task, which may have made it just now, under the lock of another ring */
+static inline struct iou_pool *iou_task_pool(const struct iou_task *task)
+{
+	return smp_load_acquire(&task->pool);
+}
+
+/**
+ * iou_lane_pool() - the pool of a lane's task, which may be another one
+ * @lane: its ring is locked
+ *
+ * Context: ring lock.
+ * Return: it, until the ring is unlocked; or NULL: there is none, or its task may be
+ * doing away with it, as it has no requests here.
+ */
+static inline struct iou_pool *iou_lane_pool(const struct iou_lane *lane)
+{
+	if (!lane->nr_inflight && lane->task->task != current)
+		return NULL;
+	return iou_task_pool(lane->task);
+}
 
 #endif
