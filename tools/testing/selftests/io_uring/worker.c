@@ -827,4 +827,105 @@ TEST(writes_behind_a_write_that_blocks)
 	close(l.fd);
 }
 
+#define CGROUP	"/sys/fs/cgroup/iou_worker"
+
+static bool write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY);
+	bool ok = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+
+	close(fd);
+	return ok;
+}
+
+/* Some worker of this process, or 0 */
+static pid_t any_worker(void)
+{
+	char path[PATH_MAX], comm[32];
+	struct dirent *entry;
+	pid_t found = 0;
+	DIR *dir;
+
+	dir = opendir("/proc/self/task");
+	if (!dir)
+		return 0;
+	while ((entry = readdir(dir))) {
+		snprintf(path, sizeof(path), "/proc/self/task/%s/comm", entry->d_name);
+		if (read_small_file(path, comm, sizeof(comm)) && !strncmp(comm, "iou-wrk", 7))
+			found = atoi(entry->d_name);
+	}
+	closedir(dir);
+	return found;
+}
+
+static bool runs_on(pid_t tid, int cpu)
+{
+	cpu_set_t set;
+
+	return !sched_getaffinity(tid, sizeof(set), &set) && CPU_COUNT(&set) == 1 &&
+	       CPU_ISSET(cpu, &set);
+}
+
+/* In a cpuset with one processor, which then becomes another one. Return: what failed */
+static const char *live_in_cpuset(void)
+{
+	struct io_uring_params p = { .flags = IORING_SETUP_SQPOLL | IORING_SETUP_SQ_AFF };
+	const __u64 almost = ULLONG_MAX - 2;
+	int efd = eventfd(0, EFD_CLOEXEC);
+	__u64 value = 5;
+	cpu_set_t set;
+	struct ring r;
+	pid_t worker;
+
+	if (sys_setup(4, &p) != -EINVAL)
+		return "a thread that submits from elsewhere";
+	if (write(efd, &almost, 8) != 8 || ring_open(&r, 4, 0) || !block(&r, efd, &value, 1) ||
+	    !wait_workers(getpid(), 1, true, WAIT_MS))
+		return "a worker";
+	worker = any_worker();
+	if (!runs_on(worker, 1))
+		return "the cpuset when it begins";
+	CPU_ZERO(&set);
+	CPU_SET(0, &set);
+	if (sys_register(r.fd, IORING_REGISTER_IOWQ_AFF, &set, sizeof(set)) != -EINVAL)
+		return "a mask outside the cpuset";
+	CPU_ZERO(&set);
+	CPU_SET(1, &set);
+	if (sys_register(r.fd, IORING_REGISTER_IOWQ_AFF, &set, sizeof(set)) ||
+	    sys_register(r.fd, IORING_UNREGISTER_IOWQ_AFF, NULL, 0) || !runs_on(worker, 1))
+		return "a mask inside the cpuset";
+	if (!write_file(CGROUP "/cpuset.cpus", "0") || !runs_on(worker, 0))
+		return "the cpuset when it changes";
+	if (!unblock(efd))
+		return "to end";
+	return NULL;
+}
+
+/* Workers stay where their process may run. */
+TEST(in_a_cpuset)
+{
+	const char *failed;
+	int status;
+	pid_t pid;
+
+	mount("none", "/sys/fs/cgroup", "cgroup2", 0, NULL);
+	rmdir(CGROUP);
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2 ||
+	    !write_file("/sys/fs/cgroup/cgroup.subtree_control", "+cpuset") ||
+	    mkdir(CGROUP, 0700))
+		SKIP(return, "no two processors, or no cpusets for us");
+	ASSERT_TRUE(write_file(CGROUP "/cpuset.cpus", "1"));
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		failed = write_file(CGROUP "/cgroup.procs", "0") ? live_in_cpuset() : "to join";
+		if (failed)
+			ksft_print_msg("%s\n", failed);
+		_exit(!!failed);
+	}
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+	EXPECT_EQ(0, rmdir(CGROUP));
+}
+
 TEST_HARNESS_MAIN
