@@ -27,6 +27,7 @@ bool ring_open(struct ring *r, unsigned int entries, unsigned int flags)
 
 	memset(r, 0, sizeof(*r));
 	p->flags = flags;
+	p->sq_thread_idle = flags & IORING_SETUP_SQPOLL ? RING_IDLE_MS : 0;
 	r->fd = syscall(__NR_io_uring_setup, entries, p);
 	if (r->fd < 0 && (errno == EINVAL || errno == ENOSYS))
 		return false;

@@ -26,6 +26,9 @@ struct ring {
 	size_t mem_size;
 };
 
+/* Idle time of a thread that submits */
+#define RING_IDLE_MS	100
+
 /**
  * ring_open - create and map a ring
  *

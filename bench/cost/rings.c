@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/uio.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -264,12 +265,35 @@ static double measure_register_huge(void)
 	return register_area(area, AREA_SIZE / HUGE_PAGE);
 }
 
+/* What a thread that submits does in its idle time after a NOP, and half of that more */
+static double measure_sqpoll_idle(void)
+{
+	const struct timespec pause = { .tv_nsec = RING_IDLE_MS * 3 / 2 * 1000000L };
+	long long begin, spun, used;
+	struct ring r;
+
+	spin_start();
+	if (!ring_open(&r, 8, IORING_SETUP_SQPOLL))
+		errx(1, "SQPOLL");
+	ring_sqe(&r, IORING_OP_NOP, -1);
+	__atomic_store_n(r.sq_tail, r.tail, __ATOMIC_RELEASE);
+	syscall(__NR_io_uring_enter, r.fd, 1, 0, IORING_ENTER_SQ_WAKEUP, NULL, 0);
+	spun = clock_ns(spinner_clock);
+	begin = clock_ns(CLOCK_MONOTONIC);
+	nanosleep(&pause, NULL);
+	used = clock_ns(CLOCK_MONOTONIC) - begin - (clock_ns(spinner_clock) - spun);
+	spin_stop();
+	ring_close(&r);
+	return used;
+}
+
 const struct workload ring_workloads[] = {
 	{ .name = "ring-128", .measure = measure_close, .nr_measured = NR_CLOSED },
 	{ .name = "register-small", .measure = measure_register_small,
 	  .nr_measured = AREA_SIZE / SMALL_PAGE },
 	{ .name = "register-huge", .measure = measure_register_huge,
 	  .nr_measured = AREA_SIZE / HUGE_PAGE },
+	{ .name = "sqpoll-idle", .measure = measure_sqpoll_idle, .nr_measured = 1 },
 	{ .name = "memory-ring-128", .measure = measure_idle_memory },
 	{ .name = "memory-request", .measure = measure_request_memory },
 	{ }
