@@ -115,19 +115,25 @@ static void search_parked(struct iou_ring *ring, struct search *search)
 		search_end(req, search);
 }
 
+static void search_events(struct llist_node *events, struct search *search)
+{
+	struct iou_req *req;
+
+	llist_for_each_entry(req, events, qnode)
+		if (req->state == IOU_S_RETURNED && search_match(req, search))
+			req->held |= IOU_CANCEL;
+}
+
 /* What workers have given back. After the pools: from there it comes here */
 static void search_returned(struct iou_ring *ring, struct search *search)
 	__must_hold(&ring->lock)
 {
 	struct iou_lane *lane;
-	struct iou_req *req;
 
+	/* Only who has the ring lock takes events off */
 	list_for_each_entry(lane, &ring->lanes, ring_node) {
-		/* Only who has the ring lock takes events off */
-		llist_for_each_entry(req, READ_ONCE(lane->events.first), qnode) {
-			if (req->state == IOU_S_RETURNED && search_match(req, search))
-				req->held |= IOU_CANCEL;
-		}
+		search_events(READ_ONCE(lane->events.first), search);
+		search_events(lane->batch, search);
 	}
 }
 

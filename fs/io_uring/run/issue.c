@@ -477,6 +477,11 @@ void iou_issue_async(struct iou_req *req)
 	struct iou_pool *pool = iou_issue_pool(req->lane);
 	bool hashed;
 
+	/* Between being woken and this */
+	if (unlikely(req->held & IOU_CANCEL)) {
+		iou_req_end(req, -ECANCELED);
+		return;
+	}
 	if (!pool) {
 		iou_req_end(req, -ENOMEM);
 		return;

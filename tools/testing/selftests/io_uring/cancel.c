@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 #include <sys/eventfd.h>
+#include <sys/inotify.h>
 
 #include "../kselftest_harness.h"
 
@@ -25,6 +26,7 @@ FIXTURE(cancel)
 	int other[2];
 	struct log log;
 	char c;
+	char event[1024];
 };
 
 FIXTURE_VARIANT(cancel)
@@ -417,6 +419,62 @@ TEST_F(cancel, given_back_late)
 			TH_LOG("timeout of %u: %d", i, RES(2));
 		}
 	}
+}
+
+/* The cancel is among the events that the thread runs at once, and before the other. */
+TEST_F(cancel, given_back_in_one_batch)
+{
+	const struct io_uring_sqe sync = {
+		.opcode = IORING_OP_FSYNC,
+		.fd = tmp_file(NULL, 0),
+	};
+	unsigned int i;
+	long end;
+
+	ASSERT_LE(0, sync.fd);
+	for (i = 0; i < 100; i++) {
+		self->log.nr = 0;
+		PUT(1, LINK, sync);
+		PUT(2, 0, sqe_cancel(3, 0));
+		PUT(3, IOSQE_ASYNC, READ(self->pipe));
+		SUBMIT(3);
+		/* Not entering the kernel meanwhile */
+		for (end = now_ms() + i % 10; now_ms() < end;)
+			;
+		GET(3);
+		EXPECT_EQ(0, RES(1));
+		EXPECT_TRUE(RES(2) == 0 || RES(2) == -EALREADY) {
+			TH_LOG("cancel of %u: %d", i, RES(2));
+		}
+	}
+	close(sync.fd);
+}
+
+/*
+ * A read that was woken and then cancelled does not go to a worker, where it would
+ * wait for what somebody else has read meanwhile.
+ */
+TEST_F(cancel, woken_for_a_worker)
+{
+	int fd = inotify_init1(0);
+	char event[1024];
+
+	if (!(variant->setup & IORING_SETUP_DEFER_TASKRUN))
+		SKIP(return, "only there can a cancel come in between");
+	ASSERT_LE(0, fd);
+	ASSERT_LE(0, inotify_add_watch(fd, "/tmp", IN_CREATE));
+	PUT(1, 0, sqe_read(fd, self->event, sizeof(self->event)));
+	SUBMIT(1);
+	close(tmp_file(NULL, 0));
+	close(open("/tmp/iou_cancel", O_CREAT | O_RDWR, 0600));
+	unlink("/tmp/iou_cancel");
+	PUT(2, 0, sqe_cancel(1, 0));
+	SUBMIT(1);
+	ASSERT_LT(0, read(fd, event, sizeof(event)));
+	GET(2);
+	EXPECT_EQ(-ECANCELED, RES(1));
+	EXPECT_EQ(-EALREADY, RES(2));
+	close(fd);
 }
 
 /* One among many, the way an event-driven server does it. */
