@@ -104,9 +104,12 @@ struct iou_seat;
  * @creds: [O] those it had when @pool was made: a reference for all requests that
  *         go there with the same ones
  * @rings: [O] files of registered rings
- * @ready: [A] lanes with events
- * @tw: the one task-work callback; runs the events of all ready lanes
- * @orphan_work: runs them when the task cannot any more
+ * @ready: [A] lanes with events; only @tw takes them, and after @ended @orphan_work
+ * @tw: the one task-work callback; runs the events of all ready lanes. It is queued by
+ *      whoever finds @ready empty
+ * @ended: [A] set once: @tw is not run any more
+ * @left: [A] lanes with events for @orphan_work
+ * @orphan_work: runs events when the task cannot; holds a reference to the task
  */
 struct iou_task {
 	struct task_struct *task;
@@ -119,7 +122,9 @@ struct iou_task {
 	struct file *rings[IOU_MAX_RING_FDS];
 	struct llist_head ready;
 	struct callback_head tw;
-	struct work_struct orphan_work;
+	bool ended;
+	struct llist_head left;
+	struct delayed_work orphan_work;
 };
 
 /* The name by which the rest of the kernel knows an iou_task */
@@ -142,6 +147,7 @@ struct io_uring_task {
  * @queued: [A] a deferred lane is on @task's ready list (only if @orphan); cleared by
  *          who has taken it off
  * @events: [A] requests whose event has come, newest first
+ * @batch: [R] those that were taken off @events and not run yet, oldest first
  * @nr_events: [A] how many, on deferred lanes
  * @urgent: [A] on deferred lanes: some event of IOU_URGENT is among them
  * @asleep: [A] on deferred lanes: the task sleeps in enter() until ...
@@ -164,6 +170,7 @@ struct iou_lane {
 	bool orphan;
 	u32 queued;
 	struct llist_head events;
+	struct llist_node *batch;
 	atomic_t nr_events;
 	bool urgent;
 	bool asleep;

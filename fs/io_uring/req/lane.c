@@ -109,10 +109,10 @@ void iou_lane_free(struct iou_lane *lane)
 }
 
 /* Have a kernel worker run the events of a task that cannot */
-static void task_run_orphans(struct iou_task *task)
+static void task_run_orphans(struct iou_task *task, unsigned long delay)
 {
 	get_task_struct(task->task);
-	if (!queue_work(system_unbound_wq, &task->orphan_work))
+	if (!queue_delayed_work(system_unbound_wq, &task->orphan_work, delay))
 		put_task_struct(task->task);
 }
 
@@ -123,8 +123,11 @@ static void lane_make_ready(struct iou_lane *lane)
 
 	if (!llist_add(&lane->ready_node, &task->ready))
 		return;
-	if (unlikely(task_work_add(task->task, &task->tw, lane->notify)))
-		task_run_orphans(task);
+	if (unlikely(task_work_add(task->task, &task->tw, lane->notify))) {
+		/* The task runs no work any more, so that a kernel worker may take the list */
+		WRITE_ONCE(task->ended, true);
+		task_run_orphans(task, 0);
+	}
 }
 
 /*
@@ -163,13 +166,16 @@ void iou_lane_orphan(struct iou_lane *lane)
 /**
  * iou_lane_hand_over() - let a kernel worker run a lane's events
  * @lane: has events, and is on no list; its task is being killed
+ * @delay: jiffies until then
  *
- * Context: the lane's task.
+ * Not by the ready list: who makes that empty must have taken the task's work off, too.
+ *
+ * Context: the lane's task, or the kernel worker.
  */
-void iou_lane_hand_over(struct iou_lane *lane)
+void iou_lane_hand_over(struct iou_lane *lane, unsigned long delay)
 {
-	llist_add(&lane->ready_node, &lane->task->ready);
-	task_run_orphans(lane->task);
+	llist_add(&lane->ready_node, &lane->task->left);
+	task_run_orphans(lane->task, delay);
 }
 
 /*

@@ -24,12 +24,6 @@
 #include "task.h"
 #include "worker.h"
 
-/* Is the whole process ending? */
-static bool task_is_killed(void)
-{
-	return (current->signal->flags & SIGNAL_GROUP_EXIT) || fatal_signal_pending(current);
-}
-
 /**
  * iou_exit_ring() - the ring's file is gone
  * @ring: will be freed when nothing is in flight any more; the caller must not
@@ -97,7 +91,7 @@ static void task_exit(struct iou_task *task)
 			 * writes are not lost; unless the process ends and
 			 * takes the workers with it.
 			 */
-			iou_cancel_work(lane, !task_is_killed());
+			iou_cancel_work(lane, !iou_task_is_killed());
 			iou_cancel_ring_files(lane);
 			iou_lane_detach(lane);
 			iou_lane_orphan(lane);

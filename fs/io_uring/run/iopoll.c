@@ -221,12 +221,14 @@ static void iopoll_work(struct work_struct *work)
 {
 	struct iou_ring *ring = container_of(to_delayed_work(work), struct iou_ring,
 					     iopoll_work);
-	bool again;
+	bool again = true;
 
-	iou_ring_lock(ring);
-	iou_iopoll_pass(ring);
-	again = !list_empty(&ring->polling);
-	iou_ring_unlock(ring);
+	/* Who has the lock may be stuck; a kernel worker must not be */
+	if (iou_ring_trylock(ring)) {
+		iou_iopoll_pass(ring);
+		again = !list_empty(&ring->polling);
+		iou_ring_unlock(ring);
+	}
 	if (!again || !queue_delayed_work(system_unbound_wq, &ring->iopoll_work, 1))
 		iou_ring_put(ring);
 }

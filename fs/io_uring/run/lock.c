@@ -432,12 +432,13 @@ void iou_ring_send(struct iou_ring *ring, struct iou_ring *target, struct iou_re
 	}
 }
 
+/* Who has the lock may be stuck; a kernel worker must not be, and the holder does it */
 static void ring_drain_work(struct work_struct *work)
 {
 	struct iou_ring *ring = container_of(work, struct iou_ring, drain_work);
 
-	iou_ring_lock(ring);
-	iou_ring_unlock(ring);
+	if (iou_ring_trylock(ring))
+		iou_ring_unlock(ring);
 	iou_ring_put(ring);
 }
 

@@ -30,6 +30,8 @@ void iou_task_run_lane(struct iou_lane *lane, bool cancel)
 	u32 nr = 0;
 
 	llist_for_each_entry_safe(req, next, list, qnode) {
+		/* Where a cancel finds them */
+		lane->batch = req->qnode.next;
 		req->event(req, cancel);
 		nr++;
 	}
@@ -69,52 +71,89 @@ static void ready_lane_run(struct iou_lane *lane, bool cancel)
 		iou_task_run_lane(lane, cancel);
 }
 
-/* Run the events of all ready lanes. In the task, or in a kernel worker. */
-static void task_run_ready(struct iou_task *task)
+static void ready_lane_end(struct iou_lane *lane, struct iou_ring *ring)
 {
-	bool mine = current == task->task;
-	bool cancel = !mine || (current->flags & PF_EXITING);
+	iou_ring_unlock(ring);
+	if (lane->deferred) {
+		iou_lane_put(lane);
+		iou_ring_put(ring);
+	}
+}
+
+/* Nobody waits for the lock: its holder may be stuck in a fault */
+static void ready_lane_hand_over(struct iou_lane *lane, unsigned long delay)
+{
+	struct iou_ring *ring = lane->deferred ? lane->ring : NULL;
+
+	iou_lane_hand_over(lane, delay);
+	if (ring)
+		iou_ring_put(ring);
+}
+
+/**
+ * iou_task_is_killed() - is the current process ending?
+ *
+ * Return: whether; also after its SIGKILL was taken.
+ */
+bool iou_task_is_killed(void)
+{
+	return (current->signal->flags & SIGNAL_GROUP_EXIT) || fatal_signal_pending(current);
+}
+
+/* Task work: run the events of all ready lanes */
+static void task_work(struct callback_head *cb)
+{
+	struct iou_task *task = container_of(cb, struct iou_task, tw);
 	struct llist_node *list = iou_lane_in_order(llist_del_all(&task->ready));
+	/* Or what goes on and on would keep the dying */
+	bool cancel = (current->flags & PF_EXITING) || iou_task_is_killed();
 	struct iou_lane *lane, *next;
 	u32 nr = 0;
 
 	llist_for_each_entry_safe(lane, next, list, ready_node) {
 		struct iou_ring *ring = lane->ring;
-		bool deferred = lane->deferred;
 
 		nr++;
 		if (!ready_lane_begin(lane))
 			continue;
-		if (!mine) {
-			iou_ring_lock(ring);
-		} else if (iou_ring_lock_killable(ring)) {
-			/* Do not keep the dying waiting */
-			iou_lane_hand_over(lane);
-			if (deferred)
-				iou_ring_put(ring);
+		if (iou_ring_lock_killable(ring)) {
+			ready_lane_hand_over(lane, 0);
 			continue;
 		}
 		ready_lane_run(lane, cancel);
-		iou_ring_unlock(ring);
-		if (deferred) {
-			iou_lane_put(lane);
-			iou_ring_put(ring);
-		}
+		ready_lane_end(lane, ring);
 	}
 	trace_io_uring_task_work_run(task, nr);
 }
 
-static void task_work(struct callback_head *cb)
+/* Run the events of lanes in a kernel worker. It does not sleep for a ring. */
+static void run_orphans(struct llist_node *list)
 {
-	task_run_ready(container_of(cb, struct iou_task, tw));
+	struct iou_lane *lane, *next;
+
+	llist_for_each_entry_safe(lane, next, list, ready_node) {
+		struct iou_ring *ring = lane->ring;
+
+		if (!ready_lane_begin(lane))
+			continue;
+		if (!iou_ring_trylock(ring)) {
+			ready_lane_hand_over(lane, 1);
+			continue;
+		}
+		ready_lane_run(lane, true);
+		ready_lane_end(lane, ring);
+	}
 }
 
 /* The task is gone, or on its way out */
 static void task_orphan_work(struct work_struct *work)
 {
-	struct iou_task *task = container_of(work, struct iou_task, orphan_work);
+	struct iou_task *task = container_of(to_delayed_work(work), struct iou_task,
+					     orphan_work);
 
-	task_run_ready(task);
+	run_orphans(iou_lane_in_order(llist_del_all(&task->left)));
+	if (READ_ONCE(task->ended))
+		run_orphans(iou_lane_in_order(llist_del_all(&task->ready)));
 	put_task_struct(task->task);
 }
 
@@ -157,7 +196,8 @@ struct iou_task *iou_task_current(void)
 	INIT_LIST_HEAD(&task->iou.lanes);
 	init_llist_head(&task->iou.ready);
 	init_task_work(&task->iou.tw, task_work);
-	INIT_WORK(&task->iou.orphan_work, task_orphan_work);
+	init_llist_head(&task->iou.left);
+	INIT_DELAYED_WORK(&task->iou.orphan_work, task_orphan_work);
 	current->io_uring = task;
 	return &task->iou;
 }
@@ -232,7 +272,7 @@ void __io_uring_free(struct task_struct *tsk)
 	struct iou_task *task = &tsk->io_uring->iou;
 
 	WARN_ON_ONCE(!list_empty(&task->lanes));
-	WARN_ON_ONCE(!llist_empty(&task->ready));
+	WARN_ON_ONCE(!llist_empty(&task->ready) || !llist_empty(&task->left));
 	if (task->pool)
 		iou_pool_free(task->pool);
 	put_cred(task->creds);

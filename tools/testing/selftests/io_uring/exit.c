@@ -9,6 +9,7 @@
 #include "iou_test.h"
 
 #include <pthread.h>
+#include <sys/resource.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
@@ -451,6 +452,96 @@ TEST(thread_leaves_a_parked_read)
 	ring_close(&r);
 	close(fds[0]);
 	close(fds[1]);
+}
+
+#define NR_STUCK	560	/* more than a workqueue runs at once */
+
+struct stuck {
+	struct ring ring;
+	void *missing;
+	pthread_t thread;
+};
+
+/* Stay in the kernel, with the ring locked, until the page appears */
+static void *get_stuck(void *arg)
+{
+	struct stuck *s = arg;
+
+	prep(&s->ring, IORING_OP_READV, 0, s->missing, 1, -1);
+	ring_submit(&s->ring);
+	return NULL;
+}
+
+static bool all_stuck(struct stuck *stuck, void *missing)
+{
+	pthread_attr_t attr;
+	int i;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, 64 * 1024);
+	for (i = 0; i < NR_STUCK; i++) {
+		stuck[i].missing = missing;
+		if (ring_open(&stuck[i].ring, 1, 0) ||
+		    pthread_create(&stuck[i].thread, &attr, get_stuck, &stuck[i]))
+			return false;
+	}
+	return true;
+}
+
+/* Kernel workers do not wait for rings whose users are stuck: all others need them. */
+TEST(stuck_rings_stop_nobody_else)
+{
+	struct rlimit limit = { NR_STUCK + 64, NR_STUCK + 64 };
+	struct stuck *stuck = calloc(NR_STUCK, sizeof(*stuck));
+	struct parked p = { };
+	struct io_uring_cqe cqe;
+	void *missing = pages(4096);
+	pthread_t thread;
+	struct ring r;
+	int fds[2], uffd, i, nr_sent = 0;
+
+	ASSERT_NE(NULL, stuck);
+	uffd = open_userfault(missing, 4096);
+	if (uffd < 0)
+		SKIP(return, "no userfaultfd (%s)", strerror(-uffd));
+	if (setrlimit(RLIMIT_NOFILE, &limit))
+		SKIP(return, "may not open that many files");
+	ASSERT_TRUE(all_stuck(stuck, missing));
+	ASSERT_EQ(0, ring_open_cq(&r, 1024, 2048, 0));
+	for (i = 0; i < NR_STUCK; i++) {
+		struct io_uring_sqe *sqe = prep(&r, IORING_OP_MSG_RING, stuck[i].ring.fd,
+						NULL, 0, 1);
+
+		sqe->user_data = 1;
+	}
+	ASSERT_EQ(NR_STUCK, ring_submit(&r));
+
+	/* What a thread leaves behind is ended by a kernel worker */
+	ASSERT_EQ(0, pipe(fds));
+	p.ring = &r;
+	p.fd = fds[0];
+	ASSERT_EQ(0, pthread_create(&thread, NULL, park_and_leave, &p));
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	ASSERT_EQ(1, write(fds[1], "x", 1));
+	/* Some rings may not have been stuck yet */
+	do {
+		ASSERT_EQ(0, ring_wait(&r, &cqe));
+		nr_sent += cqe.user_data == 1;
+	} while (cqe.user_data != 7);
+
+	/* All messages arrive when the page does */
+	close(uffd);
+	for (i = 0; i < NR_STUCK; i++)
+		pthread_join(stuck[i].thread, NULL);
+	for (; nr_sent < NR_STUCK; nr_sent++) {
+		ASSERT_EQ(0, ring_wait(&r, &cqe));
+		ASSERT_EQ(1u, cqe.user_data);
+		ASSERT_EQ(0, cqe.res);
+	}
+	for (i = 0; i < NR_STUCK; i++)
+		ring_close(&stuck[i].ring);
+	ring_close(&r);
+	free(stuck);
 }
 
 static void *own_and_leave(void *arg)

@@ -27,6 +27,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -36,6 +37,7 @@
 #include <time.h>
 #include <unistd.h>
 #include <linux/io_uring.h>
+#include <linux/userfaultfd.h>
 
 #ifndef __NR_io_uring_setup
 #define __NR_io_uring_setup	425
@@ -576,6 +578,25 @@ struct bad_byte {
 
 #define BAD(op, field, error)						\
 	{ IORING_OP_##op, offsetof(struct io_uring_sqe, field), error }
+
+/* A region whose pages appear when we say so: its fd, or -errno. */
+static inline int open_userfault(void *mem, size_t size)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register reg = {
+		.range = { .start = (uintptr_t)mem, .len = size },
+		.mode = UFFDIO_REGISTER_MODE_MISSING,
+	};
+	int fd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0)
+		return -errno;
+	if (ioctl(fd, UFFDIO_API, &api) || ioctl(fd, UFFDIO_REGISTER, &reg)) {
+		close(fd);
+		return -EOPNOTSUPP;
+	}
+	return fd;
+}
 
 /* The number after "@key:<tab>" in the fdinfo of a process's ring, or -1. */
 static inline long long ring_fdinfo(pid_t pid, int fd, const char *key)

@@ -14,7 +14,6 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <linux/userfaultfd.h>
 
 #ifndef MADV_POPULATE_READ
 #define MADV_POPULATE_READ	22
@@ -268,25 +267,6 @@ TEST_F(worker, bounded)
 	EXPECT_EQ(r->next, load(r->cq_tail));
 	EXPECT_LE(1u, most);
 	EXPECT_GE(bound(r), most);
-}
-
-/* A region whose pages appear when we say so: its fd, or -errno. */
-static int open_userfault(void *mem, size_t size)
-{
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register reg = {
-		.range = { .start = (uintptr_t)mem, .len = size },
-		.mode = UFFDIO_REGISTER_MODE_MISSING,
-	};
-	int fd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
-
-	if (fd < 0)
-		return -errno;
-	if (ioctl(fd, UFFDIO_API, &api) || ioctl(fd, UFFDIO_REGISTER, &reg)) {
-		close(fd);
-		return -EOPNOTSUPP;
-	}
-	return fd;
 }
 
 /* Blocked work that is bounded stays so; what is not is not held up by it. */
