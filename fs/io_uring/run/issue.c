@@ -7,11 +7,11 @@
  *   .work  says RETRY -> it would block for long on a file that can be polled:
  *                        back to the lane, which parks it
  */
-#include <linux/audit.h>
 #include <linux/cred.h>
 #include <linux/fs.h>
 #include <linux/poll.h>
 
+#include "../req/audit.h"
 #include "../req/complete.h"
 #include "../req/drain.h"
 #include "../req/hash.h"
@@ -263,11 +263,7 @@ static void work_run(struct iou_work *work)
 	req->state = IOU_S_WORKING;
 	if (req->creds != current_cred())
 		old = override_creds(req->creds);
-	if (op->audit)
-		audit_uring_entry(req->opcode);
-	req->verdict = op->work(req);
-	if (op->audit)
-		audit_uring_exit(req->verdict != IOU_DONE || req->res >= 0, req->res);
+	req->verdict = op->audit ? iou_audited(req, op->work) : op->work(req);
 	if (old)
 		revert_creds(old);
 }
