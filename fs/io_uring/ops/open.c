@@ -69,7 +69,7 @@ static int prep_open(struct iou_req *req, const struct io_uring_sqe __shared *sq
 	return 0;
 }
 
-static int prep_openat(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
+static int read_openat(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
 {
 	struct iou_open *open = iou_req_cmd(req, struct iou_open);
 
@@ -77,7 +77,7 @@ static int prep_openat(struct iou_req *req, const struct io_uring_sqe __shared *
 	return prep_open(req, sqe);
 }
 
-static int prep_openat2(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
+static int read_openat2(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
 {
 	struct iou_open *open = iou_req_cmd(req, struct iou_open);
 	u32 size = iou_sqe_get(sqe, len);
@@ -192,14 +192,41 @@ static iou_verdict_t work_open(struct iou_req *req)
 	return iou_done(req, ret);
 }
 
+/* Prepared, to be opened in another system call or by a worker */
+static int leave_open(struct iou_req *req)
+{
+	iou_audit_leave(iou_req_cmd(req, struct iou_open)->name);
+	return 0;
+}
+
+static int prep_openat(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
+{
+	return read_openat(req, sqe) ?: leave_open(req);
+}
+
+static int prep_openat2(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
+{
+	return read_openat2(req, sqe) ?: leave_open(req);
+}
+
+/* Prepared, to be opened at once */
+static iou_verdict_t start_open(struct iou_req *req)
+{
+	iou_verdict_t verdict = issue_open(req);
+
+	if (verdict == IOU_RETRY)
+		leave_open(req);
+	return verdict;
+}
+
 static iou_verdict_t start_openat(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
 {
-	return prep_openat(req, sqe) ? IOU_REJECTED : issue_open(req);
+	return read_openat(req, sqe) ? IOU_REJECTED : start_open(req);
 }
 
 static iou_verdict_t start_openat2(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
 {
-	return prep_openat2(req, sqe) ? IOU_REJECTED : issue_open(req);
+	return read_openat2(req, sqe) ? IOU_REJECTED : start_open(req);
 }
 
 const struct iou_op iou_op_openat = {

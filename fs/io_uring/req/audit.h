@@ -7,6 +7,7 @@
 #define IOU_REQ_AUDIT_H
 
 #include <linux/audit.h>
+#include <linux/fs.h>
 
 #include "../iou.h"
 
@@ -62,6 +63,21 @@ static __always_inline iou_verdict_t iou_audited(struct iou_req *req,
 	if (unlikely(begun))
 		iou_audit_exit(req, verdict);
 	return verdict;
+}
+
+/**
+ * iou_audit_leave() - a name outlives the system call that it was read in
+ * @name: from getname()
+ *
+ * It points to where that system call collects what it does with its names. Others
+ * must not write there: that is freed, or in use by the next system call.
+ *
+ * Context: ring lock, in the task that read it. @name is nobody else's yet, or was
+ * left before.
+ */
+static inline void iou_audit_leave(struct filename *name)
+{
+	name->aname = NULL;
 }
 
 #endif
