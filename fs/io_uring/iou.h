@@ -235,7 +235,7 @@ struct iou_chain {
 /**
  * struct iou_drain - requests that wait until others have completed
  * @queue: single requests and heads of chains, in order of submission
- * @nr_reqs: how many, members of chains included
+ * @nr_reqs: how many, members of chains and their notifications included
  * @barrier: the unit that was started last has to complete before the next
  */
 struct iou_drain {
@@ -495,6 +495,7 @@ enum iou_held {
 	IOU_HELD_FILE_NODE	= 1 << 5,	/* counted in ->file_node */
 	IOU_HELD_BUF		= 1 << 6,	/* counted in ->buf_node */
 	/* Not held, but noted here */
+	IOU_NOTIFIES		= 1 << 7,	/* its notification is in flight, too */
 	IOU_GUARDED		= 1 << 8,	/* ->link is its LINK_TIMEOUT */
 	IOU_SELECT		= 1 << 9,	/* wants a provided buffer, has none yet */
 	IOU_MULTISHOT		= 1 << 10,	/* goes on until it fails */

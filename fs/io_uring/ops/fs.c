@@ -10,6 +10,7 @@
 #include <linux/fs.h>
 
 #include "../../internal.h"
+#include "../req/audit.h"
 #include "../req/req.h"
 #include "ops.h"
 
@@ -71,6 +72,7 @@ static int prep_one(struct iou_req *req, const struct io_uring_sqe __shared *sqe
 	names->old = getname_uflags(u64_to_user_ptr(iou_sqe_get(sqe, addr)), flags);
 	if (IS_ERR(names->old))
 		return iou_reject(req, sqe, PTR_ERR(names->old), "fs: bad path in addr");
+	iou_audit_leave(names->old);
 	names->new = NULL;
 	req->held |= IOU_HELD_AUX;
 	return 0;
@@ -87,6 +89,7 @@ static int prep_two(struct iou_req *req, const struct io_uring_sqe __shared *sqe
 	new = getname(u64_to_user_ptr(iou_sqe_get(sqe, addr2)));
 	if (IS_ERR(new))
 		return iou_reject(req, sqe, PTR_ERR(new), "fs: bad path in addr2");
+	iou_audit_leave(new);
 	names->new = new;
 	return 0;
 }

@@ -10,11 +10,13 @@
  * a cancel that finds that one of the futexes was woken meanwhile has lost: the
  * wait was not cancelled.
  */
-#include <linux/audit.h>
+/* futex.h needs it */
+#include <linux/mutex.h>
 #include <linux/futex.h>
 #include <linux/slab.h>
 
 #include "../../../kernel/futex/futex.h"
+#include "../req/audit.h"
 #include "../req/complete.h"
 #include "../req/lane.h"
 #include "../req/park.h"
@@ -218,26 +220,23 @@ static iou_verdict_t futexes_wait(struct iou_req *req)
 static iou_verdict_t issue_futex_wait(struct iou_req *req)
 {
 	struct iou_futexes *futexes = req->aux;
-	iou_verdict_t verdict;
 
 	if (!futexes->v[0].q.bitset)
 		return iou_done(req, -EINVAL);
-	audit_uring_entry(req->opcode);
-	verdict = futexes_wait(req);
-	audit_uring_exit(verdict == IOU_PARKED, verdict == IOU_PARKED ? 0 : req->res);
-	return verdict;
+	return iou_audited(req, futexes_wait);
+}
+
+static iou_verdict_t do_futex_wake(struct iou_req *req)
+{
+	struct iou_futex *futex = iou_req_cmd(req, struct iou_futex);
+
+	return iou_done(req, futex_wake(u64_to_user_ptr(futex->addr),
+					FLAGS_STRICT | futex->flags, futex->val, futex->mask));
 }
 
 static iou_verdict_t issue_futex_wake(struct iou_req *req)
 {
-	struct iou_futex *futex = iou_req_cmd(req, struct iou_futex);
-	int ret;
-
-	audit_uring_entry(req->opcode);
-	ret = futex_wake(u64_to_user_ptr(futex->addr), FLAGS_STRICT | futex->flags,
-			 futex->val, futex->mask);
-	audit_uring_exit(ret >= 0, ret);
-	return iou_done(req, ret);
+	return iou_audited(req, do_futex_wake);
 }
 
 static int prep_futex_wake(struct iou_req *req, const struct io_uring_sqe __shared *sqe)

@@ -13,10 +13,10 @@
  *
  * A worker has no lock to release, and simply takes the target's.
  */
-#include <linux/audit.h>
 #include <linux/file.h>
 #include <linux/sched.h>
 
+#include "../req/audit.h"
 #include "../req/lane.h"
 #include "../req/complete.h"
 #include "../req/req.h"
@@ -198,13 +198,7 @@ static iou_verdict_t try_msg_ring(struct iou_req *req)
 
 static iou_verdict_t issue_msg_ring(struct iou_req *req)
 {
-	iou_verdict_t verdict;
-
-	audit_uring_entry(req->opcode);
-	verdict = try_msg_ring(req);
-	audit_uring_exit(verdict == IOU_BUSY || req->res >= 0,
-			 verdict == IOU_BUSY ? 0 : req->res);
-	return verdict;
+	return iou_audited(req, try_msg_ring);
 }
 
 IOU_FUSE(msg_ring)

@@ -6,6 +6,7 @@
 #include <linux/net.h>
 #include <linux/un.h>
 
+#include "../req/audit.h"
 #include "../req/complete.h"
 #include "../rsrc/files.h"
 #include "../run/lock.h"
@@ -171,7 +172,7 @@ static iou_verdict_t issue_bind(struct iou_req *req)
 {
 	struct iou_name *name = iou_req_cmd(req, struct iou_name);
 
-	return bind_is_quick(req->aux, name->len) ? work_bind(req) : IOU_RETRY;
+	return bind_is_quick(req->aux, name->len) ? iou_audited(req, work_bind) : IOU_RETRY;
 }
 
 static int prep_bind(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
@@ -229,9 +230,14 @@ static iou_verdict_t try_connect(struct iou_req *req, bool nowait)
 	return iou_done(req, ret);
 }
 
-static iou_verdict_t issue_connect(struct iou_req *req)
+static iou_verdict_t connect_nowait(struct iou_req *req)
 {
 	return try_connect(req, true);
+}
+
+static iou_verdict_t issue_connect(struct iou_req *req)
+{
+	return iou_audited(req, connect_nowait);
 }
 
 static iou_verdict_t work_connect(struct iou_req *req)
@@ -285,7 +291,7 @@ static int prep_listen(struct iou_req *req, const struct io_uring_sqe __shared *
 	return prep_sockarg(req, sqe);
 }
 
-static iou_verdict_t issue_listen(struct iou_req *req)
+static iou_verdict_t do_listen(struct iou_req *req)
 {
 	struct iou_sockarg *arg = iou_req_cmd(req, struct iou_sockarg);
 	int error;
@@ -294,6 +300,11 @@ static iou_verdict_t issue_listen(struct iou_req *req)
 	if (sock)
 		error = __sys_listen_socket(sock, arg->arg);
 	return iou_done(req, error);
+}
+
+static iou_verdict_t issue_listen(struct iou_req *req)
+{
+	return iou_audited(req, do_listen);
 }
 
 IOU_FUSE(listen)
@@ -410,6 +421,11 @@ static iou_verdict_t try_accept(struct iou_req *req, bool nowait, bool locked)
 	return iou_done(req, ret);
 }
 
+static iou_verdict_t accept_nowait(struct iou_req *req)
+{
+	return try_accept(req, true, true);
+}
+
 /* Accept what there is, a CQE each */
 static iou_verdict_t accept_shots(struct iou_req *req)
 	__must_hold(&iou_req_ring(req)->lock)
@@ -417,7 +433,7 @@ static iou_verdict_t accept_shots(struct iou_req *req)
 	int i;
 
 	for (i = 0; i < IOU_MAX_SHOTS; i++) {
-		iou_verdict_t verdict = try_accept(req, true, true);
+		iou_verdict_t verdict = iou_audited(req, accept_nowait);
 
 		if (verdict != IOU_DONE || req->res < 0 ||
 		    !iou_req_post_more(req, req->res, req->cflags))
@@ -439,7 +455,7 @@ static iou_verdict_t issue_accept(struct iou_req *req)
 	}
 	if (req->held & IOU_MULTISHOT)
 		return accept_shots(req);
-	return try_accept(req, true, true);
+	return iou_audited(req, accept_nowait);
 }
 
 IOU_FUSE(accept)

@@ -13,6 +13,7 @@
 #include <net/sock.h>
 #include <net/tcp_states.h>
 
+#include "../req/audit.h"
 #include "../req/complete.h"
 #include "net.h"
 #include "net_bundle.h"
@@ -380,14 +381,31 @@ static iou_verdict_t shot_recvmsg(struct iou_req *req, bool nowait)
 	return iou_net_settle(req, sock, &buf, ret, nowait);
 }
 
+/* A shot is an attempt of its own */
+static iou_verdict_t audited_shot(struct iou_req *req, bool nowait)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	bool begun = iou_audit_entry(req);
+	iou_verdict_t verdict = shot_recvmsg(req, nowait);
+
+	if (unlikely(begun))
+		iou_audit_exit(req, verdict);
+	return verdict;
+}
+
+static iou_verdict_t recvmsg_nowait(struct iou_req *req)
+{
+	return try_recvmsg(req, true);
+}
+
 static iou_verdict_t issue_recvmsg(struct iou_req *req)
 	__must_hold(&iou_req_ring(req)->lock)
 {
 	if (iou_net_waits(req))
 		return IOU_RETRY;
 	if (req->held & IOU_MULTISHOT)
-		return recv_shots(req, shot_recvmsg);
-	return try_recvmsg(req, true);
+		return recv_shots(req, audited_shot);
+	return iou_audited(req, recvmsg_nowait);
 }
 
 IOU_FUSE(recvmsg)

@@ -4,6 +4,7 @@
  */
 #include <linux/net.h>
 
+#include "../req/audit.h"
 #include "../req/complete.h"
 #include "net.h"
 #include "net_bundle.h"
@@ -190,9 +191,14 @@ static iou_verdict_t try_sendmsg(struct iou_req *req, bool nowait)
 	return iou_net_settle(req, sock, NULL, __sys_sendmsg_sock(sock, &msg, flags), nowait);
 }
 
+static iou_verdict_t sendmsg_nowait(struct iou_req *req)
+{
+	return try_sendmsg(req, true);
+}
+
 static iou_verdict_t issue_sendmsg(struct iou_req *req)
 {
-	return iou_net_waits(req) ? IOU_RETRY : try_sendmsg(req, true);
+	return iou_net_waits(req) ? IOU_RETRY : iou_audited(req, sendmsg_nowait);
 }
 
 IOU_FUSE(sendmsg)

@@ -7,6 +7,7 @@
 #include <linux/net.h>
 #include <linux/slab.h>
 
+#include "../req/audit.h"
 #include "../req/notif.h"
 #include "net.h"
 #include "ops.h"
@@ -223,9 +224,14 @@ static iou_verdict_t try_sendmsg_zc(struct iou_req *req, bool nowait)
 	return iou_net_settle(req, sock, NULL, __sys_sendmsg_sock(sock, &msg, flags), nowait);
 }
 
+static iou_verdict_t sendmsg_zc_nowait(struct iou_req *req)
+{
+	return try_sendmsg_zc(req, true);
+}
+
 static iou_verdict_t issue_sendmsg_zc(struct iou_req *req)
 {
-	return iou_net_waits(req) ? IOU_RETRY : try_sendmsg_zc(req, true);
+	return iou_net_waits(req) ? IOU_RETRY : iou_audited(req, sendmsg_zc_nowait);
 }
 
 IOU_FUSE(sendmsg_zc)

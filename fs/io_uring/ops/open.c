@@ -5,7 +5,6 @@
  * A file whose path is cached is opened at once. A path that has to be read
  * from a disk, and a file that may be made or truncated, are left to a worker.
  */
-#include <linux/audit.h>
 #include <linux/fcntl.h>
 #include <linux/fdtable.h>
 #include <linux/file.h>
@@ -17,6 +16,7 @@
 #include <linux/uaccess.h>
 
 #include "../../internal.h"
+#include "../req/audit.h"
 #include "../req/req.h"
 #include "../rsrc/files.h"
 #include "../run/lock.h"
@@ -69,7 +69,7 @@ static int prep_open(struct iou_req *req, const struct io_uring_sqe __shared *sq
 	return 0;
 }
 
-static int prep_openat(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
+static int read_openat(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
 {
 	struct iou_open *open = iou_req_cmd(req, struct iou_open);
 
@@ -77,7 +77,7 @@ static int prep_openat(struct iou_req *req, const struct io_uring_sqe __shared *
 	return prep_open(req, sqe);
 }
 
-static int prep_openat2(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
+static int read_openat2(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
 {
 	struct iou_open *open = iou_req_cmd(req, struct iou_open);
 	u32 size = iou_sqe_get(sqe, len);
@@ -158,20 +158,22 @@ static bool open_blocks(const struct iou_open *open, long ret)
 	return ret == -ENXIO && !(open->how.flags & O_NONBLOCK);
 }
 
-static iou_verdict_t issue_open(struct iou_req *req)
+static iou_verdict_t try_open(struct iou_req *req)
 {
 	struct iou_open *open = iou_req_cmd(req, struct iou_open);
 	long ret;
 
-	if (open_may_block(open))
-		return IOU_RETRY;
-	audit_uring_entry(req->opcode);
 	if (open->slot)
 		ret = open_slot(req, open_file(open, true));
 	else
 		ret = open_fd(open, true);
-	audit_uring_exit(ret >= 0, ret);
 	return open_blocks(open, ret) ? IOU_RETRY : iou_done(req, ret);
+}
+
+static iou_verdict_t issue_open(struct iou_req *req)
+{
+	return open_may_block(iou_req_cmd(req, struct iou_open)) ?
+		IOU_RETRY : iou_audited(req, try_open);
 }
 
 static iou_verdict_t work_open(struct iou_req *req)
@@ -190,14 +192,41 @@ static iou_verdict_t work_open(struct iou_req *req)
 	return iou_done(req, ret);
 }
 
+/* Prepared, to be opened in another system call or by a worker */
+static int leave_open(struct iou_req *req)
+{
+	iou_audit_leave(iou_req_cmd(req, struct iou_open)->name);
+	return 0;
+}
+
+static int prep_openat(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
+{
+	return read_openat(req, sqe) ?: leave_open(req);
+}
+
+static int prep_openat2(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
+{
+	return read_openat2(req, sqe) ?: leave_open(req);
+}
+
+/* Prepared, to be opened at once */
+static iou_verdict_t start_open(struct iou_req *req)
+{
+	iou_verdict_t verdict = issue_open(req);
+
+	if (verdict == IOU_RETRY)
+		leave_open(req);
+	return verdict;
+}
+
 static iou_verdict_t start_openat(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
 {
-	return prep_openat(req, sqe) ? IOU_REJECTED : issue_open(req);
+	return read_openat(req, sqe) ? IOU_REJECTED : start_open(req);
 }
 
 static iou_verdict_t start_openat2(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
 {
-	return prep_openat2(req, sqe) ? IOU_REJECTED : issue_open(req);
+	return read_openat2(req, sqe) ? IOU_REJECTED : start_open(req);
 }
 
 const struct iou_op iou_op_openat = {
@@ -279,18 +308,21 @@ static long close_fd_of(struct iou_close *close, bool nowait)
 	return filp_close(file, current->files);
 }
 
-static iou_verdict_t issue_close(struct iou_req *req)
+static iou_verdict_t try_close(struct iou_req *req)
 {
 	struct iou_close *close = iou_req_cmd(req, struct iou_close);
 	long ret;
 
-	audit_uring_entry(req->opcode);
 	if (close->slot)
 		ret = iou_files_remove(iou_req_ring(req), close->slot - 1);
 	else
 		ret = close_fd_of(close, true);
-	audit_uring_exit(ret >= 0, ret);
 	return ret == -EAGAIN ? IOU_RETRY : iou_done(req, ret);
+}
+
+static iou_verdict_t issue_close(struct iou_req *req)
+{
+	return iou_audited(req, try_close);
 }
 
 IOU_FUSE(close)

@@ -5,6 +5,7 @@
 #include <linux/file.h>
 #include <linux/fs.h>
 
+#include "../req/audit.h"
 #include "../req/req.h"
 #include "../rsrc/files.h"
 #include "ops.h"
@@ -95,13 +96,18 @@ static int prep_fixed_fd_install(struct iou_req *req, const struct io_uring_sqe 
 	return 0;
 }
 
-static iou_verdict_t issue_fixed_fd_install(struct iou_req *req)
+static iou_verdict_t do_fixed_fd_install(struct iou_req *req)
 {
 	struct iou_install *install = iou_req_cmd(req, struct iou_install);
 
 	if (!iou_req_get_file(req))
 		return iou_done(req, -EBADF);
 	return iou_done(req, receive_fd(req->file, NULL, install->flags));
+}
+
+static iou_verdict_t issue_fixed_fd_install(struct iou_req *req)
+{
+	return iou_audited(req, do_fixed_fd_install);
 }
 
 IOU_FUSE(fixed_fd_install)

@@ -27,7 +27,6 @@
  * On IOPOLL rings nothing is pushed: the command is CLAIMED, and found by who
  * polls, see run/iopoll.c.
  */
-#include <linux/audit.h>
 #include <linux/blkdev.h>
 #include <linux/export.h>
 #include <linux/fs.h>
@@ -36,6 +35,7 @@
 #include <linux/slab.h>
 #include <linux/workqueue.h>
 
+#include "../req/audit.h"
 #include "../req/lane.h"
 #include "../req/complete.h"
 #include "../run/cancel.h"
@@ -198,14 +198,12 @@ static iou_verdict_t cmd_queued(struct iou_req *req)
 	return cmd_is_polled(req) ? IOU_POLLED : IOU_BUSY;
 }
 
-static iou_verdict_t issue_uring_cmd(struct iou_req *req)
+static iou_verdict_t try_uring_cmd(struct iou_req *req)
 {
 	int ret;
 
-	audit_uring_entry(req->opcode);
 	req->state = IOU_S_BUSY;
 	ret = cmd_call(req, IO_URING_F_NONBLOCK);
-	audit_uring_exit(ret >= 0 || ret == -EIOCBQUEUED, ret);
 	if (ret == -EIOCBQUEUED) {
 		if (!cmd_is_polled(req))
 			cmd_copy_sqe(req);
@@ -217,6 +215,11 @@ static iou_verdict_t issue_uring_cmd(struct iou_req *req)
 	if (!(req->held & IOU_HELD_AUX))
 		return iou_done(req, -ENOMEM);
 	return IOU_RETRY;
+}
+
+static iou_verdict_t issue_uring_cmd(struct iou_req *req)
+{
+	return iou_audited(req, try_uring_cmd);
 }
 
 static iou_verdict_t start_uring_cmd(struct iou_req *req,

@@ -6,7 +6,6 @@
  * it ends. A wake-up claims it; the handler makes it PARKED again and then looks
  * at the children, so that none is missed that changes meanwhile.
  */
-#include <linux/audit.h>
 #include <linux/compat.h>
 #include <linux/pid.h>
 #include <linux/sched/signal.h>
@@ -14,6 +13,7 @@
 #include <linux/slab.h>
 
 #include "../../../kernel/exit.h"
+#include "../req/audit.h"
 #include "../req/complete.h"
 #include "../req/lane.h"
 #include "../req/park.h"
@@ -246,13 +246,7 @@ static iou_verdict_t waitid_start(struct iou_req *req)
 
 static iou_verdict_t issue_waitid(struct iou_req *req)
 {
-	iou_verdict_t verdict;
-
-	audit_uring_entry(req->opcode);
-	verdict = waitid_start(req);
-	audit_uring_exit(verdict == IOU_PARKED || req->res >= 0,
-			 verdict == IOU_PARKED ? 0 : req->res);
-	return verdict;
+	return iou_audited(req, waitid_start);
 }
 
 IOU_FUSE(waitid)

@@ -10,6 +10,7 @@
 #include <linux/xattr.h>
 
 #include "../../internal.h"
+#include "../req/audit.h"
 #include "../req/req.h"
 #include "ops.h"
 
@@ -94,6 +95,7 @@ static int prep_path(struct iou_req *req, const struct io_uring_sqe __shared *sq
 
 	if (IS_ERR(path))
 		return iou_reject(req, sqe, PTR_ERR(path), "xattr: bad path in addr3");
+	iou_audit_leave(path);
 	xattr->path = path;
 	return 0;
 }

@@ -16,12 +16,16 @@
 #include "complete.h"
 #include "drain.h"
 
-static u32 chain_len(const struct iou_req *req)
+/*
+ * How much of what is in flight is a unit's. A notification is made with its send:
+ * until that starts, nobody must wait for it.
+ */
+static u32 unit_size(const struct iou_req *req)
 {
 	u32 nr = 0;
 
 	for (; req; req = iou_chain_next(req))
-		nr++;
+		nr += req->held & IOU_NOTIFIES ? 2 : 1;
 	return nr;
 }
 
@@ -40,7 +44,7 @@ void iou_drain_enter(struct iou_req *head)
 	iou_assert_locked(ring);
 	trace_io_uring_defer(ring, head, head->user_data, head->opcode);
 	list_add_tail(&head->work.node, &ring->drain.queue);
-	ring->drain.nr_reqs += chain_len(head);
+	ring->drain.nr_reqs += unit_size(head);
 	ring->strict |= IOU_STRICT_DRAIN;
 	ring->watch |= IOU_COLD_DRAIN;
 	ring->cold |= IOU_COLD_DRAIN;
@@ -77,7 +81,7 @@ void iou_drain_advance(struct iou_ring *ring)
 
 		if (busy && (wants || drain->barrier))
 			return;
-		nr = chain_len(head);
+		nr = unit_size(head);
 		drain->barrier = wants;
 		drain->nr_reqs -= nr;
 		busy += nr;
@@ -107,7 +111,7 @@ void iou_drain_cancel(struct iou_lane *lane)
 		if (head->lane != lane)
 			continue;
 		list_del(&head->work.node);
-		ring->drain.nr_reqs -= chain_len(head);
+		ring->drain.nr_reqs -= unit_size(head);
 		iou_chain_cancel(head);
 	}
 }

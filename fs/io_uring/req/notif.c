@@ -67,6 +67,7 @@ struct iou_notif *iou_notif_create(struct iou_req *req, bool report)
 	other->event = notif_event;
 	other->state = IOU_S_BUSY;
 	iou_req_keep(other);
+	req->held |= IOU_NOTIFIES;
 
 	notif = iou_req_cmd(other, struct iou_notif);
 	notif->ubuf.ops = &notif_ops;

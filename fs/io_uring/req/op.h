@@ -43,7 +43,8 @@ struct io_comp_batch;
  * @buffer_select: IOSQE_BUFFER_SELECT is possible
  * @hashed: work on a regular file is serialised per inode
  * @unbound: work on other than regular files and block devices may take for ever
- * @audit: leaves an audit record
+ * @audit: leaves a record for each attempt. That of a worker is made for it; @issue
+ *         makes its own with iou_audited()
  *
  * prep and issue, or work alone, make one opcode: see nop.c for the shortest,
  * rw.c for the fullest example.

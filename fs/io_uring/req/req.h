@@ -5,6 +5,7 @@
 #ifndef IOU_REQ_REQ_H
 #define IOU_REQ_REQ_H
 
+#include <linux/cred.h>
 #include <linux/file.h>
 #include <linux/poll.h>
 
@@ -214,6 +215,27 @@ static inline iou_verdict_t iou_done(struct iou_req *req, long res)
 		res = -EINTR;
 	req->res = res;
 	return IOU_DONE;
+}
+
+/**
+ * iou_req_issue() - make an attempt
+ * @req: prepared; one with a personality runs as that
+ *
+ * Context: ring lock, in the lane's task.
+ * Return: what .issue says.
+ */
+static inline iou_verdict_t iou_req_issue(struct iou_req *req)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	const struct cred *old;
+	iou_verdict_t verdict;
+
+	if (likely(!(req->held & IOU_HELD_CREDS) || req->creds == current_cred()))
+		return iou_req_op(req)->issue(req);
+	old = override_creds(req->creds);
+	verdict = iou_req_op(req)->issue(req);
+	revert_creds(old);
+	return verdict;
 }
 
 #endif

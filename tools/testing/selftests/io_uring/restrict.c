@@ -7,6 +7,8 @@
 
 #include <sched.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #include "../kselftest_harness.h"
 
@@ -160,6 +162,59 @@ TEST_F(told, personality_opens)
 		_exit(personality_child(r, path, variant->sqe_flags));
 	EXPECT_EQ(0, reap(pid, WAIT_MS) >> 8);
 	unlink(path);
+	close(fd);
+}
+
+/* A socket that listens, with a name that is its own. */
+static int listener(struct sockaddr_un *addr, socklen_t *len)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	*len = sizeof(*addr);
+	memset(addr, 0, sizeof(*addr));
+	addr->sun_family = AF_UNIX;
+	if (bind(fd, (struct sockaddr *)addr, sizeof(sa_family_t)) || listen(fd, 4) ||
+	    getsockname(fd, (struct sockaddr *)addr, len))
+		return -errno;
+	return fd;
+}
+
+/* A multishot is carried out as its personality each time. */
+TEST_F(told, personality_multishot)
+{
+	struct ring *r = &self->ring;
+	struct io_uring_sqe *sqe;
+	struct io_uring_cqe cqe;
+	struct sockaddr_un addr;
+	socklen_t len;
+	struct stat st;
+	int i, user, fd, conn[3];
+
+	if (getuid())
+		SKIP(return, "needs root to become somebody else");
+	fd = listener(&addr, &len);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, seteuid(NOBODY));
+	user = add_creds(r);
+	ASSERT_EQ(0, seteuid(0));
+	ASSERT_LT(0, user);
+	sqe = prep(r, IORING_OP_ACCEPT, fd, NULL, 0, 0);
+	sqe->ioprio = IORING_ACCEPT_MULTISHOT;
+	sqe->personality = user;
+	sqe->flags = variant->sqe_flags;
+	ASSERT_EQ(1, ring_submit(r));
+	for (i = 0; i < 3; i++) {
+		conn[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		ASSERT_EQ(0, connect(conn[i], (struct sockaddr *)&addr, len));
+		ASSERT_EQ(0, ring_wait(r, &cqe));
+		ASSERT_LE(0, cqe.res);
+		/* Sockets belong to who makes them. */
+		ASSERT_EQ(0, fstat(cqe.res, &st));
+		EXPECT_EQ((uid_t)NOBODY, st.st_uid);
+		close(cqe.res);
+	}
+	for (i = 0; i < 3; i++)
+		close(conn[i]);
 	close(fd);
 }
 

@@ -121,6 +121,51 @@ TEST_F(zc, two_cqes_in_order)
 	}
 }
 
+/*
+ * Sends that wait for others, with IO_DRAIN and behind it: their notifications
+ * are not waited for.
+ */
+TEST_F(zc, drain)
+{
+	const __u64 order[] = { 1, 2, 17, 17, 3, 17, 17, 4 };
+	struct io_uring_sqe *sqe;
+	struct ring *r = &self->ring;
+	struct io_uring_cqe cqe;
+	char out[2] = "ab", in[2], c = 0;
+	unsigned int i;
+	int p[2];
+
+	ASSERT_EQ(0, pipe(p));
+	ASSERT_EQ(0, sock_pair(SOCK_TCP4, self->fd));
+	prep(r, IORING_OP_READ, p[0], &c, 1, 0)->user_data = 1;
+	sqe = prep(r, IORING_OP_NOP, -1, NULL, 0, 0);
+	sqe->flags = IOSQE_IO_DRAIN;
+	sqe->user_data = 2;
+	ASSERT_EQ(2, ring_submit(r));
+	for (i = 0; i < 2; i++) {
+		sqe = prep_zc(r, variant, self->fd[0], out + i, 1);
+		sqe->flags |= i ? 0 : IOSQE_IO_DRAIN;
+		ASSERT_EQ(1, ring_submit(r));
+		sqe = prep(r, IORING_OP_NOP, -1, NULL, 0, 0);
+		sqe->flags = IOSQE_IO_DRAIN;
+		sqe->user_data = 3 + i;
+		ASSERT_EQ(1, ring_submit(r));
+	}
+	EXPECT_EQ(-ETIME, ring_wait_ms(r, &cqe, 50));
+	ASSERT_EQ(1, write(p[1], &c, 1));
+	for (i = 0; i < ARRAY_LEN(order); i++) {
+		ASSERT_EQ(0, ring_wait(r, &cqe)) {
+			TH_LOG("CQE %u did not come", i);
+		}
+		EXPECT_EQ(order[i], cqe.user_data);
+		/* The data is used until it is read */
+		if (cqe.flags & IORING_CQE_F_MORE)
+			ASSERT_EQ(1ul, sock_read_all(self->fd[1], in, 1));
+	}
+	close(p[0]);
+	close(p[1]);
+}
+
 /* Over loopback data is copied, and the notification says so. */
 TEST_F(zc, report_usage)
 {
