@@ -494,7 +494,8 @@ enum iou_held {
  * @wait: the entry; its private pointer is the request
  * @head: the waitqueue; NULL: not on any. Cleared with release by POLLFREE
  * @events: wake-ups that matter, and how to wait, see iou_poll_park()
- * @seen: what the claiming wake-up said had happened, 0: nothing
+ * @seen: what the claiming wake-up said had happened, 0: nothing; and
+ *        EPOLL_URING_WAKE if it told of a CQE
  */
 struct iou_poll {
 	struct wait_queue_entry wait;
