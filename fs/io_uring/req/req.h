@@ -5,6 +5,7 @@
 #ifndef IOU_REQ_REQ_H
 #define IOU_REQ_REQ_H
 
+#include <linux/cred.h>
 #include <linux/file.h>
 #include <linux/poll.h>
 
@@ -204,6 +205,27 @@ static inline void iou_req_arrived_polled(struct iou_req *req)
 {
 	/* Pairs with the acquire in run/iopoll.c */
 	smp_store_release(&req->state, IOU_S_CLAIMED);
+}
+
+/**
+ * iou_req_try() - try a request, with its credentials
+ * @req: prepared
+ *
+ * Context: ring lock, in the lane's task. May sleep.
+ * Return: what its opcode's .issue() says.
+ */
+static inline iou_verdict_t iou_req_try(struct iou_req *req)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	const struct cred *old;
+	iou_verdict_t verdict;
+
+	if (likely(!(req->held & IOU_HELD_CREDS) || req->creds == current_cred()))
+		return iou_req_op(req)->issue(req);
+	old = override_creds(req->creds);
+	verdict = iou_req_op(req)->issue(req);
+	revert_creds(old);
+	return verdict;
 }
 
 /* For the end of an opcode's functions: the result is known */

@@ -81,21 +81,6 @@ static int issue_park(struct iou_req *req)
 	return ret;
 }
 
-/* Try, with the credentials of the request */
-static iou_verdict_t issue_try(struct iou_req *req)
-	__must_hold(&iou_req_ring(req)->lock)
-{
-	const struct cred *old;
-	iou_verdict_t verdict;
-
-	if (likely(!(req->held & IOU_HELD_CREDS) || req->creds == current_cred()))
-		return iou_req_op(req)->issue(req);
-	old = override_creds(req->creds);
-	verdict = iou_req_op(req)->issue(req);
-	revert_creds(old);
-	return verdict;
-}
-
 static void issue_retry(struct iou_req *req)
 {
 	iou_verdict_t verdict = IOU_RETRY;
@@ -120,7 +105,7 @@ static void issue_retry(struct iou_req *req)
 			return;
 		}
 		req->state = IOU_S_ISSUED;
-		verdict = issue_try(req);
+		verdict = iou_req_try(req);
 	}
 	iou_issue_settle(req, verdict);
 }
@@ -140,7 +125,7 @@ void iou_issue_again(struct iou_req *req, bool cancel)
 	}
 	req->state = IOU_S_ISSUED;
 	if (iou_file_nowait(req->file))
-		iou_issue_settle(req, issue_try(req));
+		iou_issue_settle(req, iou_req_try(req));
 	else
 		iou_issue_async(req);
 }
@@ -160,7 +145,7 @@ void iou_issue_prepared(struct iou_req *req)
 	if (!op->issue || ((req->sqe_flags & IOSQE_ASYNC) && op->work))
 		iou_issue_async(req);
 	else
-		iou_issue_settle(req, issue_try(req));
+		iou_issue_settle(req, iou_req_try(req));
 	/* Under the lock a request that is complete is not used for another */
 	if (next && req->state != IOU_S_DONE)
 		iou_timeout_start(next);

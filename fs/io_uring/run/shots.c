@@ -51,7 +51,7 @@ static void shots_event(struct iou_req *req, bool cancel)
 		shots_end(req, -ECANCELED);
 		return;
 	}
-	verdict = iou_req_op(req)->issue(req);
+	verdict = iou_req_try(req);
 	if (verdict != IOU_DONE) {
 		shots_wait(req, verdict);
 		return;

@@ -7,6 +7,8 @@
 
 #include <sched.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #include "../kselftest_harness.h"
 
@@ -161,6 +163,53 @@ TEST_F(told, personality_opens)
 	EXPECT_EQ(0, reap(pid, WAIT_MS) >> 8);
 	unlink(path);
 	close(fd);
+}
+
+/* In a child: somebody's personality, kept for whoever uses the ring. */
+static int nobody_creds(struct ring *r)
+{
+	return seteuid(NOBODY) ? -errno : add_creds(r);
+}
+
+/* The next connection that is accepted belongs to the personality, too. */
+TEST_F(told, personality_accepts)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	socklen_t len = sizeof(addr);
+	struct io_uring_sqe *sqe;
+	struct io_uring_cqe cqe;
+	struct stat st;
+	int i, client;
+	pid_t pid;
+
+	if (getuid())
+		SKIP(return, "needs root to become somebody else");
+	if (variant->setup & IORING_SETUP_SINGLE_ISSUER)
+		SKIP(return, "the child would not own the ring");
+	pid = fork();
+	if (!pid)
+		_exit(nobody_creds(&self->ring));
+	ASSERT_EQ(1, reap(pid, WAIT_MS) >> 8);
+	ASSERT_EQ(0, bind(listener, (struct sockaddr *)&addr, sizeof(sa_family_t)));
+	ASSERT_EQ(0, getsockname(listener, (struct sockaddr *)&addr, &len));
+	ASSERT_EQ(0, listen(listener, 8));
+	sqe = prep(&self->ring, IORING_OP_ACCEPT, listener, NULL, 0, 0);
+	sqe->ioprio = IORING_ACCEPT_MULTISHOT;
+	sqe->personality = 1;
+	sqe->flags = variant->sqe_flags;
+	ASSERT_EQ(1, ring_submit(&self->ring));
+	for (i = 0; i < 3; i++) {
+		client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		ASSERT_EQ(0, connect(client, (struct sockaddr *)&addr, len));
+		ASSERT_EQ(0, ring_wait(&self->ring, &cqe));
+		ASSERT_LE(0, cqe.res);
+		ASSERT_EQ(0, fstat(cqe.res, &st));
+		EXPECT_EQ(NOBODY, st.st_uid);
+		close(cqe.res);
+		close(client);
+	}
+	close(listener);
 }
 
 /* ------------------------------------------------------------------------
