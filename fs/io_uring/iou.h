@@ -186,6 +186,7 @@ enum iou_strict {
 	IOU_STRICT_CHAIN = 1 << 0,	/* a chain is being built */
 	IOU_STRICT_DRAIN = 1 << 1,	/* earlier SQEs wait for others to complete */
 	IOU_STRICT_RESTRICT = 1 << 2,	/* restrictions are in force, also for register */
+	IOU_STRICT_CREDS = 1 << 3,	/* who submits has other credentials than its task */
 };
 
 /* Few, so that a ring needs no more than 1 KB */
