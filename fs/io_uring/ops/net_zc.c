@@ -36,7 +36,7 @@ static int prep_common(struct iou_req *req, const struct io_uring_sqe __shared *
 		return iou_reject(req, sqe, -EINVAL, "send_zc: addr3 and __pad2 must be 0");
 	if (req->sqe_flags & IOSQE_CQE_SKIP_SUCCESS)
 		return iou_reject(req, sqe, -EINVAL, "send_zc: CQEs cannot be skipped");
-	if (iou_net_prep(req, sqe, known_flags))
+	if (iou_net_prep(req, sqe, known_flags | IOU_NET_ANY_LEN))
 		return req->res;
 	zc->xfer.msg_flags |= MSG_NOSIGNAL | MSG_ZEROCOPY;
 	return 0;
