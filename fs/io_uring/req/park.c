@@ -32,7 +32,8 @@ static noinline void index_grow(struct iou_index *index)
 	struct hlist_node *next;
 	struct iou_req *req;
 
-	heads = kvcalloc(2 * nr, sizeof(*heads), GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	heads = kvcalloc(2 * nr, sizeof(*heads),
+			 GFP_NOIO | __GFP_ACCOUNT | __GFP_NOWARN);
 	if (!heads)
 		return;
 	index->heads = heads;
