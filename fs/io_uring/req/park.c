@@ -13,6 +13,7 @@
  */
 #include <linux/hash.h>
 #include <linux/mm.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 
 #include "park.h"
@@ -160,6 +161,7 @@ u32 iou_park_claim_all(struct iou_ring *ring, iou_req_match_fn match, void *data
 			else
 				req->held |= IOU_CANCEL;
 		}
+		cond_resched();
 	}
 	return nr;
 }
