@@ -201,6 +201,7 @@ enum iou_strict {
 	IOU_STRICT_CHAIN = 1 << 0,	/* a chain is being built */
 	IOU_STRICT_DRAIN = 1 << 1,	/* earlier SQEs wait for others to complete */
 	IOU_STRICT_RESTRICT = 1 << 2,	/* restrictions are in force, also for register */
+	IOU_STRICT_CREDS = 1 << 3,	/* who submits has other credentials than its task */
 };
 
 /* Few, so that a ring needs no more than 1 KB */
@@ -511,7 +512,8 @@ enum iou_held {
  * @wait: the entry; its private pointer is the request
  * @head: the waitqueue; NULL: not on any. Cleared with release by POLLFREE
  * @events: wake-ups that matter, and how to wait, see iou_poll_park()
- * @seen: what the claiming wake-up said had happened, 0: nothing
+ * @seen: what the claiming wake-up said had happened, 0: nothing; and
+ *        EPOLL_URING_WAKE if it told of a CQE
  */
 struct iou_poll {
 	struct wait_queue_entry wait;

@@ -57,16 +57,38 @@ bool iou_net_waits(struct iou_req *req)
 	return iou_net_sock(req, &error);
 }
 
+/* The end of prep. Return: 0 */
+static int prep_compat(struct iou_req *req)
+{
+	if (unlikely(iou_req_ring(req)->compat))
+		iou_req_cmd(req, struct iou_xfer)->msg_flags |= MSG_CMSG_COMPAT;
+	return 0;
+}
+
+/* The uppermost bit is set in the flags, or in the length. Return: 0 or the error */
+static noinline int prep_sign(struct iou_req *req, const struct io_uring_sqe __shared *sqe,
+			      u32 known_flags)
+{
+	struct iou_xfer *xfer = iou_req_cmd(req, struct iou_xfer);
+
+	if (xfer->msg_flags & MSG_CMSG_COMPAT)
+		return iou_reject(req, sqe, -EINVAL, "net: MSG_CMSG_COMPAT is not for programs");
+	if (xfer->len > INT_MAX && !(known_flags & IOU_NET_ANY_LEN))
+		return iou_reject(req, sqe, -EINVAL, "net: len is more than INT_MAX");
+	xfer->len = min_t(u32, xfer->len, INT_MAX);
+	return prep_compat(req);
+}
+
 /**
  * iou_net_prep() - the part of prep that sending and receiving have in common
  * @req: to be prepared
  * @sqe: its SQE
- * @known_flags: those that may be in ioprio
+ * @known_flags: those that may be in ioprio; and IOU_NET_ANY_LEN
  *
  * Return: 0 or what iou_reject() returned.
  */
 int iou_net_prep(struct iou_req *req, const struct io_uring_sqe __shared *sqe,
-		 u16 known_flags)
+		 u32 known_flags)
 {
 	struct iou_xfer *xfer = iou_req_cmd(req, struct iou_xfer);
 
@@ -78,11 +100,9 @@ int iou_net_prep(struct iou_req *req, const struct io_uring_sqe __shared *sqe,
 	xfer->msg_flags = iou_sqe_get(sqe, msg_flags);
 	xfer->done = 0;
 	xfer->poll_first = xfer->flags & IORING_RECVSEND_POLL_FIRST;
-	if (unlikely(xfer->msg_flags & MSG_CMSG_COMPAT))
-		return iou_reject(req, sqe, -EINVAL, "net: MSG_CMSG_COMPAT is not for programs");
-	if (unlikely(iou_req_ring(req)->compat))
-		xfer->msg_flags |= MSG_CMSG_COMPAT;
-	return 0;
+	if (unlikely((s32)(xfer->msg_flags | xfer->len) < 0))
+		return prep_sign(req, sqe, known_flags);
+	return prep_compat(req);
 }
 
 #ifdef CONFIG_COMPAT

@@ -57,8 +57,11 @@ struct iou_msg {
 
 struct socket *iou_net_sock(struct iou_req *req, int *error);
 bool iou_net_waits(struct iou_req *req);
+/* For iou_net_prep(): a length that no result can say means as much as one can */
+#define IOU_NET_ANY_LEN	(1u << 31)
+
 int iou_net_prep(struct iou_req *req, const struct io_uring_sqe __shared *sqe,
-		 u16 known_flags);
+		 u32 known_flags);
 int iou_net_copy_msg(struct iou_req *req, const struct io_uring_sqe __shared *sqe,
 		     int dir);
 void iou_net_cleanup_msg(struct iou_req *req);

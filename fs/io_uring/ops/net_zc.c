@@ -2,7 +2,8 @@
 /*
  * SEND_ZC and SENDMSG_ZC: the network stack sends from the program's pages. Two
  * CQEs: the result, and a notification when the pages are not needed any more.
- * Who passed prep gets both, whatever the result.
+ * Who passed prep gets both, whatever the result; or none of them, behind a failed
+ * member of a chain that speaks for all that follow.
  */
 #include <linux/net.h>
 #include <linux/slab.h>
@@ -36,7 +37,7 @@ static int prep_common(struct iou_req *req, const struct io_uring_sqe __shared *
 		return iou_reject(req, sqe, -EINVAL, "send_zc: addr3 and __pad2 must be 0");
 	if (req->sqe_flags & IOSQE_CQE_SKIP_SUCCESS)
 		return iou_reject(req, sqe, -EINVAL, "send_zc: CQEs cannot be skipped");
-	if (iou_net_prep(req, sqe, known_flags))
+	if (iou_net_prep(req, sqe, known_flags | IOU_NET_ANY_LEN))
 		return req->res;
 	zc->xfer.msg_flags |= MSG_NOSIGNAL | MSG_ZEROCOPY;
 	return 0;
@@ -87,10 +88,21 @@ static int prep_send_zc(struct iou_req *req, const struct io_uring_sqe __shared 
 	return 0;
 }
 
+static void put_notif(struct iou_req *req)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	struct iou_notif *notif = iou_req_cmd(req, struct iou_send_zc)->notif;
+
+	if (unlikely(!(req->cflags & IORING_CQE_F_MORE)))
+		iou_notif_silence(notif);
+	iou_notif_put(notif);
+}
+
 static void cleanup_send_zc(struct iou_req *req)
+	__must_hold(&iou_req_ring(req)->lock)
 {
 	kfree(req->aux);
-	iou_notif_put(iou_req_cmd(req, struct iou_send_zc)->notif);
+	put_notif(req);
 }
 
 /*
@@ -196,9 +208,10 @@ static int prep_sendmsg_zc(struct iou_req *req, const struct io_uring_sqe __shar
 }
 
 static void cleanup_sendmsg_zc(struct iou_req *req)
+	__must_hold(&iou_req_ring(req)->lock)
 {
 	iou_net_cleanup_msg(req);
-	iou_notif_put(iou_req_cmd(req, struct iou_send_zc)->notif);
+	put_notif(req);
 }
 
 static iou_verdict_t try_sendmsg_zc(struct iou_req *req, bool nowait)

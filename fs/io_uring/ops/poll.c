@@ -51,6 +51,12 @@ static s32 poll_result(int mask)
 	return mangle_poll((__force __poll_t)mask);
 }
 
+/* To tell of a CQE by another CQE would wake it again, and again */
+static bool poll_add_is_last(const struct iou_req *req)
+{
+	return (req->poll.events & EPOLLONESHOT) || (req->poll.seen & EPOLL_URING_WAKE);
+}
+
 /*
  * Something is ready, or went wrong, while @req was parked. A multishot request
  * posts and waits on; the number of rounds is limited by the room in the CQ.
@@ -61,8 +67,7 @@ static s32 poll_add_report(struct iou_req *req, int mask)
 	__must_hold(&iou_req_ring(req)->lock)
 {
 	while (mask > 0) {
-		if ((req->poll.events & EPOLLONESHOT) ||
-		    !iou_req_post_more(req, poll_result(mask), 0))
+		if (poll_add_is_last(req) || !iou_req_post_more(req, poll_result(mask), 0))
 			break;
 		mask = iou_poll_rearm(req);
 		if (!mask)
@@ -91,8 +96,10 @@ static s32 poll_add_arm(struct iou_req *req)
 static s32 poll_add_woken(struct iou_req *req)
 	__must_hold(&iou_req_ring(req)->lock)
 {
-	__poll_t mask = req->poll.seen & IOU_POLL_VAGUE ? 0 : req->poll.seen;
+	__poll_t mask = req->poll.seen & req->poll.events;
 
+	if (mask & IOU_POLL_VAGUE)
+		mask = 0;
 	if (iou_poll_ended(req))
 		return poll_add_report(req, -ECANCELED);
 	if (!mask)

@@ -105,6 +105,9 @@ static void chain_sever(struct iou_req *req, bool quiet)
 		trace_io_uring_fail_link(iou_req_ring(req), req, req->user_data,
 					 req->opcode, next);
 		req->res = -ECANCELED;
+		/* For its cleanup: no CQE, so nothing was announced by one */
+		if (quiet)
+			req->cflags = 0;
 		req_finish(req, !quiet);
 		req = next;
 	}

@@ -82,6 +82,19 @@ struct iou_notif *iou_notif_create(struct iou_req *req, bool report)
 }
 
 /**
+ * iou_notif_silence() - nobody was told that it will come: no CQE
+ * @notif: of a send that was never tried
+ *
+ * Context: ring lock.
+ */
+void iou_notif_silence(struct iou_notif *notif)
+{
+	/* What it reports would look like a failure, which is never skipped */
+	notif->report = false;
+	iou_cmd_req(notif)->sqe_flags = IOSQE_CQE_SKIP_SUCCESS;
+}
+
+/**
  * iou_notif_put() - the sending request is done
  * @notif: not to be touched afterwards
  *

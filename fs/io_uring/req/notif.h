@@ -28,6 +28,8 @@ struct iou_notif {
 
 struct iou_notif *iou_notif_create(struct iou_req *req, bool report)
 	__must_hold(&iou_req_ring(req)->lock);
+void iou_notif_silence(struct iou_notif *notif)
+	__must_hold(&iou_req_ring(iou_cmd_req(notif))->lock);
 void iou_notif_put(struct iou_notif *notif);
 
 #endif

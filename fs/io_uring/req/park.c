@@ -13,6 +13,7 @@
  */
 #include <linux/hash.h>
 #include <linux/mm.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 
 #include "park.h"
@@ -32,7 +33,8 @@ static noinline void index_grow(struct iou_index *index)
 	struct hlist_node *next;
 	struct iou_req *req;
 
-	heads = kvcalloc(2 * nr, sizeof(*heads), GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	heads = kvcalloc(2 * nr, sizeof(*heads),
+			 GFP_NOIO | __GFP_ACCOUNT | __GFP_NOWARN);
 	if (!heads)
 		return;
 	index->heads = heads;
@@ -159,6 +161,7 @@ u32 iou_park_claim_all(struct iou_ring *ring, iou_req_match_fn match, void *data
 			else
 				req->held |= IOU_CANCEL;
 		}
+		cond_resched();
 	}
 	return nr;
 }

@@ -353,15 +353,13 @@ static const struct iou_pool_ops work_ops = {
  */
 void iou_issue_max_workers(const struct iou_ring *ring, u32 max[2])
 {
-	u32 limit = rlimit(RLIMIT_NPROC) < U32_MAX ? rlimit(RLIMIT_NPROC) : U32_MAX;
 	int i;
 
 	iou_assert_locked(ring);
 	max[IO_WQ_BOUND] = min(ring->sq.entries, 4 * num_online_cpus());
-	max[IO_WQ_UNBOUND] = limit;
+	max[IO_WQ_UNBOUND] = iou_pool_cap(U32_MAX) ?: 1;
 	for (i = 0; i < 2; i++)
-		if (ring->max_workers[i])
-			max[i] = min(ring->max_workers[i], limit);
+		max[i] = iou_pool_cap(ring->max_workers[i]) ?: max[i];
 }
 
 static noinline struct iou_pool *make_pool(struct iou_lane *lane)

@@ -13,6 +13,8 @@
  *               CLAIMED leaves AGAIN, and the handler that wants to go on
  *               waiting finds that and looks at the file once more
  *
+ * Which of them it is does not change while it waits.
+ *
  * POLLFREE says that a waitqueue goes away while the file lives on. Its last
  * access to the request's entry is the release of ->head; until then unpark
  * takes the waitqueue's lock, which outlives it by a grace period. That it was
@@ -86,10 +88,7 @@ static int park_wake(struct wait_queue_entry *wait, unsigned int mode, int sync,
 	/* An exclusive wake-up that is not for us goes on to the next waiter */
 	if (!claim(req, !once))
 		return 0;
-	req->poll.seen = mask & poll->events;
-	/* Posting its CQE would wake it again, and again */
-	if (unlikely(mask & EPOLL_URING_WAKE))
-		req->poll.events |= EPOLLONESHOT;
+	req->poll.seen = mask & (poll->events | EPOLL_URING_WAKE);
 	if (once) {
 		list_del_init(&wait->entry);
 		/* Spares the handler the lock of the waitqueue, see unhook() */

@@ -164,8 +164,11 @@ static u32 seat_submit(struct iou_seat *seat)
 		return 0;
 	if (unlikely(seat->cpus))
 		seat_move_workers(seat, lane);
-	if (seat->creds != current_cred())
+	if (unlikely(seat->creds != current_cred())) {
+		/* A thread's credentials do not change: each request has to have its own */
+		ring->strict |= IOU_STRICT_CREDS;
 		old = override_creds(seat->creds);
+	}
 	nr = iou_submit(ring, lane, seat->sqp->nr_seats > 1 ? IOU_SQPOLL_FAIR : U32_MAX);
 	if (old)
 		revert_creds(old);

@@ -24,6 +24,13 @@
 /* Requests from which on it pays to collect block I/O */
 #define IOU_PLUG_MIN	3
 
+/* Whatever outlives its submission runs with the credentials of its own */
+static void hold_creds(struct iou_req *req, const struct cred *creds)
+{
+	req->creds = get_cred(creds);
+	req->held |= IOU_HELD_CREDS;
+}
+
 /* Run with other credentials than the task's */
 static int take_creds(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
 	__must_hold(&iou_req_ring(req)->lock)
@@ -32,16 +39,18 @@ static int take_creds(struct iou_req *req, const struct io_uring_sqe __shared *s
 	const struct cred *creds;
 	int error;
 
-	if (!id)
+	if (!id) {
+		if (iou_req_ring(req)->strict & IOU_STRICT_CREDS)
+			hold_creds(req, current_cred());
 		return 0;
+	}
 	creds = iou_creds_find(iou_req_ring(req), id);
 	if (!creds)
 		return iou_reject(req, sqe, -EINVAL, "no such personality");
 	error = security_uring_override_creds(creds);
 	if (error)
 		return iou_reject(req, sqe, error, "personality: refused by a security module");
-	req->creds = get_cred(creds);
-	req->held |= IOU_HELD_CREDS;
+	hold_creds(req, creds);
 	return 0;
 }
 
@@ -194,9 +203,9 @@ static iou_verdict_t submit_held(struct iou_ring *ring, struct iou_req *req,
 	return held_add(ring, req, rejected);
 }
 
-/* An SQE with a personality. The attempt is made with that, see iou_issue_prepared() */
-static iou_verdict_t submit_personality(struct iou_req *req,
-					const struct io_uring_sqe __shared *sqe)
+/* An SQE with credentials. The attempt is made with them, see iou_issue_prepared() */
+static iou_verdict_t submit_as(struct iou_req *req,
+			       const struct io_uring_sqe __shared *sqe)
 	__must_hold(&iou_req_ring(req)->lock)
 {
 	if (iou_req_op(req)->prep(req, sqe))
@@ -220,7 +229,7 @@ static noinline iou_verdict_t submit_special(struct iou_ring *ring, struct iou_r
 	if (rejected)
 		return IOU_REJECTED;
 	if (req->held & IOU_HELD_CREDS)
-		return submit_personality(req, sqe);
+		return submit_as(req, sqe);
 	if (op->start && !(head.flags & IOSQE_ASYNC))
 		return op->start(req, sqe);
 	return start_async(req, sqe);

@@ -495,9 +495,22 @@ static void pool_tick(struct timer_list *timer)
 }
 
 /**
+ * iou_pool_cap() - what RLIMIT_NPROC leaves of a limit
+ * @max: of threads; 0: nothing was asked for
+ *
+ * Return: the limit, or 0: there is to be no other one than before. A pool that
+ * might have no thread would never do its work, nor fail to. Whether one can be
+ * made shows when that is tried.
+ */
+u32 iou_pool_cap(u32 max)
+{
+	return min_t(unsigned long, max, rlimit(RLIMIT_NPROC));
+}
+
+/**
  * iou_pool_create() - make a pool without threads
  * @task: the owner, current's
- * @max: limits of threads for bounded and unbounded work
+ * @max: limits of threads for bounded and unbounded work, not 0
  * @ops: what to do with work
  *
  * Context: may sleep.
@@ -746,21 +759,22 @@ int iou_pool_set_cpus(struct iou_pool *pool, const struct cpumask *cpus)
 /**
  * iou_pool_set_max() - limit the number of threads
  * @pool: the pool
- * @max: in: new limits of bounded and unbounded work, 0: as it is. out: the old
+ * @max: in: new limits of bounded and unbounded work, 0: as it is; capped, see
+ *       iou_pool_cap(). out: the old
  *
  * Context: may sleep.
  */
 void iou_pool_set_max(struct iou_pool *pool, u32 max[2])
 {
-	u32 limit = rlimit(RLIMIT_NPROC) < U32_MAX ? rlimit(RLIMIT_NPROC) : U32_MAX;
 	int i;
 
 	raw_spin_lock_irq(&pool->lock);
 	for (i = 0; i < 2; i++) {
 		u32 old = pool->class[i].max;
+		u32 new = iou_pool_cap(max[i]);
 
-		if (max[i])
-			pool->class[i].max = min(max[i], limit);
+		if (new)
+			pool->class[i].max = new;
 		max[i] = old;
 		class_activate(pool, &pool->class[i]);
 	}

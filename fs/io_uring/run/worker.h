@@ -27,6 +27,7 @@ typedef bool (*iou_work_match_fn)(struct iou_work *work, void *data);
 
 struct cpumask;
 
+u32 iou_pool_cap(u32 max);
 struct iou_pool *iou_pool_create(struct iou_task *task, const u32 max[2],
 				 const struct iou_pool_ops *ops);
 void iou_pool_free(struct iou_pool *pool);

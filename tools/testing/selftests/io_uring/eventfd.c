@@ -3,7 +3,7 @@
  * The eventfd that is signalled when CQEs appear: EVENTFD, EVENTFD_ASYNC, and
  * the flag that switches it off.
  */
-#include "iou_test.h"
+#include "pbuf_test.h"
 
 #include <sys/eventfd.h>
 
@@ -274,6 +274,108 @@ TEST_F(eventfd, many_times)
 		ring_close(&other);
 	}
 	EXPECT_EQ(20, signals(self->efd));
+}
+
+#define NR_BUFS	16
+
+/* Have a ring read an eventfd again and again, into buffers that are provided to it. */
+static int read_on(struct ring *r, struct pbufs *bufs, int efd)
+{
+	int ret = pbufs_open(bufs, r, NR_BUFS, sizeof(__u64), 0, 0);
+	struct io_uring_sqe *sqe;
+
+	if (ret)
+		return ret;
+	pbufs_give(bufs, 0, NR_BUFS);
+	sqe = prep(r, IORING_OP_READ_MULTISHOT, efd, NULL, 0, -1);
+	if (!sqe)
+		return -EBUSY;
+	sqe->flags = IOSQE_BUFFER_SELECT;
+	sqe->user_data = 1;
+	ret = ring_submit(r);
+	return ret == 1 ? 0 : ret;
+}
+
+/* Who goes on reading the eventfd of another ring hears of all its CQEs. */
+TEST_F(eventfd, read_by_another_ring)
+{
+	struct ring *r = &self->ring;
+	struct io_uring_cqe cqe;
+	struct ring other;
+	struct pbufs bufs;
+	int i;
+
+	ASSERT_EQ(0, ring_open(&other, 4, 0));
+	ASSERT_EQ(0, set_eventfd(&other, IORING_REGISTER_EVENTFD, self->efd));
+	ASSERT_EQ(0, read_on(r, &bufs, self->efd));
+	for (i = 0; i < 5; i++) {
+		ASSERT_TRUE(ring_works(&other));
+		ASSERT_EQ(0, ring_wait_ms(r, &cqe, 2000)) {
+			TH_LOG("nothing for signal %d", i);
+		}
+		EXPECT_EQ(8, cqe.res);
+		EXPECT_EQ(i, cqe_bid(&cqe));
+		EXPECT_TRUE(cqe.flags & IORING_CQE_F_MORE);
+	}
+	ring_close(&other);
+	EXPECT_TRUE(ring_works(r));
+}
+
+/*
+ * Who goes on reading its own one hears of the CQEs that tell of CQEs. That ends when
+ * the CQ is full or the buffers are used up, at the latest.
+ */
+TEST_F(eventfd, read_on_by_its_own_ring)
+{
+	struct ring *r = &self->ring;
+	unsigned int flags = IORING_CQE_F_MORE;
+	struct io_uring_cqe cqe;
+	struct pbufs bufs;
+	int nr = 0;
+
+	ASSERT_EQ(0, set_eventfd(r, IORING_REGISTER_EVENTFD, self->efd));
+	ASSERT_EQ(0, read_on(r, &bufs, self->efd));
+	ASSERT_TRUE(prep_nop(r, 7));
+	ASSERT_EQ(1, ring_submit(r));
+	while (flags & IORING_CQE_F_MORE) {
+		ASSERT_EQ(0, ring_wait_ms(r, &cqe, 2000)) {
+			TH_LOG("nothing after %d of its CQEs", nr);
+		}
+		if (cqe.user_data == 7)
+			continue;
+		flags = cqe.flags;
+		nr++;
+	}
+	EXPECT_LE(nr, NR_BUFS + 1);
+	EXPECT_TRUE(ring_works(r));
+}
+
+/* A poll for an eventfd that a ring signals says so once, and ends. */
+TEST_F(eventfd, polled_once)
+{
+	struct ring *r = &self->ring;
+	struct io_uring_sqe *sqe;
+	struct io_uring_cqe cqe;
+	int i;
+
+	ASSERT_EQ(0, set_eventfd(r, IORING_REGISTER_EVENTFD, self->efd));
+	for (i = 0; i < 3; i++) {
+		signals(self->efd);
+		sqe = prep(r, IORING_OP_POLL_ADD, self->efd, NULL, IORING_POLL_ADD_MULTI, 0);
+		ASSERT_NE(NULL, sqe);
+		sqe->poll32_events = POLLIN;
+		sqe->user_data = 1;
+		ASSERT_EQ(1, ring_submit(r));
+		ASSERT_TRUE(prep_nop(r, 7));
+		ASSERT_EQ(1, ring_submit(r));
+		ASSERT_EQ(0, ring_wait(r, &cqe));
+		EXPECT_EQ(7u, (unsigned int)cqe.user_data);
+		ASSERT_EQ(0, ring_wait(r, &cqe));
+		EXPECT_EQ(1u, (unsigned int)cqe.user_data);
+		EXPECT_EQ(POLLIN, cqe.res);
+		EXPECT_EQ(0u, cqe.flags);
+	}
+	EXPECT_TRUE(ring_works(r));
 }
 
 TEST_HARNESS_MAIN

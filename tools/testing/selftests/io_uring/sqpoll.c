@@ -5,6 +5,8 @@
 #include <dirent.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #include "iou_test.h"
 
@@ -439,6 +441,150 @@ TEST_F(sqpoll, attach_from_another_process)
 		_exit(ring_works(&r) ? 0 : 3);
 	}
 	EXPECT_EQ(0, reap(pid, WAIT_MS));
+}
+
+/* Credentials: of who made the ring, not of who made the thread */
+
+#define NOBODY	65534
+
+static void wait_consumed(struct ring *r)
+{
+	long end = now_ms() + WAIT_MS;
+
+	while (load(r->sq_head) != *r->sq_tail && now_ms() < end)
+		nap();
+}
+
+/* The result of the request with user_data 2, which is one of the next two */
+static int second_of_two(struct ring *r)
+{
+	struct io_uring_cqe cqe;
+	int i, res = NO_RESULT;
+
+	for (i = 0; i < 2; i++) {
+		if (ring_wait(r, &cqe))
+			return NO_RESULT;
+		if (cqe.user_data == 2)
+			res = cqe.res;
+	}
+	return res;
+}
+
+/* Open a file when a READ, which has to wait, has ended */
+static int open_behind_read(struct ring *r, const char *path, __u8 read_flags, __u8 open_flags)
+{
+	struct io_uring_sqe *sqe;
+	int p[2];
+	char c;
+
+	if (pipe(p))
+		return NO_RESULT;
+	prep(r, IORING_OP_READ, p[0], &c, 1, 0)->flags = read_flags;
+	sqe = prep(r, IORING_OP_OPENAT, AT_FDCWD, path, 0, 0);
+	sqe->flags = open_flags;
+	sqe->user_data = 2;
+	ring_submit(r);
+	wait_consumed(r);
+	if (write(p[1], "x", 1) != 1)
+		return NO_RESULT;
+	close(p[1]);
+	return second_of_two(r);
+}
+
+/* Who owns the second socket that is accepted? Both have to be waited for. */
+static int accepted_by(struct ring *r, __u16 ioprio)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int listener = socket(AF_UNIX, SOCK_STREAM, 0);
+	socklen_t len = sizeof(addr);
+	struct io_uring_cqe cqe;
+	struct stat st;
+	int i;
+
+	if (bind(listener, (struct sockaddr *)&addr, sizeof(sa_family_t)) ||
+	    getsockname(listener, (struct sockaddr *)&addr, &len) || listen(listener, 8))
+		return NO_RESULT;
+	for (i = 0; i < 2; i++) {
+		if (!i || !ioprio)
+			prep(r, IORING_OP_ACCEPT, listener, NULL, 0, 0)->ioprio = ioprio;
+		ring_submit(r);
+		wait_consumed(r);
+		if (connect(socket(AF_UNIX, SOCK_STREAM, 0), (struct sockaddr *)&addr, len) ||
+		    ring_wait(r, &cqe) || cqe.res < 0 || fstat(cqe.res, &st))
+			return NO_RESULT;
+	}
+	return st.st_uid;
+}
+
+struct seen_as {
+	int open;
+	int linked;
+	int hardlinked;
+	int drained;
+	int async;
+	int async_linked;
+	int accepted;
+	int accepted_next;
+};
+
+/* A child: what can nobody do on a ring that shares the thread of root's? */
+static int nobody_child(struct seen_as *seen, const char *path, unsigned int setup)
+{
+	struct ring first, r;
+
+	if (sq_open(&first, 8, setup, IDLE_MS) || !ring_works(&first))
+		return 1;
+	if (setresuid(NOBODY, NOBODY, NOBODY))
+		return 2;
+	if (sq_attach(&r, first.fd, setup | IORING_SETUP_SQPOLL) || !ring_works(&r))
+		return 3;
+	prep(&r, IORING_OP_OPENAT, AT_FDCWD, path, 0, 0);
+	seen->open = ring_result(&r);
+	seen->linked = open_behind_read(&r, path, IOSQE_IO_LINK, 0);
+	seen->hardlinked = open_behind_read(&r, path, IOSQE_IO_HARDLINK, 0);
+	seen->drained = open_behind_read(&r, path, 0, IOSQE_IO_DRAIN);
+	prep(&r, IORING_OP_OPENAT, AT_FDCWD, path, 0, 0)->flags = IOSQE_ASYNC;
+	seen->async = ring_result(&r);
+	seen->async_linked = open_behind_read(&r, path, IOSQE_IO_LINK, IOSQE_ASYNC);
+	seen->accepted = accepted_by(&r, 0);
+	seen->accepted_next = accepted_by(&r, IORING_ACCEPT_MULTISHOT);
+	/* Whose the other ring is has not changed */
+	prep(&first, IORING_OP_OPENAT, AT_FDCWD, path, 0, 0);
+	return ring_result(&first) < 0 ? 4 : 0;
+}
+
+TEST_F(sqpoll, attached_rings_have_their_creators_credentials)
+{
+	struct seen_as *seen = mmap(NULL, sizeof(*seen), PROT_READ | PROT_WRITE,
+				    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	char path[64];
+	pid_t pid;
+	int fd;
+
+	if (variant->setup & IORING_SETUP_IOPOLL)
+		SKIP(return, "such a ring opens no files");
+	if (getuid())
+		SKIP(return, "needs root to become somebody else");
+	ASSERT_NE(MAP_FAILED, seen);
+	snprintf(path, sizeof(path), "/tmp/iou_sqpoll.%d", getpid());
+	fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	ASSERT_LE(0, fd);
+	pid = fork();
+	if (!pid)
+		_exit(nobody_child(seen, path, variant->setup));
+	EXPECT_EQ(0, reap(pid, WAIT_MS) >> 8);
+	unlink(path);
+	close(fd);
+	EXPECT_EQ(-EACCES, seen->open);
+	if (untouched())
+		SKIP(return, "this kernel knows better only while it submits");
+	EXPECT_EQ(-EACCES, seen->linked);
+	EXPECT_EQ(-EACCES, seen->hardlinked);
+	EXPECT_EQ(-EACCES, seen->drained);
+	EXPECT_EQ(-EACCES, seen->async);
+	EXPECT_EQ(-EACCES, seen->async_linked);
+	EXPECT_EQ(NOBODY, seen->accepted);
+	EXPECT_EQ(NOBODY, seen->accepted_next);
 }
 
 /* A ring with a lot to do does not keep the other one waiting */

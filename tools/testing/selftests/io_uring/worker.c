@@ -13,6 +13,7 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #ifndef MADV_POPULATE_READ
@@ -21,6 +22,7 @@
 
 #include "../kselftest_harness.h"
 
+#define NOBODY		65534
 #define NR_BLOCKED	8
 
 FIXTURE(worker)
@@ -906,6 +908,73 @@ TEST(in_a_cpuset)
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	EXPECT_EQ(0, status);
 	EXPECT_EQ(0, rmdir(CGROUP));
+}
+
+/* A worker does something bounded, or unbounded: its result. */
+static int by_worker(struct ring *r, int file, bool unbound)
+{
+	struct io_uring_sqe *sqe = prep(r, IORING_OP_FSYNC, file, NULL, 0, 0);
+	__u64 value = 1;
+
+	if (unbound) {
+		sqe->opcode = IORING_OP_WRITE;
+		sqe->fd = eventfd(0, EFD_CLOEXEC);
+		sqe->addr = (uintptr_t)&value;
+		sqe->len = sizeof(value);
+	}
+	sqe->flags = IOSQE_ASYNC;
+	return ring_result(r);
+}
+
+/*
+ * A child whose user may have no processes at all. When does it hear of that?
+ * @when: 0: before it makes the ring, 1: after that, 2: when it has had a worker. Then,
+ * except for 0, it asks for five of each kind. What root may have is not limited.
+ */
+static int limited_child(int when, bool root, unsigned int setup)
+{
+	struct rlimit none = { .rlim_cur = 0, .rlim_max = 1000 };
+	unsigned int max[2] = { 5, 5 };
+	int file = tmp_file(NULL, 0);
+	struct ring r;
+
+	if (!root && setresuid(NOBODY, NOBODY, NOBODY))
+		return 1;
+	if (!when && setrlimit(RLIMIT_NPROC, &none))
+		return 2;
+	if (ring_open(&r, 4, setup) || (when == 2 && by_worker(&r, file, false)))
+		return 3;
+	if (when && (setrlimit(RLIMIT_NPROC, &none) ||
+		     sys_register(r.fd, IORING_REGISTER_IOWQ_MAX_WORKERS, max, 2)))
+		return 4;
+	if (by_worker(&r, file, false) != (root || when == 2 ? 0 : -EAGAIN))
+		return 5;
+	if (by_worker(&r, file, true) != (root ? 8 : -EAGAIN))
+		return 6;
+	return 0;
+}
+
+/* RLIMIT_NPROC is a limit for what may be asked for; fork() decides what can be had. */
+TEST_F_TIMEOUT(worker, limit_of_processes, 60)
+{
+	int root, when;
+	pid_t pid;
+
+	if (getuid())
+		SKIP(return, "needs root, which is not limited, and to become nobody");
+	if (untouched())
+		SKIP(return, "this kernel has another error, and no limit of 0");
+	for (root = 0; root < 2; root++) {
+		for (when = 0; when < 3; when++) {
+			pid = fork();
+			if (!pid)
+				_exit(limited_child(when, root, variant->setup));
+			EXPECT_EQ(0, reap(pid, 3 * WAIT_MS) >> 8) {
+				TH_LOG("root %d, when %d", root, when);
+				kill(pid, SIGKILL);
+			}
+		}
+	}
 }
 
 TEST_HARNESS_MAIN

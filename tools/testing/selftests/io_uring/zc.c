@@ -281,6 +281,41 @@ TEST_F(zc, errors)
 	close(fds[3]);
 }
 
+/* A notification that no CQE has announced does not come. */
+TEST_F(zc, behind_a_failure)
+{
+	struct ring *r = &self->ring;
+	struct io_uring_cqe cqe;
+	char buf[64];
+	int skip, report;
+
+	if (untouched())
+		SKIP(return, "this kernel announces some notifications and posts all of them");
+	ASSERT_EQ(0, sock_pair(SOCK_TCP4, self->fd));
+	for (skip = 0; skip < 2; skip++) {
+		for (report = 0; report < 2; report++) {
+			prep(r, IORING_OP_READ, -1, buf, 1, 0)->flags = IOSQE_IO_LINK |
+				(skip ? IOSQE_CQE_SKIP_SUCCESS : 0);
+			prep_zc(r, variant, self->fd[0], buf, sizeof(buf))->ioprio |=
+				report ? IORING_SEND_ZC_REPORT_USAGE : 0;
+			ASSERT_EQ(2, ring_submit(r));
+			ASSERT_EQ(0, ring_wait(r, &cqe));
+			EXPECT_EQ(-EBADF, cqe.res);
+			if (!skip) {
+				ASSERT_EQ(0, ring_wait(r, &cqe));
+				EXPECT_EQ(-ECANCELED, cqe.res);
+				EXPECT_EQ(IORING_CQE_F_MORE, cqe.flags);
+				ASSERT_EQ(0, ring_wait(r, &cqe));
+				EXPECT_EQ(IORING_CQE_F_NOTIF, cqe.flags);
+			}
+			EXPECT_EQ(-ETIME, ring_wait_ms(r, &cqe, 20)) {
+				TH_LOG("skip %d report %d: flags %x", skip, report, cqe.flags);
+			}
+		}
+	}
+	EXPECT_TRUE(ring_works(r));
+}
+
 TEST_F(zc, prep_rules)
 {
 	struct io_uring_sqe *sqe;
