@@ -281,6 +281,38 @@ TEST_F(timeout, counts)
 	}
 }
 
+/*
+ * Another one is added when the number of the first was passed in the same batch. (The
+ * untouched 6.12 lets the first wait for the other.)
+ */
+TEST_F(timeout, count_passed_in_batch)
+{
+	static const unsigned int others[] = { 1, 2, 100, INT_MAX, UINT_MAX - 1, UINT_MAX };
+	struct __kernel_timespec ts = TS_NEVER;
+	unsigned int i, id, nr = 0;
+
+	for (i = 0; i < ARRAY_LEN(others); i++) {
+		id = 10 * (i + 1);
+		PUT(id, 0, sqe_timeout(&ts, 0, 1));
+		PUT(id + 1, 0, sqe_nop());
+		PUT(id + 2, 0, sqe_nop());
+		PUT(id + 3, 0, sqe_timeout(&ts, 0, others[i]));
+		SUBMIT(4);
+		nr += 3;
+		if (!log_is(&self->log, &self->ring, nr) && untouched())
+			SKIP(return, "this kernel waits for %u", others[i]);
+		ASSERT_EQ(nr, self->log.nr);
+		EXPECT_EQ(0, RES(id)) {
+			TH_LOG("another with %u", others[i]);
+		}
+		EXPECT_EQ(NO_RESULT, RES(id + 3));
+		PUT(id + 4, 0, sqe_cancel(id + 3, 0));
+		SUBMIT(1);
+		nr += 2;
+		GET(nr);
+	}
+}
+
 TEST_F(timeout, count_or_time)
 {
 	struct __kernel_timespec ts = ts_ms(20);
