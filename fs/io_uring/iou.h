@@ -488,6 +488,7 @@ enum iou_held {
 	IOU_HELD_FILE_NODE	= 1 << 5,	/* counted in ->file_node */
 	IOU_HELD_BUF		= 1 << 6,	/* counted in ->buf_node */
 	/* Not held, but noted here */
+	IOU_PERSONALITY		= 1 << 7,	/* ->creds are what the SQE asked for */
 	IOU_GUARDED		= 1 << 8,	/* ->link is its LINK_TIMEOUT */
 	IOU_SELECT		= 1 << 9,	/* wants a provided buffer, has none yet */
 	IOU_MULTISHOT		= 1 << 10,	/* goes on until it fails */

@@ -24,7 +24,10 @@
 /* Requests from which on it pays to collect block I/O */
 #define IOU_PLUG_MIN	3
 
-/* Run with other credentials than the task's */
+/*
+ * Run with other credentials than the task's. The program may change the SQE at any
+ * time: opcodes look at IOU_PERSONALITY instead of reading the word once more.
+ */
 static int take_creds(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
 	__must_hold(&iou_req_ring(req)->lock)
 {
@@ -41,7 +44,7 @@ static int take_creds(struct iou_req *req, const struct io_uring_sqe __shared *s
 	if (error)
 		return iou_reject(req, sqe, error, "personality: refused by a security module");
 	req->creds = get_cred(creds);
-	req->held |= IOU_HELD_CREDS;
+	req->held |= IOU_HELD_CREDS | IOU_PERSONALITY;
 	return 0;
 }
 
