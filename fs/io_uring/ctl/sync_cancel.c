@@ -85,15 +85,11 @@ static long cancel_and_wait(struct iou_ring *ring, const struct iou_cancel *what
 	return waited && ret == -ENOENT ? 0 : ret;
 }
 
+/* Return: the file with a reference, or NULL */
 static struct file *cancel_get_file(struct iou_ring *ring, s32 fd, u32 flags)
 	__must_hold(&ring->lock)
 {
-	struct file *file;
-
-	if (!(flags & IORING_ASYNC_CANCEL_FD_FIXED))
-		return fget(fd);
-	file = iou_files_get(ring, fd);
-	return file ? get_file(file) : NULL;
+	return flags & IORING_ASYNC_CANCEL_FD_FIXED ? iou_files_get(ring, fd) : fget(fd);
 }
 
 /**

@@ -30,16 +30,6 @@ static void cq_set_overflow(struct iou_cq *cq)
 	atomic_or(IORING_SQ_CQ_OVERFLOW, iou_raw(&cq->hdr->sq_flags));
 }
 
-static void cq_clear_overflow(struct iou_cq *cq)
-{
-	/*
-	 * The flushed CQEs must be visible to a program that finds the flag
-	 * gone: release, see the litmus test "overflow".
-	 */
-	iou_cq_publish(cq);
-	atomic_fetch_andnot_release(IORING_SQ_CQ_OVERFLOW, iou_raw(&cq->hdr->sq_flags));
-}
-
 static void cq_lose(struct iou_cq *cq)
 {
 	cq->nr_lost++;
@@ -108,7 +98,8 @@ bool iou_cq_try_post(struct iou_cq *cq, u64 user_data, s32 res, u32 flags)
  * iou_cq_flush_backlog() - move CQEs from the backlog to the CQ
  * @cq: its ring is locked
  *
- * As many as fit, in order. Bounded by the number of slots.
+ * As many as fit, in order. Bounded by the number of slots. The caller publishes
+ * them, which includes telling who waits, and then calls iou_cq_end_overflow().
  */
 void iou_cq_flush_backlog(struct iou_cq *cq)
 {
@@ -125,7 +116,21 @@ void iou_cq_flush_backlog(struct iou_cq *cq)
 		list_del(&entry->node);
 		kfree(entry);
 	}
-	cq_clear_overflow(cq);
+}
+
+/**
+ * iou_cq_end_overflow() - the program need not ask any more, if the backlog is empty
+ * @cq: its ring is locked, what was flushed is published
+ */
+void iou_cq_end_overflow(struct iou_cq *cq)
+{
+	if (!list_empty(&cq->backlog))
+		return;
+	/*
+	 * The flushed CQEs must be visible to a program that finds the flag
+	 * gone: release, see the litmus test "overflow".
+	 */
+	atomic_fetch_andnot_release(IORING_SQ_CQ_OVERFLOW, iou_raw(&cq->hdr->sq_flags));
 }
 
 /**

@@ -54,6 +54,7 @@ struct iou_backlog_cqe {
 void iou_cq_post_slow(struct iou_cq *cq, u64 user_data, s32 res, u32 flags);
 bool iou_cq_try_post(struct iou_cq *cq, u64 user_data, s32 res, u32 flags);
 void iou_cq_flush_backlog(struct iou_cq *cq);
+void iou_cq_end_overflow(struct iou_cq *cq);
 void iou_cq_drop_backlog(struct iou_cq *cq);
 
 /* Write a CQE into the next slot, which the caller knows to be free */
@@ -91,7 +92,7 @@ static inline void iou_cq_post(struct iou_cq *cq, u64 user_data, s32 res, u32 fl
 		iou_cq_post_slow(cq, user_data, res, flags);
 }
 
-/* Show the program all CQEs written. For iou_ring_unlock(). */
+/* Show the program all CQEs written. For run/lock.c, which also tells who waits. */
 static inline void iou_cq_publish(struct iou_cq *cq)
 {
 	/* E: the CQEs were written before this */

@@ -84,7 +84,7 @@ static int prep_msg_ring(struct iou_req *req, const struct io_uring_sqe __shared
 	union iou_sqe_mid mid = iou_sqe_mid(sqe);
 	u64 cmd = iou_sqe_get(sqe, addr);
 
-	if (unlikely(mid.buf_index || mid.personality))
+	if (unlikely(mid.buf_index || iou_req_is_personal(req)))
 		return iou_reject(req, sqe, -EINVAL,
 				  "msg_ring: buf_index and personality must be 0");
 	msg->flags = iou_sqe_get(sqe, msg_ring_flags);

@@ -153,8 +153,9 @@ static bool bind_is_quick(const struct sockaddr_storage *addr, s32 len)
 {
 	const struct sockaddr_un *sun = (const struct sockaddr_un *)addr;
 
-	return addr->ss_family != AF_UNIX ||
-	       len <= offsetof(struct sockaddr_un, sun_path) || !sun->sun_path[0];
+	/* What was copied is only as long as @len */
+	return len <= (s32)offsetof(struct sockaddr_un, sun_path) ||
+	       addr->ss_family != AF_UNIX || !sun->sun_path[0];
 }
 
 static iou_verdict_t work_bind(struct iou_req *req)

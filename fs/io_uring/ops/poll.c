@@ -207,13 +207,19 @@ static iou_verdict_t issue_poll_remove(struct iou_req *req)
 {
 	struct iou_poll_remove *remove = iou_req_cmd(req, struct iou_poll_remove);
 	struct iou_req *target;
+	bool update;
 
 	target = iou_park_find(iou_req_ring(req), remove->user_data, is_poll_add, NULL);
 	if (!target)
 		return iou_done(req, -ENOENT);
-	if (!iou_park_claim(target))
+	update = remove->flags & (IORING_POLL_UPDATE_EVENTS | IORING_POLL_UPDATE_USER_DATA);
+	if (!iou_park_claim(target)) {
+		/* Its event was faster. That of a multishot is to be the last */
+		if (!update && !(target->poll.events & EPOLLONESHOT))
+			target->held |= IOU_CANCEL;
 		return iou_done(req, -EALREADY);
-	if (remove->flags & (IORING_POLL_UPDATE_EVENTS | IORING_POLL_UPDATE_USER_DATA))
+	}
+	if (update)
 		poll_update(target, remove);
 	else
 		iou_req_end_soon(target, -ECANCELED);

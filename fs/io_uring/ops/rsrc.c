@@ -89,7 +89,7 @@ static int prep_fixed_fd_install(struct iou_req *req, const struct io_uring_sqe 
 		return iou_reject(req, sqe, -EBADF, "fixed_fd_install: fd is not a slot");
 	if (flags & ~IORING_FIXED_FD_NO_CLOEXEC)
 		return iou_reject(req, sqe, -EINVAL, "fixed_fd_install: unknown install_fd_flags");
-	if (mid.personality)
+	if (iou_req_is_personal(req))
 		return iou_reject(req, sqe, -EPERM,
 				  "fixed_fd_install: only with the task's own credentials");
 	install->flags = flags & IORING_FIXED_FD_NO_CLOEXEC ? 0 : O_CLOEXEC;

@@ -19,6 +19,7 @@
 #include <linux/fs.h>
 #include <linux/fsnotify.h>
 #include <linux/ioprio.h>
+#include <linux/overflow.h>
 #include <linux/pagemap.h>
 #include <linux/slab.h>
 #include <linux/uio.h>
@@ -251,6 +252,25 @@ static int rw_iter_fixed(struct iou_req *req, int dir, struct iov_iter *iter)
 	return error;
 }
 
+/*
+ * rw_begin() did not know the length. This is the part of rw_verify_area() that looks at
+ * it: asking for permission is for once.
+ */
+static int rw_check_end(const struct iou_rw *rw, u32 len)
+{
+	const struct file *file = rw->iocb.ki_filp;
+	loff_t pos = rw->iocb.ki_pos;
+	loff_t end;
+
+	/* Before rw_begin(), which will know it */
+	if (!file)
+		return 0;
+	if (check_add_overflow(pos, (loff_t)len, &end))
+		return file->f_op->fop_flags & FOP_UNSIGNED_OFFSET ? 0 : -EINVAL;
+	/* From the far end of unsigned offsets to their beginning */
+	return pos < 0 && end >= 0 ? -EOVERFLOW : 0;
+}
+
 /* Look at the next provided buffer, and be about to use it */
 static int rw_select(struct iou_req *req, struct iou_pbuf *buf)
 	__must_hold(&iou_req_ring(req)->lock)
@@ -258,6 +278,8 @@ static int rw_select(struct iou_req *req, struct iou_pbuf *buf)
 	struct iou_rw *rw = iou_req_cmd(req, struct iou_rw);
 	int error = iou_pbuf_select(req, buf);
 
+	if (!error)
+		error = rw_check_end(rw, buf->len);
 	if (error)
 		return error;
 	rw->addr = buf->addr;

@@ -263,8 +263,13 @@ static iou_verdict_t issue_timeout_remove(struct iou_req *req)
 	target = iou_park_find(iou_req_ring(req), remove->user_data, is_opcode, &opcode);
 	if (!target)
 		return iou_done(req, -ENOENT);
-	if (!iou_park_claim(target))
+	if (!iou_park_claim(target)) {
+		/* Its time is up. That of a multishot is not to come again */
+		if (!update && (iou_req_cmd(target, struct iou_timeout)->flags &
+				IORING_TIMEOUT_MULTISHOT))
+			target->held |= IOU_CANCEL;
 		return iou_done(req, -EALREADY);
+	}
 	if (!update || timeout_update(target, remove))
 		timeout_removed(target);
 	return iou_done(req, 0);

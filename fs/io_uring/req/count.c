@@ -21,6 +21,17 @@ static struct iou_count *count_of(struct iou_req *req)
 	return iou_req_cmd(req, struct iou_count);
 }
 
+/*
+ * How many CQEs are missing? 0: none, and the next iou_count_check() ends it; more than
+ * asked for may have come since the last one.
+ */
+static u32 count_left(const struct iou_count *count, u32 now)
+{
+	u32 elapsed = now - count->start;
+
+	return elapsed < count->nr ? count->nr - elapsed : 0;
+}
+
 static struct iou_req *count_req(struct iou_count *count)
 {
 	return iou_cmd_req(count);
@@ -45,7 +56,7 @@ void iou_count_add(struct iou_req *req, u32 nr)
 	count->nr = nr;
 	/* Most are put in with the same number: look from the end */
 	list_for_each_entry_reverse(other, &ring->counting, node)
-		if (other->nr - (now - other->start) <= nr)
+		if (count_left(other, now) <= nr)
 			break;
 	list_add(&count->node, &other->node);
 	ring->cold |= IOU_COLD_COUNT;
@@ -78,7 +89,7 @@ void iou_count_check(struct iou_ring *ring)
 	list_for_each_entry_safe(count, next, &ring->counting, node) {
 		struct iou_req *req = count_req(count);
 
-		if (now - count->start < count->nr)
+		if (count_left(count, now))
 			break;
 		list_del_init(&count->node);
 		/* If its time is up in this moment, its handler ends it */

@@ -207,6 +207,23 @@ static inline void iou_req_arrived_polled(struct iou_req *req)
 	smp_store_release(&req->state, IOU_S_CLAIMED);
 }
 
+/**
+ * iou_req_is_personal() - does a request run with credentials that its SQE asked for?
+ * @req: being prepared
+ *
+ * Where all requests hold their credentials, one that asked for the same ones as it
+ * would have anyway is not told apart.
+ *
+ * Context: ring lock, in the submitter.
+ * Return: whether.
+ */
+static inline bool iou_req_is_personal(const struct iou_req *req)
+{
+	return (req->held & IOU_HELD_CREDS) &&
+	       (!(iou_req_ring(req)->strict & IOU_STRICT_CREDS) ||
+		req->creds != current_cred());
+}
+
 /* For the end of an opcode's functions: the result is known */
 static inline iou_verdict_t iou_done(struct iou_req *req, long res)
 {

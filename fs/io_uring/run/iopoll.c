@@ -206,7 +206,7 @@ int iou_iopoll_wait(struct iou_ring *ring, u32 min_complete)
 	iou_task_run_work();
 	if (iou_ring_lock_killable(ring))
 		return -EINTR;
-	iou_cq_flush_backlog(&ring->cq);
+	iou_ring_flush_backlog(ring);
 	if (unlikely(ring->cq.lost_unreported)) {
 		ring->cq.lost_unreported = false;
 		ret = -EBADR;

@@ -356,6 +356,23 @@ void iou_ring_publish(struct iou_ring *ring)
 }
 
 /**
+ * iou_ring_flush_backlog() - show what waits for room in the CQ, as far as there is some
+ * @ring: locked
+ *
+ * Who asks for it need not be the one who waits, so that all are told.
+ *
+ * Context: ring lock. May sleep.
+ */
+void iou_ring_flush_backlog(struct iou_ring *ring)
+{
+	if (likely(list_empty(&ring->cq.backlog)))
+		return;
+	iou_cq_flush_backlog(&ring->cq);
+	iou_ring_publish(ring);
+	iou_cq_end_overflow(&ring->cq);
+}
+
+/**
  * iou_ring_breathe() - publish, and let others run, if there is a reason
  * @ring: locked, for long
  *

@@ -9,6 +9,7 @@
 
 void iou_ring_unlock(struct iou_ring *ring);
 void iou_ring_publish(struct iou_ring *ring) __must_hold(&ring->lock);
+void iou_ring_flush_backlog(struct iou_ring *ring) __must_hold(&ring->lock);
 bool iou_ring_breathe(struct iou_ring *ring) __must_hold(&ring->lock);
 void iou_ring_push_done(struct iou_req *req);
 void iou_ring_send(struct iou_ring *ring, struct iou_ring *target, struct iou_req *req)

@@ -31,7 +31,10 @@ static void hold_creds(struct iou_req *req, const struct cred *creds)
 	req->held |= IOU_HELD_CREDS;
 }
 
-/* Run with other credentials than the task's */
+/*
+ * Run with other credentials than the task's. The program may change the SQE at any
+ * time: opcodes ask iou_req_is_personal() instead of reading the word once more.
+ */
 static int take_creds(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
 	__must_hold(&iou_req_ring(req)->lock)
 {

@@ -146,7 +146,7 @@ static int wait_collect(struct iou_ring *ring, struct iou_lane *lane)
 		return -EINTR;
 	if (lane)
 		iou_task_run_lane(lane, false);
-	iou_cq_flush_backlog(&ring->cq);
+	iou_ring_flush_backlog(ring);
 	iou_ring_unlock(ring);
 	return 0;
 }

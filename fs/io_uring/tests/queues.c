@@ -278,6 +278,14 @@ static void cq_post(struct kunit *test)
 	}
 }
 
+/* As iou_ring_flush_backlog() does it */
+static void flush(struct queues *q)
+{
+	iou_cq_flush_backlog(&q->cq);
+	iou_cq_publish(&q->cq);
+	iou_cq_end_overflow(&q->cq);
+}
+
 /* With CQEs of 32 bytes: the second half of one */
 static const u64 *big_half(const struct queues *q, u32 slot)
 {
@@ -304,7 +312,7 @@ static void cq_big(struct kunit *test)
 	}
 	/* Nor is it lost on the way through the backlog */
 	q->hdr.cq_head = 2;
-	iou_cq_flush_backlog(&q->cq);
+	flush(q);
 	KUNIT_EXPECT_EQ(test, 0, big_half(q, 0)[0]);
 	KUNIT_EXPECT_EQ(test, 1000 + ENTRIES + 1, big_half(q, 1)[0]);
 }
@@ -329,17 +337,14 @@ static void cq_backlog(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, seen++, cqe.user_data);
 	iou_cq_post(&q->cq, i++, 0, 0);
 	KUNIT_EXPECT_FALSE(test, iou_cq_try_post(&q->cq, 9999, 0, 0));
-	iou_cq_flush_backlog(&q->cq);
-	iou_cq_publish(&q->cq);
+	flush(q);
 	KUNIT_EXPECT_EQ(test, ENTRIES, iou_cq_ready(&q->cq));
 	KUNIT_EXPECT_TRUE(test, atomic_read(&q->hdr.sq_flags) & IORING_SQ_CQ_OVERFLOW);
 
 	while (take(q, &cqe)) {
 		KUNIT_EXPECT_EQ(test, seen++, cqe.user_data);
-		if (q->hdr.cq_head == q->hdr.cq_tail) {
-			iou_cq_flush_backlog(&q->cq);
-			iou_cq_publish(&q->cq);
-		}
+		if (q->hdr.cq_head == q->hdr.cq_tail)
+			flush(q);
 	}
 	KUNIT_EXPECT_EQ(test, i, seen);
 	KUNIT_EXPECT_TRUE(test, list_empty(&q->cq.backlog));
@@ -361,7 +366,7 @@ static void cq_lying_head(struct kunit *test)
 		q->hdr.cq_head = q->cq.tail + lies[i];
 		KUNIT_EXPECT_FALSE(test, iou_cq_try_post(&q->cq, 77, 0, 0));
 		iou_cq_post(&q->cq, 100 + i, 0, 0);
-		iou_cq_flush_backlog(&q->cq);
+		flush(q);
 		KUNIT_EXPECT_EQ(test, q->cq.tail, q->cq.limit);
 		KUNIT_EXPECT_EQ(test, ENTRIES, q->cq.tail);
 	}
@@ -369,7 +374,7 @@ static void cq_lying_head(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, n, q->cqes[n].user_data);
 	/* It comes to its senses */
 	q->hdr.cq_head = q->cq.tail;
-	iou_cq_flush_backlog(&q->cq);
+	flush(q);
 	for (i = 0; i < ARRAY_SIZE(lies); i++)
 		KUNIT_EXPECT_EQ(test, 100 + i, q->cqes[i].user_data);
 	KUNIT_EXPECT_TRUE(test, list_empty(&q->cq.backlog));
@@ -401,15 +406,14 @@ static void cq_any_order(struct kunit *test)
 				KUNIT_ASSERT_EQ(test, seen++, cqe.user_data);
 			break;
 		default:
-			iou_cq_flush_backlog(&q->cq);
+			flush(q);
 			break;
 		}
 		iou_cq_publish(&q->cq);
 		KUNIT_ASSERT_LE(test, iou_cq_ready(&q->cq), ENTRIES);
 	}
 	do {
-		iou_cq_flush_backlog(&q->cq);
-		iou_cq_publish(&q->cq);
+		flush(q);
 		while (take(q, &cqe))
 			KUNIT_ASSERT_EQ(test, seen++, cqe.user_data);
 	} while (!list_empty(&q->cq.backlog));

@@ -367,6 +367,36 @@ static void count_order(struct kunit *test)
 	kvfree(reqs);
 }
 
+/* More CQEs may come than were asked for, before the list is looked at again */
+static void count_passed(struct kunit *test)
+{
+	static const u32 counts[] = { 1, 5, U32_MAX, 1, U32_MAX - 1, 9 };
+	static const u32 order[] = { 0, 1, 3, 5, 2, 4 };
+	const u32 nr = ARRAY_SIZE(counts);
+	struct fake *fake = fake_ring(test);
+	struct iou_ring *ring = &fake->ring;
+	struct iou_req *reqs = fake_reqs(test, fake, nr);
+	struct iou_count *count;
+	u32 i = 0;
+
+	mutex_lock(&ring->lock);
+	ring->cq.tail = U32_MAX - 3;
+	iou_count_add(&reqs[0], counts[0]);
+	iou_count_add(&reqs[1], counts[1]);
+	iou_count_add(&reqs[2], counts[2]);
+	ring->cq.tail += 7;
+	for (i = 3; i < nr; i++)
+		iou_count_add(&reqs[i], counts[i]);
+	i = 0;
+	list_for_each_entry(count, &ring->counting, node)
+		KUNIT_EXPECT_PTR_EQ(test, &reqs[order[i++]], (struct iou_req *)iou_cmd_req(count));
+	KUNIT_EXPECT_EQ(test, nr, i);
+	for (i = 0; i < nr; i++)
+		iou_count_del(&reqs[i]);
+	mutex_unlock(&ring->lock);
+	kvfree(reqs);
+}
+
 static struct kunit_case requests_cases[] = {
 	KUNIT_CASE(index_growth),
 	KUNIT_CASE(index_duplicates),
@@ -375,6 +405,7 @@ static struct kunit_case requests_cases[] = {
 	KUNIT_CASE(drain_order),
 	KUNIT_CASE(drain_chain),
 	KUNIT_CASE(count_order),
+	KUNIT_CASE(count_passed),
 	{ }
 };
 

@@ -453,6 +453,28 @@ TEST_F(cq, epoll_edge)
 	close(ep);
 }
 
+/* What comes from the backlog is news, too. */
+TEST_F(cq, epoll_edge_backlog)
+{
+	struct ring *r = &self->ring;
+	struct epoll_event ev = { .events = EPOLLIN | EPOLLET };
+	int ep = epoll_create1(EPOLL_CLOEXEC);
+	unsigned int room = r->p.cq_entries;
+
+	ASSERT_LE(0, ep);
+	ASSERT_TRUE(nops(r, 0, room));
+	ASSERT_TRUE(nops(r, room, 2));
+	ASSERT_EQ(0, epoll_ctl(ep, EPOLL_CTL_ADD, r->fd, &ev));
+	EXPECT_EQ(1, epoll_wait(ep, &ev, 1, 0));
+	EXPECT_TRUE(reap_visible(r, 0, room));
+	EXPECT_EQ(0, epoll_wait(ep, &ev, 1, 0));
+	EXPECT_LE(0, ring_flush(r));
+	EXPECT_EQ(1, epoll_wait(ep, &ev, 1, 0));
+	EXPECT_TRUE(reap_visible(r, room, 2));
+	EXPECT_EQ(0, epoll_wait(ep, &ev, 1, 0));
+	close(ep);
+}
+
 TEST_F(cq, epoll_nested)
 {
 	struct epoll_event ev = { .events = EPOLLIN };

@@ -224,6 +224,36 @@ TEST_F(eventfd, backlog)
 	EXPECT_EQ(16u, (unsigned int)cqe.user_data);
 }
 
+/* Who asks for the backlog may be another than who waits for the signal. */
+TEST_F(eventfd, backlog_is_told_of)
+{
+	struct ring *r = &self->ring;
+	struct io_uring_cqe cqe;
+	unsigned int i, room = r->p.cq_entries;
+
+	for (i = 0; i < room; i++) {
+		ASSERT_TRUE(prep_nop(r, i));
+		ASSERT_EQ(1, ring_submit(r));
+	}
+	ASSERT_EQ(0, set_eventfd(r, IORING_REGISTER_EVENTFD, self->efd));
+	for (; i < room + 2; i++) {
+		ASSERT_TRUE(prep_nop(r, i));
+		ASSERT_EQ(1, ring_submit(r));
+	}
+	EXPECT_EQ(0, signals(self->efd));
+	/* One at a time: what fits in part, and then the rest. */
+	for (i = 0; i < 2; i++) {
+		ASSERT_TRUE(ring_reap(r, &cqe));
+		ASSERT_LE(0, ring_flush(r));
+		EXPECT_EQ(room, ring_ready(r));
+		EXPECT_EQ(1, signals(self->efd)) {
+			TH_LOG("%u", i);
+		}
+	}
+	EXPECT_EQ(0, ring_flush(r));
+	EXPECT_EQ(0, signals(self->efd));
+}
+
 /* The ring keeps the eventfd, not the descriptor. */
 TEST_F(eventfd, survives_close)
 {

@@ -541,6 +541,21 @@ TEST_F(net, bind_in_the_file_system)
 	unlink(sun.sun_path);
 }
 
+/* An address that does not even have a family. */
+TEST_F(net, bind_too_short)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	struct io_uring_sqe *sqe;
+	int len;
+
+	self->fd[0] = socket(AF_UNIX, SOCK_STREAM, 0);
+	for (len = 0; len < 2; len++) {
+		sqe = prep(&self->ring, IORING_OP_BIND, self->fd[0], &sun, 0, len);
+		sqe->flags = variant->sqe_flags;
+		EXPECT_EQ(-EINVAL, ring_result(&self->ring));
+	}
+}
+
 TEST_F(net, connect_refused)
 {
 	struct sockaddr_storage ss;

@@ -300,6 +300,37 @@ TEST_F(pbuf, read_file)
 	close(file);
 }
 
+/* The end of a transfer is checked with the length of the buffer, as pread(2) does it. */
+TEST_F(pbuf, read_file_at_the_end_of_offsets)
+{
+	static const long long offs[] = {
+		LLONG_MAX, LLONG_MAX - 1, LLONG_MAX - SIZE + 1, LLONG_MAX - SIZE, -2, LLONG_MIN,
+	};
+	int file = memfd_create("pbuf", MFD_CLOEXEC);
+	struct io_uring_sqe *sqe;
+	struct io_uring_cqe cqe;
+	char text[SIZE];
+	unsigned int i;
+	ssize_t want;
+
+	ASSERT_LE(0, file);
+	for (i = 0; i < 2 * ARRAY_LEN(offs); i++) {
+		ASSERT_EQ(0, give(self, variant, 0, 1));
+		want = pread(file, text, SIZE, offs[i / 2]);
+		if (want < 0)
+			want = -errno;
+		sqe = prep_select(&self->ring, IORING_OP_READ, file, NULL, 0);
+		sqe->off = offs[i / 2];
+		if (i & 1)
+			sqe->flags |= IOSQE_ASYNC;
+		ASSERT_EQ(0, one(&self->ring, &cqe));
+		EXPECT_EQ(want, cqe.res) {
+			TH_LOG("offset %llx%s", offs[i / 2], i & 1 ? ", async" : "");
+		}
+	}
+	close(file);
+}
+
 TEST_F(pbuf, send)
 {
 	struct io_uring_cqe cqe;

@@ -236,6 +236,22 @@ TEST_F(sync_cancel, by_file)
 	GET(9);
 }
 
+/* A fixed file that it was told to look for is not kept. */
+TEST_F(sync_cancel, keeps_no_fixed_file)
+{
+	struct ring *r = &self->ring;
+	char c;
+
+	ASSERT_EQ(0, sys_register(r->fd, IORING_REGISTER_FILES, &self->pipe[1], 1));
+	EXPECT_EQ(-ENOENT, sync_cancel(r, reg_fd(0, FIXED)));
+	EXPECT_EQ(0, sync_cancel(r, reg_fd(0, FIXED | ALL)));
+	close(self->pipe[1]);
+	self->pipe[1] = -1;
+	ASSERT_EQ(0, sys_register(r->fd, IORING_UNREGISTER_FILES, NULL, 0));
+	ASSERT_NE(0, POLLHUP & poll_fd(self->pipe[0], POLLIN, WAIT_MS));
+	EXPECT_EQ(0, read(self->pipe[0], &c, 1));
+}
+
 /* All keys have to match. */
 TEST_F(sync_cancel, keys)
 {
