@@ -55,11 +55,11 @@ struct iou_msg {
 	struct iovec fast[IOU_MSG_FAST_IOV];
 };
 
+/* For iou_net_prep(): a length that no result can say means as much as one can */
+#define IOU_NET_ANY_LEN	BIT(31)
+
 struct socket *iou_net_sock(struct iou_req *req, int *error);
 bool iou_net_waits(struct iou_req *req);
-/* For iou_net_prep(): a length that no result can say means as much as one can */
-#define IOU_NET_ANY_LEN	(1u << 31)
-
 int iou_net_prep(struct iou_req *req, const struct io_uring_sqe __shared *sqe,
 		 u32 known_flags);
 int iou_net_copy_msg(struct iou_req *req, const struct io_uring_sqe __shared *sqe,

@@ -214,6 +214,7 @@ static void push_deferred(struct iou_lane *lane, bool first, bool urgent, bool c
 	 * iou_wait_events() and iou_lane_orphan().
 	 */
 	atomic_inc(&lane->nr_events);
+	/* See above */
 	smp_mb__after_atomic();
 
 	if (unlikely(READ_ONCE(lane->orphan)) && (!can_wait || READ_ONCE(ring->closing))) {

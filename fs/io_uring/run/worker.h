@@ -44,6 +44,7 @@ void iou_pool_set_max(struct iou_pool *pool, u32 max[2]);
 /* The pool of a task, which may have made it just now, under the lock of another ring */
 static inline struct iou_pool *iou_task_pool(const struct iou_task *task)
 {
+	/* Pairs with the release in make_pool() */
 	return smp_load_acquire(&task->pool);
 }
 

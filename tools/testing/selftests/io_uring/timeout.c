@@ -577,7 +577,7 @@ TEST_F(timeout, remove_counted)
  */
 TEST_F(timeout, remove_of_firing)
 {
-	struct __kernel_timespec ts = ts_ms(1);
+	struct __kernel_timespec ts = ts_ms(5);
 	struct log *log = &self->log;
 	unsigned int last, i;
 	int ret;
