@@ -256,7 +256,7 @@ static int rw_iter_fixed(struct iou_req *req, int dir, struct iov_iter *iter)
  * rw_begin() did not know the length. This is the part of rw_verify_area() that looks at
  * it: asking for permission is for once.
  */
-static int rw_check_end(const struct iou_rw *rw, u32 len)
+static noinline int rw_check_far_end(const struct iou_rw *rw, u32 len)
 {
 	const struct file *file = rw->iocb.ki_filp;
 	loff_t pos = rw->iocb.ki_pos;
@@ -271,8 +271,16 @@ static int rw_check_end(const struct iou_rw *rw, u32 len)
 	return pos < 0 && end >= 0 ? -EOVERFLOW : 0;
 }
 
+static __always_inline int rw_check_end(const struct iou_rw *rw, u32 len)
+{
+	/* No buffer reaches the end from there */
+	if (likely((u64)rw->iocb.ki_pos <= LLONG_MAX - MAX_RW_COUNT))
+		return 0;
+	return rw_check_far_end(rw, len);
+}
+
 /* Look at the next provided buffer, and be about to use it */
-static int rw_select(struct iou_req *req, struct iou_pbuf *buf)
+static __always_inline int rw_select(struct iou_req *req, struct iou_pbuf *buf)
 	__must_hold(&iou_req_ring(req)->lock)
 {
 	struct iou_rw *rw = iou_req_cmd(req, struct iou_rw);
