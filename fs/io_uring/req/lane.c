@@ -174,8 +174,11 @@ void iou_lane_orphan(struct iou_lane *lane)
  */
 void iou_lane_hand_over(struct iou_lane *lane, unsigned long delay)
 {
-	llist_add(&lane->ready_node, &lane->task->left);
-	task_run_orphans(lane->task, delay);
+	struct iou_task *task = lane->task;
+
+	/* From here on the worker, if it runs already, may do away with the lane */
+	llist_add(&lane->ready_node, &task->left);
+	task_run_orphans(task, delay);
 }
 
 /*

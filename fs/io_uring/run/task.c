@@ -73,8 +73,11 @@ static void ready_lane_run(struct iou_lane *lane, bool cancel)
 
 static void ready_lane_end(struct iou_lane *lane, struct iou_ring *ring)
 {
+	/* Without a reference, the lane may go with the unlock */
+	bool deferred = lane->deferred;
+
 	iou_ring_unlock(ring);
-	if (lane->deferred) {
+	if (deferred) {
 		iou_lane_put(lane);
 		iou_ring_put(ring);
 	}
