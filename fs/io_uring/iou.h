@@ -144,6 +144,7 @@ struct io_uring_task {
  * @notify: [C] how the task is told of events
  * @taskrun_flag: [C] tell the program by the SQ's TASKRUN flag
  * @orphan: [A] set once, on deferred lanes: the task will not ask for events
+ * @stopping: [R] drivers were asked to stop its commands: it is not coming back to them
  * @queued: [A] a deferred lane is on @task's ready list (only if @orphan); cleared by
  *          who has taken it off
  * @events: [A] requests whose event has come, newest first
@@ -168,6 +169,7 @@ struct iou_lane {
 	bool taskrun_flag;
 	u8 notify;
 	bool orphan;
+	bool stopping;
 	u32 queued;
 	struct llist_head events;
 	struct llist_node *batch;

@@ -269,16 +269,16 @@ static void cmd_handle(struct iou_req *req, bool cancel)
 	else if (cmd_is_polled(req))
 		iou_iopoll_add(req);
 	/* What the callback did may be what a command waited for before it stops */
-	if (unlikely(cancel || lane->ring->closing))
+	if (unlikely(cancel || lane->stopping))
 		iou_cancel_commands(lane);
 }
 
 /* Commands whose callbacks a kernel worker calls */
-static LLIST_HEAD(closing_cmds);
+static LLIST_HEAD(stopping_cmds);
 
-static void closing_work_fn(struct work_struct *work)
+static void stopping_work_fn(struct work_struct *work)
 {
-	struct llist_node *list = llist_reverse_order(llist_del_all(&closing_cmds));
+	struct llist_node *list = llist_reverse_order(llist_del_all(&stopping_cmds));
 	struct iou_req *req, *next;
 
 	llist_for_each_entry_safe(req, next, list, qnode) {
@@ -292,27 +292,36 @@ static void closing_work_fn(struct work_struct *work)
 	}
 }
 
-static DECLARE_WORK(closing_work, closing_work_fn);
+static DECLARE_WORK(stopping_work, stopping_work_fn);
 
 /*
- * It was pushed: call the driver back, or end, or both.
- *
- * When the ring is being closed, nobody will see what the callback completes. A
- * driver learns of that by being called in another task: called in this one, ublk
- * would hand over a request for which there is no server any more. It is still
- * QUEUED meanwhile, so nobody else pushes it.
+ * Does a driver take the current task for one that will do what the callback asks of
+ * it? After the commands were asked to stop there is none. A driver learns of that by
+ * being called in another task, or in one that exits: else ublk would hand over a
+ * request when it has given up on those it handed over before.
+ */
+static bool cmd_callback_misleads(struct iou_req *req)
+{
+	struct io_uring_cmd *cmd = iou_req_cmd(req, struct io_uring_cmd);
+	struct iou_lane *lane = req->lane;
+
+	return lane->stopping && lane->task->task == current &&
+	       !(current->flags & PF_EXITING) && !cmd_is_polled(req) &&
+	       (atomic_read(cmd_flags(cmd)) & CMD_CALLBACK);
+}
+
+/*
+ * It was pushed: call the driver back, or end, or both. For a kernel worker it stays
+ * QUEUED, so nobody else pushes it.
  */
 static void cmd_event(struct iou_req *req, bool cancel)
 {
-	struct io_uring_cmd *cmd = iou_req_cmd(req, struct io_uring_cmd);
-
-	if (likely(cancel || !iou_req_ring(req)->closing || cmd_is_polled(req) ||
-		   !(atomic_read(cmd_flags(cmd)) & CMD_CALLBACK))) {
+	if (likely(!cmd_callback_misleads(req))) {
 		cmd_handle(req, cancel);
 		return;
 	}
-	llist_add(&req->qnode, &closing_cmds);
-	queue_work(system_unbound_wq, &closing_work);
+	llist_add(&req->qnode, &stopping_cmds);
+	queue_work(system_unbound_wq, &stopping_work);
 }
 
 static int iopoll_uring_cmd(struct iou_req *req, struct io_comp_batch *iob)

@@ -295,7 +295,7 @@ static bool match_of_task(const struct iou_req *req, void *data)
 
 /**
  * iou_cancel_commands() - ask drivers to stop commands
- * @lane: whose commands, as far as they can be stopped
+ * @lane: whose commands, as far as they can be stopped. It will not be used any more
  *
  * They end when the drivers say so. A driver may have reasons to go on for now;
  * then it has to be asked again.
@@ -307,6 +307,7 @@ void iou_cancel_commands(struct iou_lane *lane)
 	struct iou_req *req;
 
 	iou_assert_locked(lane->ring);
+	lane->stopping = true;
 	list_for_each_entry(req, &lane->ring->commands, node)
 		if (req->lane == lane)
 			iou_req_op(req)->ask_cancel(req);

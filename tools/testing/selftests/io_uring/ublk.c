@@ -554,6 +554,45 @@ TEST_F(ublk, killed)
 	}
 }
 
+/* A process that writes to the device until it gets an error */
+static pid_t keep_writing(int dev)
+{
+	pid_t pid = fork_detached();
+	char *buf;
+	int fd;
+
+	if (pid)
+		return pid;
+	fd = disk_open(dev, O_DIRECT);
+	buf = pages(IO_SIZE);
+	while (pwrite(fd, buf, IO_SIZE, 0) == IO_SIZE)
+		;
+	_exit(0);
+}
+
+/*
+ * Killed while it is flooded: a request that comes when others have been given up
+ * is not handed over to the dead.
+ */
+TEST_F(ublk, killed_under_load)
+{
+	unsigned int round, i;
+	pid_t writers[8];
+
+	for (round = 0; round < 3; round++) {
+		START(END_PROCESS);
+		for (i = 0; i < ARRAY_SIZE(writers); i++)
+			writers[i] = keep_writing(self->dev);
+		poll(NULL, 0, 50);
+		EXPECT_TRUE(kill_ends(self->pid, WAIT_MS));
+		self->pid = -1;
+		for (i = 0; i < ARRAY_SIZE(writers); i++)
+			EXPECT_EQ(0, reap(writers[i], WAIT_MS));
+		EXPECT_REMOVED();
+		close(self->leave);
+	}
+}
+
 /* The commands are with the driver when their ring is closed, or their thread ends. */
 static bool leaves(int leave, pid_t reader)
 {
