@@ -69,6 +69,20 @@ static long long now_ns(void)
 	return ts.tv_sec * 1000000000LL + ts.tv_nsec;
 }
 
+double cost_of(struct bench *b, void (*run)(struct bench *b))
+{
+	long long start = 0;
+	unsigned int i;
+
+	/* The first half is for nothing, see measure_requests() */
+	for (i = 0; i < 2 * b->w->nr_batches; i++) {
+		if (i == b->w->nr_batches)
+			start = now_ns();
+		run(b);
+	}
+	return (double)(now_ns() - start) / b->w->nr_batches;
+}
+
 static int compare(const void *a, const void *b)
 {
 	double x = *(const double *)a, y = *(const double *)b;
@@ -102,7 +116,7 @@ static int do_round(struct bench *b, double *result)
 	for (i = 0; i < w->nr_batches; i++)
 		if (w->run(b))
 			return NOT_YET;
-	*result = (double)(now_ns() - start) / (w->nr_batches * w->batch);
+	*result = ((double)(now_ns() - start) / w->nr_batches - b->others) / w->batch;
 	return 0;
 }
 

@@ -73,6 +73,7 @@ struct bench {
 	int fd;
 	int peer;		/* the other end of a connection */
 	unsigned int offset;	/* of the next read */
+	double others;		/* nanoseconds of a batch that are not counted */
 };
 
 /* Tables of workloads, ended by one without a name; in the order of the output */
@@ -89,6 +90,15 @@ extern const struct workload ring_workloads[];
  * Return: 0, or NOT_YET if the request was refused.
  */
 int expect(struct bench *b, int res);
+
+/**
+ * cost_of - measure what is not to be counted
+ * @b: its workload says how often
+ * @run: one batch
+ *
+ * Return: nanoseconds for a batch.
+ */
+double cost_of(struct bench *b, void (*run)(struct bench *b));
 
 /* Memory that is read into */
 #define NR_BUFFERS	32
