@@ -39,21 +39,17 @@ struct socket *iou_net_sock(struct iou_req *req, int *error)
 }
 
 /**
- * iou_net_waits() - is the first attempt to be made only when the socket is ready?
- * @req: with a struct iou_xfer; POLL_FIRST is heeded once
+ * iou_net_poll_first() - the slow part of iou_net_waits()
+ * @req: wants POLL_FIRST
  *
  * Context: under the ring lock in the lane's task.
- * Return: true: issue says IOU_RETRY. false, too, without a socket: the attempt
- * finds out.
+ * Return: as iou_net_waits().
  */
-bool iou_net_waits(struct iou_req *req)
+bool iou_net_poll_first(struct iou_req *req)
 {
-	struct iou_xfer *xfer = iou_req_cmd(req, struct iou_xfer);
 	int error;
 
-	if (likely(!xfer->poll_first))
-		return false;
-	xfer->poll_first = false;
+	iou_req_cmd(req, struct iou_xfer)->poll_first = false;
 	return iou_net_sock(req, &error);
 }
 

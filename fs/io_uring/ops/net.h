@@ -59,7 +59,7 @@ struct iou_msg {
 #define IOU_NET_ANY_LEN	BIT(31)
 
 struct socket *iou_net_sock(struct iou_req *req, int *error);
-bool iou_net_waits(struct iou_req *req);
+bool iou_net_poll_first(struct iou_req *req);
 int iou_net_prep(struct iou_req *req, const struct io_uring_sqe __shared *sqe,
 		 u32 known_flags);
 int iou_net_copy_msg(struct iou_req *req, const struct io_uring_sqe __shared *sqe,
@@ -76,5 +76,41 @@ s32 iou_net_result(struct iou_req *req, s32 ret);
 s32 iou_net_partial(struct iou_req *req);
 iou_verdict_t iou_net_settle(struct iou_req *req, const struct socket *sock,
 			     const struct iou_pbuf *buf, ssize_t ret, bool nowait);
+
+/**
+ * iou_net_waits() - is the first attempt to be made only when the socket is ready?
+ * @req: with a struct iou_xfer; POLL_FIRST is heeded once
+ *
+ * Context: under the ring lock in the lane's task.
+ * Return: true: issue says IOU_RETRY. false, too, without a socket: the attempt
+ * finds out.
+ */
+static inline bool iou_net_waits(struct iou_req *req)
+{
+	return unlikely(iou_req_cmd(req, struct iou_xfer)->poll_first) &&
+	       iou_net_poll_first(req);
+}
+
+/**
+ * iou_net_msg_init() - a message without address and ancillary data
+ * @msg: all of it is set, but for ->msg_iter, which the caller has to set
+ *
+ * Cheaper than to clear the whole of it first. It asks for ->msg_inq.
+ */
+static __always_inline void iou_net_msg_init(struct msghdr *msg)
+{
+	static_assert(offsetofend(struct msghdr, sg_from_iter) == sizeof(*msg));
+	msg->msg_name = NULL;
+	msg->msg_namelen = 0;
+	msg->msg_inq = -1;
+	msg->msg_control = NULL;
+	msg->msg_control_is_user = false;
+	msg->msg_get_inq = true;
+	msg->msg_flags = 0;
+	msg->msg_controllen = 0;
+	msg->msg_iocb = NULL;
+	msg->msg_ubuf = NULL;
+	msg->sg_from_iter = NULL;
+}
 
 #endif

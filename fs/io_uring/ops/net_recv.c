@@ -3,9 +3,9 @@
  * RECV and RECVMSG.
  *
  * A multishot receive posts a CQE for each provided buffer it fills. When the
- * socket says that nothing is left it is not asked again: going back to waiting
- * finds out. The end of a stream counts as something left, so that who waits for
- * the data sees the end along with it.
+ * socket says that nothing is left it is not asked again: a wake-up, or going back
+ * to waiting, finds out. The end of a stream counts as something left, so that who
+ * waits for the data sees the end along with it.
  */
 #include <linux/net.h>
 #include <linux/overflow.h>
@@ -100,6 +100,17 @@ static bool recv_has_more(const struct iou_req *req)
 	return xfer->inq < 0 ? !recv_is_empty(sock_from_file(req->file)) : xfer->inq;
 }
 
+/*
+ * There seems to be no more: is that so, until a wake-up says something else? Other
+ * sockets may keep data where recv_is_empty() does not look, as those with TLS do.
+ */
+static bool recv_is_drained(const struct iou_req *req)
+{
+	const struct iou_xfer *xfer = (const struct iou_xfer *)req->cmd;
+
+	return !xfer->inq || sock_from_file(req->file)->sk->sk_family == AF_UNIX;
+}
+
 /* Receive again and again with @try, a CQE each time */
 static iou_verdict_t recv_shots(struct iou_req *req,
 				iou_verdict_t (*try)(struct iou_req *req, bool nowait))
@@ -121,7 +132,7 @@ static iou_verdict_t recv_shots(struct iou_req *req,
 		iou_req_next_shot(req);
 		xfer->done = 0;
 		if (!recv_has_more(req))
-			break;
+			return recv_is_drained(req) ? IOU_RETRY : IOU_TURN;
 	}
 	return IOU_TURN;
 }
@@ -173,8 +184,8 @@ static __always_inline iou_verdict_t try_recv(struct iou_req *req, bool nowait)
 {
 	struct iou_xfer *xfer = iou_req_cmd(req, struct iou_xfer);
 	u32 flags = xfer->msg_flags | (nowait ? MSG_DONTWAIT : 0);
-	struct msghdr msg = { .msg_get_inq = 1, .msg_inq = -1 };
-	struct iou_pbuf buf;
+	struct msghdr msg __uninitialized;
+	struct iou_pbuf buf __uninitialized;
 	int ret;
 	struct socket *sock = iou_net_sock(req, &ret);
 
@@ -189,6 +200,7 @@ static __always_inline iou_verdict_t try_recv(struct iou_req *req, bool nowait)
 			  xfer->len - xfer->done, &msg.msg_iter);
 	if (unlikely(ret))
 		return iou_done(req, ret);
+	iou_net_msg_init(&msg);
 	ret = sock_recvmsg(sock, &msg, flags);
 	recv_note(req, &msg);
 	return iou_net_settle(req, sock, &buf, ret, nowait);

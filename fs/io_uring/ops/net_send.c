@@ -68,8 +68,8 @@ static __always_inline iou_verdict_t try_send(struct iou_req *req, bool nowait)
 {
 	struct iou_send *send = iou_req_cmd(req, struct iou_send);
 	struct iou_xfer *xfer = &send->xfer;
-	struct msghdr msg = {};
-	struct iou_pbuf buf;
+	struct msghdr msg __uninitialized;
+	struct iou_pbuf buf __uninitialized;
 	int ret;
 	struct socket *sock = iou_net_sock(req, &ret);
 
@@ -84,6 +84,7 @@ static __always_inline iou_verdict_t try_send(struct iou_req *req, bool nowait)
 			  xfer->len - xfer->done, &msg.msg_iter);
 	if (unlikely(ret))
 		return iou_done(req, ret);
+	iou_net_msg_init(&msg);
 	send_msg(req, &msg, nowait);
 	return iou_net_settle(req, sock, &buf, sock_sendmsg(sock, &msg), nowait);
 }

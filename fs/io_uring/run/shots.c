@@ -4,7 +4,7 @@
  *
  * One is tried until it would block (IOU_RETRY), or its turn is over
  * (IOU_TURN). Then it waits, and stays on the waitqueue between turns: a wake-up
- * that comes while it runs is remembered. After a turn it asks the file whether
+ * that comes while it runs is remembered. After a turn it asks the file, too, whether
  * there is more. If there is, it queues up behind the other events of its lane,
  * so that one busy file does not keep others waiting.
  *
