@@ -65,7 +65,8 @@ kbuild()
 	make -C "$TREE" O="$OBJ" CC="ccache gcc" HOSTCC="ccache gcc" -j"$(nproc)" -s -k "$@"
 }
 
-# configure [OPTION]...: the plain kernel with KUnit, without these options.
+# configure [[+]OPTION]...: the plain kernel with KUnit, without these options; with
+# those that have a plus sign.
 # All configurations share one object directory: kbuild then makes again only
 # what depends on an option that changed, and the compiler cache does the rest.
 configure()
@@ -86,10 +87,18 @@ configure()
 		COMPAT)		option=IA32_EMULATION ;;
 		IO_URING)	"$TREE/scripts/config" --file "$dir/.config" -d BLK_DEV_UBLK ;;
 		esac
-		"$TREE/scripts/config" --file "$dir/.config" -d "$option"
+		case $option in
+		+*)	"$TREE/scripts/config" --file "$dir/.config" -e "${option#+}" ;;
+		*)	"$TREE/scripts/config" --file "$dir/.config" -d "$option" ;;
+		esac
 	done
 	OBJ=$dir kbuild olddefconfig >"$dir/log" 2>&1 || { cat "$dir/log"; die "olddefconfig failed"; }
 	for option; do
+		if [[ $option == +* ]]; then
+			grep -q "^CONFIG_${option#+}=" "$dir/.config" ||
+				die "CONFIG_${option#+} cannot be turned on"
+			continue
+		fi
 		! grep "^CONFIG_$option=" "$dir/.config" || die "CONFIG_$option cannot be turned off"
 	done
 	cmp -s "$dir/.config" "$OBJ/.config" || cp "$dir/.config" "$OBJ/.config"
