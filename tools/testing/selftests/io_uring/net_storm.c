@@ -296,6 +296,90 @@ TEST_F_TIMEOUT(net_storm, few_buffers, 120)
 	}
 }
 
+/*
+ * One receive for a whole connection, whose bytes come in bursts. After each burst the
+ * sender waits until all of it was received: a wake-up that is lost is missed.
+ */
+#define NR_BURSTS 5000
+
+struct bursts {
+	int fd;
+	unsigned int seed;
+	unsigned int sent;
+	unsigned int received;
+	bool stop;
+};
+
+static void *send_bursts(void *arg)
+{
+	struct bursts *s = arg;
+	char text[64] = { 0 };
+	unsigned int i, k;
+
+	for (i = 0; i < NR_BURSTS; i++) {
+		unsigned int sent = 0;
+
+		for (k = 0; k < 2; k++) {
+			unsigned int len = 1 + rand_r(&s->seed) % sizeof(text);
+			unsigned int spin = rand_r(&s->seed) % 3000;
+
+			/* Some meet the receiver at work */
+			while (spin--)
+				__asm__ volatile("" ::: "memory");
+			send(s->fd, text, len, MSG_NOSIGNAL);
+			sent += len;
+		}
+		/* The end comes along with the data, or a little later */
+		if (i == NR_BURSTS - 1)
+			shutdown(s->fd, SHUT_WR);
+		__atomic_add_fetch(&s->sent, sent, __ATOMIC_RELEASE);
+		while (load(&s->received) != s->sent && !__atomic_load_n(&s->stop, __ATOMIC_RELAXED))
+			sched_yield();
+	}
+	return NULL;
+}
+
+TEST_F_TIMEOUT(net_storm, bursts_of_data, 120)
+{
+	static const int kinds[] = { SOCK_TCP4, SOCK_TCP6, SOCK_UNIX_STREAM };
+	struct ring *r = &self->ring;
+	struct io_uring_sqe *sqe;
+	struct io_uring_cqe cqe;
+	struct pbufs b;
+	unsigned int i;
+
+	ASSERT_EQ(0, pbufs_open(&b, r, 16, BUF_SIZE, BGID, 0));
+	pbufs_give(&b, 0, 16);
+	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
+		struct bursts s = { .seed = i + 1 };
+		pthread_t thread;
+		int fd[2], ret;
+
+		ASSERT_EQ(0, sock_pair(kinds[i], fd));
+		s.fd = fd[0];
+		sqe = prep_soon(r, IORING_OP_RECV, fd[1], 1);
+		sqe->flags = IOSQE_BUFFER_SELECT;
+		sqe->buf_group = BGID;
+		sqe->ioprio = IORING_RECV_MULTISHOT;
+		ASSERT_EQ(1, ring_submit(r));
+		ASSERT_EQ(0, pthread_create(&thread, NULL, send_bursts, &s));
+		while (!(ret = ring_wait(r, &cqe)) && cqe.res > 0 &&
+		       (cqe.flags & IORING_CQE_F_MORE)) {
+			pbufs_put(&b, cqe_bid(&cqe));
+			pbufs_publish(&b);
+			__atomic_add_fetch(&s.received, cqe.res, __ATOMIC_RELEASE);
+		}
+		__atomic_store_n(&s.stop, true, __ATOMIC_RELAXED);
+		pthread_join(thread, NULL);
+		ASSERT_EQ(0, ret) {
+			TH_LOG("%s: %u bytes of %u", sock_names[kinds[i]], s.received, s.sent);
+		}
+		EXPECT_EQ(0, cqe.res);
+		EXPECT_EQ(s.sent, s.received);
+		close_pair(fd);
+	}
+}
+
 /* Peers that go away in every manner, while data is to be sent and received. */
 TEST_F(net_storm, peers_go_away)
 {
