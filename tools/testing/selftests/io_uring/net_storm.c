@@ -300,7 +300,7 @@ TEST_F_TIMEOUT(net_storm, few_buffers, 120)
  * One receive for a whole connection, whose bytes come in bursts. After each burst the
  * sender waits until all of it was received: a wake-up that is lost is missed.
  */
-#define NR_BURSTS 5000
+#define NR_BURSTS 2000
 
 struct bursts {
 	int fd;
