@@ -313,7 +313,7 @@ TEST_F_TIMEOUT(chaos, killed_at_random, 7200)
 		usleep(100000);
 	EXPECT_GE(threads, ring_threads());
 	/* A ring is freed a little later; and some growth is caching */
-	limit = 4096 + self->kills / 4;
+	limit = 8192 + self->kills / 4;
 	for (wait = 0; wait < 50; wait++) {
 		shrink_caches();
 		grown = kernel_memory() - before;
