@@ -317,7 +317,7 @@ s32 iou_net_result(struct iou_req *req, s32 ret)
 
 	if (xfer->done)
 		ret = xfer->done;
-	if ((xfer->msg_flags & MSG_WAITALL) && ret < (s32)xfer->len)
+	if ((xfer->msg_flags & MSG_WAITALL) && !xfer->partly && ret < (s32)xfer->len)
 		req->held |= IOU_SHORT;
 	return ret;
 }
@@ -343,7 +343,8 @@ s32 iou_net_partial(struct iou_req *req)
  */
 bool iou_net_goes_on(const struct iou_xfer *xfer, const struct socket *sock)
 {
-	if (!(xfer->msg_flags & MSG_WAITALL) || (xfer->msg_flags & (MSG_DONTWAIT | MSG_PEEK)))
+	if (!(xfer->msg_flags & MSG_WAITALL) || xfer->partly ||
+	    (xfer->msg_flags & (MSG_DONTWAIT | MSG_PEEK)))
 		return false;
 	return sock->type == SOCK_STREAM || sock->type == SOCK_SEQPACKET;
 }

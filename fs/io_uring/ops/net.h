@@ -22,6 +22,8 @@
  * @msg_flags: MSG_*, from the SQE
  * @flags: IORING_RECVSEND_* and the like, from the SQE
  * @poll_first: wait for readiness before the first attempt
+ * @partly: ancillary data may come with a part, so the rest is not waited for
+ * @last: multishot: what was received is the last
  * @inq: receiving: what the socket said is left after the last attempt, at least 1
  *       if that is the end of the stream; -1: it did not say
  */
@@ -32,6 +34,8 @@ struct iou_xfer {
 	u32 msg_flags;
 	u16 flags;
 	bool poll_first;
+	bool partly;
+	bool last;
 	s32 inq;
 };
 

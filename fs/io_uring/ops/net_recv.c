@@ -85,11 +85,13 @@ static void recv_note(struct iou_req *req, const struct msghdr *msg)
  */
 static bool recv_is_empty(const struct socket *sock)
 {
-	const struct sock *sk = sock->sk;
+	struct sock *sk = sock->sk;
 
 	return sock->type == SOCK_STREAM && READ_ONCE(sk->sk_state) == TCP_ESTABLISHED &&
 	       !(READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN) &&
-	       skb_queue_empty_lockless(&sk->sk_receive_queue);
+	       skb_queue_empty_lockless(&sk->sk_receive_queue) &&
+	       /* In a sockmap, data is elsewhere */
+	       !sk_is_readable(sk);
 }
 
 /* May there be more, after the last attempt? Not all sockets say so */
@@ -102,13 +104,17 @@ static bool recv_has_more(const struct iou_req *req)
 
 /*
  * There seems to be no more: is that so, until a wake-up says something else? Other
- * sockets may keep data where recv_is_empty() does not look, as those with TLS do.
+ * sockets may keep data where recv_is_empty() does not look, as those with TLS do. An
+ * error or an end may have come along with the data; TCP counts only FIN as something
+ * left.
  */
 static bool recv_is_drained(const struct iou_req *req)
 {
 	const struct iou_xfer *xfer = (const struct iou_xfer *)req->cmd;
+	const struct sock *sk = sock_from_file(req->file)->sk;
 
-	return !xfer->inq || sock_from_file(req->file)->sk->sk_family == AF_UNIX;
+	return (!xfer->inq || sk->sk_family == AF_UNIX) && !READ_ONCE(sk->sk_err) &&
+	       !(READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN);
 }
 
 /* Receive again and again with @try, a CQE each time */
@@ -122,7 +128,7 @@ static iou_verdict_t recv_shots(struct iou_req *req,
 	for (i = 0; i < IOU_MAX_SHOTS; i++) {
 		iou_verdict_t verdict = try(req, true);
 
-		if (verdict != IOU_DONE || req->res <= 0)
+		if (verdict != IOU_DONE || req->res <= 0 || xfer->last)
 			return verdict;
 		/* A bundle may use the last buffer, and says so */
 		if (unlikely(iou_bundle_wanted(xfer)) && !iou_bundle_has_more(req))
@@ -293,8 +299,12 @@ static int prep_rooms(struct iou_req *req, const struct io_uring_sqe __shared *s
 
 static int prep_recvmsg(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
 {
+	const struct iou_msg *copy;
+
 	if (prep_common(req, sqe, RECVMSG_FLAGS) || iou_net_copy_msg(req, sqe, ITER_DEST))
 		return req->res;
+	copy = req->aux;
+	iou_req_cmd(req, struct iou_xfer)->partly = copy->hdr.msg_controllen;
 	return req->held & IOU_MULTISHOT ? prep_rooms(req, sqe) : 0;
 }
 
@@ -383,9 +393,11 @@ static iou_verdict_t shot_recvmsg(struct iou_req *req, bool nowait)
 		return iou_done(req, ret);
 	ret = sock_recvmsg(sock, &msg, recv->xfer.msg_flags | MSG_DONTWAIT);
 	recv_note(req, &msg);
-	if (ret > 0) {
+	/* A message may be empty, or it is the end */
+	if (ret >= 0) {
 		u32 payload = ret;
 
+		recv->xfer.last = !payload;
 		ret = before + min(payload, buf.len - before);
 		if (put_message(recv, &buf, &msg, payload))
 			ret = -EFAULT;

@@ -387,6 +387,44 @@ TEST_F(net, scm_rights)
 	close(file);
 }
 
+/* Ancillary data comes with a part, and is not lost for the sake of the rest. */
+TEST_F(net, recvmsg_waitall_with_control)
+{
+	char control[CMSG_SPACE(sizeof(int))] = { 0 };
+	struct iovec iov = { "0123456789", 10 };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = control, .msg_controllen = sizeof(control),
+	};
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+	struct io_uring_sqe *sqe;
+	struct io_uring_cqe cqe;
+	char in[100];
+
+	cmsg->cmsg_level = SOL_SOCKET;
+	cmsg->cmsg_type = SCM_RIGHTS;
+	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
+	memset(CMSG_DATA(cmsg), 0, sizeof(int));	/* standard input */
+	ASSERT_EQ(0, sock_pair(SOCK_UNIX_STREAM, self->fd));
+	ASSERT_EQ(10, sendmsg(self->fd[0], &msg, 0));
+	ASSERT_EQ(90, send(self->fd[0], in, 90, 0));
+
+	memset(control, 0, sizeof(control));
+	iov.iov_base = in;
+	iov.iov_len = sizeof(in);
+	/* Less than all is enough for the link, too */
+	sqe = prep_xfer(&self->ring, variant, IORING_OP_RECVMSG, self->fd[1], &msg, 1, MSG_WAITALL);
+	sqe->flags |= IOSQE_IO_LINK;
+	prep(&self->ring, IORING_OP_NOP, -1, NULL, 0, 0)->user_data = IORING_OP_NOP;
+	ASSERT_EQ(2, ring_submit(&self->ring));
+	EXPECT_EQ(10, result_of(&self->ring, IORING_OP_RECVMSG));
+	EXPECT_EQ(CMSG_LEN(sizeof(int)), cmsg->cmsg_len);
+	EXPECT_LE(CMSG_LEN(sizeof(int)), msg.msg_controllen);
+	ASSERT_EQ(0, ring_wait(&self->ring, &cqe));
+	EXPECT_EQ(0, cqe.res);
+	close(*(int *)CMSG_DATA(cmsg));
+}
+
 TEST_F(net, truncated_message)
 {
 	char in[100];

@@ -561,6 +561,44 @@ TEST_F(pbuf, recv_multishot_end_with_data)
 	EXPECT_EQ(0u, cqe.flags & IORING_CQE_F_MORE);
 }
 
+/*
+ * The last data, and a reset or an end that was there before it was received: both are
+ * seen.
+ */
+TEST_F(pbuf, recv_multishot_reset_with_data)
+{
+	struct linger linger = { .l_onoff = 1 };
+	struct io_uring_sqe *sqe;
+	struct io_uring_cqe cqe;
+	int i;
+
+	for (i = 0; i < 4; i++) {
+		ASSERT_EQ(0, sock_pair(SOCK_TCP4, self->fd));
+		ASSERT_EQ(0, give(self, variant, 0, NR));
+		ASSERT_EQ(SIZE / 2, send(self->fd[0], self->bufs.mem, SIZE / 2, 0));
+		if (i & 1) {
+			shutdown(self->fd[1], SHUT_RD);
+		} else {
+			setsockopt(self->fd[0], SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+			close(self->fd[0]);
+			self->fd[0] = -1;
+		}
+		sqe = prep_select(&self->ring, IORING_OP_RECV, self->fd[1], NULL, 0);
+		sqe->ioprio = IORING_RECV_MULTISHOT;
+		if (i < 2)
+			sqe->ioprio |= IORING_RECVSEND_POLL_FIRST;
+		else
+			sqe->flags |= IOSQE_ASYNC;
+		ASSERT_EQ(0, one(&self->ring, &cqe));
+		EXPECT_EQ(SIZE / 2, cqe.res);
+		EXPECT_EQ(IORING_CQE_F_MORE, cqe.flags & IORING_CQE_F_MORE);
+		ASSERT_EQ(0, ring_wait(&self->ring, &cqe));
+		EXPECT_EQ(i & 1 ? 0 : -ECONNRESET, cqe.res);
+		EXPECT_EQ(0u, cqe.flags & IORING_CQE_F_MORE);
+		close_pair(self->fd);
+	}
+}
+
 /* With MSG_TRUNC the result is longer than the buffer, of which nothing is left. */
 TEST_F(pbuf, recv_trunc)
 {
@@ -716,6 +754,45 @@ TEST_F(pbuf, recvmsg_multishot_lengths)
 		IORING_RECV_MULTISHOT;
 	ASSERT_EQ(0, one(&self->ring, &cqe));
 	EXPECT_EQ(-EOVERFLOW, cqe.res);
+}
+
+/*
+ * A message without a byte has a source, and ancillary data, so it comes in a buffer, as
+ * does the end of a stream. It is the last.
+ */
+TEST_F(pbuf, recvmsg_multishot_empty)
+{
+	static const int kinds[] = { SOCK_UDP4, SOCK_TCP4, SOCK_UNIX_STREAM };
+	struct io_uring_recvmsg_out *out;
+	struct io_uring_cqe cqe;
+	struct msghdr msg = { .msg_namelen = 32 };
+	const int before = sizeof(*out) + 32;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(0, sock_pair(kinds[i], self->fd));
+		ASSERT_EQ(0, give(self, variant, i, i + 1));
+		prep_select(&self->ring, IORING_OP_RECVMSG, self->fd[1], &msg, 1)->ioprio =
+			IORING_RECV_MULTISHOT;
+		ASSERT_EQ(1, ring_submit(&self->ring));
+		if (sock_is_dgram(kinds[i])) {
+			ASSERT_EQ(0, send(self->fd[0], "", 0, 0));
+		} else {
+			shutdown(self->fd[0], SHUT_WR);
+		}
+		ASSERT_EQ(0, ring_wait(&self->ring, &cqe));
+		ASSERT_EQ(before, cqe.res) {
+			TH_LOG("%s", sock_names[kinds[i]]);
+		}
+		EXPECT_EQ(IORING_CQE_F_BUFFER,
+			  cqe.flags & (IORING_CQE_F_BUFFER | IORING_CQE_F_MORE));
+		out = (struct io_uring_recvmsg_out *)pbufs_at(&self->bufs, cqe_bid(&cqe));
+		if (variant->flags & IOU_PBUF_RING_INC)
+			out = (struct io_uring_recvmsg_out *)((char *)out + i * before);
+		EXPECT_EQ(i ? 0 : sizeof(struct sockaddr_in), out->namelen);
+		EXPECT_EQ(0u, out->payloadlen);
+		close_pair(self->fd);
+	}
 }
 
 TEST_F(pbuf, read_multishot)
