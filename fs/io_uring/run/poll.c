@@ -60,10 +60,12 @@ static bool claim(struct iou_req *req, bool lasting)
 
 static void queue_goes_away(struct iou_poll *poll, struct iou_req *req)
 {
-	bool won = claim(req, !(poll->events & EPOLLONESHOT));
+	bool won;
 
+	/* Before the claim: a handler that went on waiting meanwhile looks at it again */
+	WRITE_ONCE(poll->events, poll->events | POLLFREE);
+	won = claim(req, !(poll->events & EPOLLONESHOT));
 	list_del_init(&poll->wait.entry);
-	poll->events |= POLLFREE;
 	/* If the claim was lost, the request may be gone after this */
 	smp_store_release(&poll->head, NULL);
 	if (won)
@@ -191,8 +193,7 @@ void iou_poll_unpark(struct iou_req *req)
 
 static bool queue_is_gone(const struct iou_poll *poll)
 {
-	/* Pairs with the release in queue_goes_away() */
-	return poll && !smp_load_acquire(&poll->head) && (poll->events & POLLFREE);
+	return poll && (READ_ONCE(poll->events) & POLLFREE);
 }
 
 /**
