@@ -108,6 +108,7 @@ struct iou_seat;
  * @tw: the one task-work callback; runs the events of all ready lanes. It is queued by
  *      whoever finds @ready empty
  * @ended: [A] set once: @tw is not run any more
+ * @leaving: [O] set once: the thread exits
  * @left: [A] lanes with events for @orphan_work
  * @orphan_work: runs events when the task cannot; holds a reference to the task
  */
@@ -123,6 +124,7 @@ struct iou_task {
 	struct llist_head ready;
 	struct callback_head tw;
 	bool ended;
+	bool leaving;
 	struct llist_head left;
 	struct delayed_work orphan_work;
 };
@@ -346,6 +348,8 @@ struct iou_wake {
  * @parked: [R] requests that wait for something and can be cancelled, see park.c
  * @polling: [R] requests that are with a device that has to be polled
  * @commands: [R] commands that their drivers can be asked to stop
+ * @in_command: [R] who runs the handler of a command, or NULL; who finds itself there
+ *              has the lock
  * @hash: [R] per-inode serialisation of work: IOU_NR_TURNS of them, or NULL: it was
  *        not needed yet
  * @ready: [R] work whose turn has come, successors, requests that were
@@ -409,6 +413,7 @@ struct iou_ring {
 	struct iou_seat *seat;
 	struct iou_index parked;
 	struct list_head commands;
+	struct task_struct *in_command;
 	struct list_head polling;
 	struct iou_turn *hash;
 	struct list_head ready;

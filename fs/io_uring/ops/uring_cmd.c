@@ -18,7 +18,7 @@
  * else was set. The handler ends the command if DONE is set and QUEUED is not.
  * Without a push a command ends only if the driver says by
  * IO_URING_F_COMPLETE_DEFER that it is called from a handler, and that handler
- * is another command's.
+ * is another command's of the same ring.
  *
  * A driver that can stop a command marks it as cancelable. It is then in
  * ring->commands, and asked to stop when ring or task come to an end. Asking is
@@ -230,8 +230,12 @@ static iou_verdict_t start_uring_cmd(struct iou_req *req,
 
 static iou_verdict_t work_uring_cmd(struct iou_req *req)
 {
-	int ret = cmd_call(req, IO_URING_F_UNLOCKED | IO_URING_F_IOWQ);
+	int ret;
 
+	/* There is no task any more for a callback */
+	if (unlikely(READ_ONCE(req->lane->detached)))
+		return iou_done(req, -ECANCELED);
+	ret = cmd_call(req, IO_URING_F_UNLOCKED | IO_URING_F_IOWQ);
 	return ret == -EIOCBQUEUED ? cmd_queued(req) : iou_done(req, ret);
 }
 
@@ -261,8 +265,11 @@ static void cmd_handle(struct iou_req *req, bool cancel)
 		flags |= IO_URING_F_TASK_DEAD;
 	req->state = IOU_S_BUSY;
 	cmd_set(cmd, CMD_RUNNING);
-	if (cmd_clear(cmd, CMD_QUEUED | CMD_CALLBACK) & CMD_CALLBACK)
+	if (cmd_clear(cmd, CMD_QUEUED | CMD_CALLBACK) & CMD_CALLBACK) {
+		WRITE_ONCE(lane->ring->in_command, current);
 		cmd->task_work_cb(cmd, flags);
+		WRITE_ONCE(lane->ring->in_command, NULL);
+	}
 	flags = cmd_clear(cmd, CMD_RUNNING);
 	if ((flags & (CMD_DONE | CMD_QUEUED)) == CMD_DONE)
 		cmd_end(req);
@@ -276,6 +283,16 @@ static void cmd_handle(struct iou_req *req, bool cancel)
 /* Commands whose callbacks a kernel worker calls */
 static LLIST_HEAD(stopping_cmds);
 
+static void stopping_work_fn(struct work_struct *work);
+static DECLARE_DELAYED_WORK(stopping_work, stopping_work_fn);
+
+static void stopping_add(struct iou_req *req, unsigned long delay)
+{
+	llist_add(&req->qnode, &stopping_cmds);
+	queue_delayed_work(system_unbound_wq, &stopping_work, delay);
+}
+
+/* It does not sleep for a ring: who holds that may be stuck, others are waiting */
 static void stopping_work_fn(struct work_struct *work)
 {
 	struct llist_node *list = llist_reverse_order(llist_del_all(&stopping_cmds));
@@ -285,29 +302,34 @@ static void stopping_work_fn(struct work_struct *work)
 		/* The command keeps it until it has ended */
 		struct iou_ring *ring = iou_req_ring(req);
 
-		iou_ring_lock(ring);
+		if (!iou_ring_trylock(ring)) {
+			stopping_add(req, 1);
+			continue;
+		}
 		cmd_handle(req, true);
 		iou_ring_unlock(ring);
 		cond_resched();
 	}
 }
 
-static DECLARE_WORK(stopping_work, stopping_work_fn);
-
 /*
  * Does a driver take the current task for one that will do what the callback asks of
- * it? After the commands were asked to stop there is none. A driver learns of that by
- * being called in another task, or in one that exits: else ublk would hand over a
- * request when it has given up on those it handed over before.
+ * it? If it was asked to stop its commands, or is about to be, there is none. A driver
+ * learns of that by being called in another task, or in one that exits: else ublk would
+ * hand over a request when it has given up on those it handed over before.
+ *
+ * A command that cannot be stopped may be one that the driver did not accept yet. The
+ * callback is to do that, in its task; then the driver is asked.
  */
-static bool cmd_callback_misleads(struct iou_req *req)
+static bool cmd_callback_misleads(struct iou_req *req, bool cancel)
 {
+	const u32 both = CMD_CALLBACK | CMD_CANCELABLE;
 	struct io_uring_cmd *cmd = iou_req_cmd(req, struct io_uring_cmd);
 	struct iou_lane *lane = req->lane;
 
-	return lane->stopping && lane->task->task == current &&
+	return (cancel || lane->stopping) && lane->task->task == current &&
 	       !(current->flags & PF_EXITING) && !cmd_is_polled(req) &&
-	       (atomic_read(cmd_flags(cmd)) & CMD_CALLBACK);
+	       (atomic_read(cmd_flags(cmd)) & both) == both;
 }
 
 /*
@@ -316,12 +338,10 @@ static bool cmd_callback_misleads(struct iou_req *req)
  */
 static void cmd_event(struct iou_req *req, bool cancel)
 {
-	if (likely(!cmd_callback_misleads(req))) {
+	if (unlikely(cmd_callback_misleads(req, cancel)))
+		stopping_add(req, 0);
+	else
 		cmd_handle(req, cancel);
-		return;
-	}
-	llist_add(&req->qnode, &stopping_cmds);
-	queue_work(system_unbound_wq, &stopping_work);
 }
 
 static int iopoll_uring_cmd(struct iou_req *req, struct io_comp_batch *iob)
@@ -392,7 +412,9 @@ void io_uring_cmd_done(struct io_uring_cmd *cmd, ssize_t ret, u64 res2,
 	req->res = ret;
 	/* The driver has no use for its part any more */
 	memcpy(cmd->pdu, &res2, sizeof(res2));
-	if (!(issue_flags & IO_URING_F_COMPLETE_DEFER)) {
+	/* A driver may end commands of several rings in the handler of one */
+	if (!(issue_flags & IO_URING_F_COMPLETE_DEFER) ||
+	    READ_ONCE(iou_req_ring(req)->in_command) != current) {
 		cmd_push(cmd, CMD_DONE);
 		return;
 	}

@@ -9,12 +9,43 @@
 #include <linux/eventfd.h>
 #include <linux/io_uring.h>
 #include <linux/rcupdate.h>
+#include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
 
 #include <trace/events/io_uring.h>
 
 #include "lane.h"
+
+/**
+ * iou_task_is_killed() - is the current process ending, or all of it but the thread
+ *	that runs another program?
+ *
+ * Return: whether; also after its SIGKILL was taken.
+ */
+bool iou_task_is_killed(void)
+{
+	const struct signal_struct *signal = current->signal;
+	const struct task_struct *exec = READ_ONCE(signal->group_exec_task);
+
+	return (signal->flags & SIGNAL_GROUP_EXIT) || fatal_signal_pending(current) ||
+	       (exec && exec != current);
+}
+
+/**
+ * iou_task_is_ending() - will the current thread not come back to its rings?
+ *
+ * Then what it still runs has to come to an end: what goes on and on would keep it.
+ *
+ * Return: whether.
+ */
+bool iou_task_is_ending(void)
+{
+	const struct io_uring_task *task = current->io_uring;
+
+	return (current->flags & PF_EXITING) || (task && task->iou.leaving) ||
+	       iou_task_is_killed();
+}
 
 /**
  * iou_lane_create() - attach a task to a ring

@@ -13,6 +13,8 @@ void iou_lane_free(struct iou_lane *lane) __must_hold(&lane->ring->lock);
 void iou_lane_orphan(struct iou_lane *lane);
 void iou_lane_hand_over(struct iou_lane *lane, unsigned long delay);
 void iou_lane_put(struct iou_lane *lane);
+bool iou_task_is_killed(void);
+bool iou_task_is_ending(void);
 void iou_lane_push(struct iou_req *req);
 struct llist_node *iou_lane_take(struct iou_lane *lane);
 

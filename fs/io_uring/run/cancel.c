@@ -283,7 +283,8 @@ static bool match_lane(const struct iou_req *req, void *data)
 
 static bool match_unbound_lane(const struct iou_req *req, void *data)
 {
-	return req->work.unbound && match_lane(req, data);
+	/* A driver that is to stop what it has accepted does not get more of it */
+	return (req->work.unbound || iou_req_op(req)->ask_cancel) && match_lane(req, data);
 }
 
 /* Parked requests that cannot outlive their task, or would keep rings alive */

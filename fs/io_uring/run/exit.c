@@ -51,7 +51,7 @@ void iou_exit_ring(struct iou_ring *ring)
 	iou_ring_unlock(ring);
 }
 
-/* The ring of some lane of a task, with a reference; or NULL */
+/* The ring of some lane of a task, of each in turn, with a reference; or NULL */
 static struct iou_ring *task_any_ring(struct iou_task *task, struct iou_lane **lane)
 {
 	struct iou_ring *ring = NULL;
@@ -59,6 +59,7 @@ static struct iou_ring *task_any_ring(struct iou_task *task, struct iou_lane **l
 	spin_lock(&task->lock);
 	*lane = list_first_entry_or_null(&task->lanes, struct iou_lane, task_node);
 	if (*lane) {
+		list_move_tail(&(*lane)->task_node, &task->lanes);
 		/* A lane on this list was not reaped, so its ring is not dead */
 		ring = (*lane)->ring;
 		refcount_inc(&ring->refs);
@@ -77,6 +78,7 @@ static void task_exit(struct iou_task *task)
 	struct iou_lane *lane;
 	struct iou_ring *ring;
 
+	task->leaving = true;
 	iou_ringfd_drop(task);
 	/* Workers that were asked for are not made any more: fork refuses */
 	iou_task_run_work();
@@ -103,14 +105,28 @@ static void task_exit(struct iou_task *task)
 	}
 }
 
-/* Return: something is in flight */
+static size_t task_nr_lanes(struct iou_task *task)
+{
+	size_t nr;
+
+	spin_lock(&task->lock);
+	nr = list_count_nodes(&task->lanes);
+	spin_unlock(&task->lock);
+	return nr;
+}
+
+/*
+ * Of all lanes: what one of them waits for may be another's. Return: something is in
+ * flight
+ */
 static bool exec_cancel_lanes(struct iou_task *task)
 {
+	size_t nr = task_nr_lanes(task);
 	struct iou_lane *lane;
 	struct iou_ring *ring;
 	bool busy = false;
 
-	while (!busy && (ring = task_any_ring(task, &lane))) {
+	while (nr-- && (ring = task_any_ring(task, &lane))) {
 		iou_ring_lock(ring);
 		if (iou_task_has_lane(task, lane)) {
 			/* Other lanes run their events in task work */
@@ -119,8 +135,9 @@ static bool exec_cancel_lanes(struct iou_task *task)
 			iou_cancel_lane(lane);
 			if (!list_empty(&ring->polling))
 				iou_iopoll_pass(ring);
-			busy = lane->nr_inflight;
-			if (!busy)
+			if (lane->nr_inflight)
+				busy = true;
+			else
 				iou_lane_detach(lane);
 		}
 		iou_ring_unlock(ring);

@@ -73,11 +73,9 @@ static void drain_done(struct iou_ring *ring)
 static void start_held(struct iou_req *req)
 	__must_hold(&iou_req_ring(req)->lock)
 {
-	bool cancel = iou_req_ring(req)->closing || req->lane->detached ||
-		      (current->flags & PF_EXITING);
-
 	if (likely(current == req->lane->task->task)) {
-		req->event(req, cancel || fatal_signal_pending(current));
+		req->event(req, iou_req_ring(req)->closing || req->lane->detached ||
+				iou_task_is_ending());
 		return;
 	}
 	req->held |= IOU_URGENT;

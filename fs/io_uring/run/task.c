@@ -93,23 +93,12 @@ static void ready_lane_hand_over(struct iou_lane *lane, unsigned long delay)
 		iou_ring_put(ring);
 }
 
-/**
- * iou_task_is_killed() - is the current process ending?
- *
- * Return: whether; also after its SIGKILL was taken.
- */
-bool iou_task_is_killed(void)
-{
-	return (current->signal->flags & SIGNAL_GROUP_EXIT) || fatal_signal_pending(current);
-}
-
 /* Task work: run the events of all ready lanes */
 static void task_work(struct callback_head *cb)
 {
 	struct iou_task *task = container_of(cb, struct iou_task, tw);
 	struct llist_node *list = iou_lane_in_order(llist_del_all(&task->ready));
-	/* Or what goes on and on would keep the dying */
-	bool cancel = (current->flags & PF_EXITING) || iou_task_is_killed();
+	bool cancel = iou_task_is_ending();
 	struct iou_lane *lane, *next;
 	u32 nr = 0;
 

@@ -25,6 +25,7 @@ enum ending {
 	END_CLOSE,	/* closes its ring and lives on */
 	END_THREAD,	/* the thread that served ends, the process lives on */
 	END_PROCESS,	/* exits */
+	END_EXEC,	/* reads from the device, and runs another program */
 };
 
 /**
@@ -37,6 +38,7 @@ enum ending {
  * @descs: what the requests are
  * @bufs: IO_SIZE for each tag
  * @disk: the contents
+ * @depth: requests at a time, if not DEPTH
  * @nr_fetched: tags that are with the driver
  * @ready: where to say @dev
  * @leave: read end of a pipe that tells it to leave
@@ -50,6 +52,7 @@ struct server {
 	const struct ublksrv_io_desc *descs;
 	char *bufs;
 	char *disk;
+	unsigned int depth;
 	unsigned int nr_fetched;
 	int ready;
 	int leave;
@@ -136,7 +139,7 @@ static int add_device(struct server *s)
 {
 	struct ublksrv_ctrl_dev_info info = {
 		.nr_hw_queues = 1,
-		.queue_depth = DEPTH,
+		.queue_depth = s->depth ?: DEPTH,
 		.max_io_buf_bytes = IO_SIZE,
 		.dev_id = -1,
 		.flags = s->flags,
@@ -257,13 +260,68 @@ static void serve(struct server *s)
 	} while (true);
 }
 
+/*
+ * The same with two rings, until killed. Neither is entered without something to
+ * submit, so that only wake-ups make completions visible.
+ */
+static void serve_two(struct server *s, unsigned int setup)
+{
+	struct ublksrv_ctrl_cmd start = dev_cmd(s->dev, NULL, 0);
+	struct server both[2] = { *s, *s };
+	struct pollfd fds[2];
+	struct io_uring_cqe cqe;
+	unsigned int i;
+
+	if (ring_open(&both[1].ring, 64, setup | IORING_SETUP_SQE128))
+		return;
+	for (i = 0; i < DEPTH; i++)
+		put_io(&both[i % 2], UBLK_U_IO_FETCH_REQ, i, 0);
+	ring_submit(&both[1].ring);
+	start.data[0] = getpid();
+	put_control(&both[0].ring, s->control, UBLK_U_CMD_START_DEV, &start);
+	ring_submit(&both[0].ring);
+	for (i = 0; i < 2; i++)
+		fds[i] = (struct pollfd){ .fd = both[i].ring.fd, .events = POLLIN };
+	while (poll(fds, 2, -1) > 0) {
+		for (i = 0; i < 2; i++) {
+			bool any = false;
+
+			while (ring_reap(&both[i].ring, &cqe)) {
+				if (!take_event(&both[i], &cqe))
+					return;
+				any |= cqe.user_data < DEPTH;
+			}
+			if (any)
+				ring_submit(&both[i].ring);
+		}
+	}
+}
+
 static void *serve_in_thread(void *arg)
 {
 	serve(arg);
 	return NULL;
 }
 
-static void server_main(unsigned int setup, __u64 flags, enum ending ending, int ready, int leave)
+/* The read waits for this thread, which has other things to do */
+static void read_and_exec(int dev)
+{
+	struct ring r;
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/dev/ublkb%d", dev);
+	fd = wait_open(path, O_RDONLY | O_DIRECT);
+	if (ring_open(&r, 4, 0))
+		_exit(3);
+	prep(&r, IORING_OP_READ, fd, pages(4096), 4096, 0);
+	ring_submit(&r);
+	execl("/bin/true", "true", NULL);
+	_exit(4);
+}
+
+static void server_main(unsigned int setup, __u64 flags, enum ending ending, bool two, int ready,
+			int leave)
 {
 	struct server s = { .flags = flags, .ready = ready, .leave = leave };
 	pthread_t thread;
@@ -283,9 +341,13 @@ static void server_main(unsigned int setup, __u64 flags, enum ending ending, int
 	if (ending == END_THREAD) {
 		pthread_create(&thread, NULL, serve_in_thread, &s);
 		pthread_join(thread, NULL);
+	} else if (two) {
+		serve_two(&s, setup);
 	} else {
 		serve(&s);
 	}
+	if (ending == END_EXEC)
+		read_and_exec(s.dev);
 	if (ending == END_CLOSE) {
 		ring_close(&s.ring);
 		munmap((void *)s.descs, 4096);
@@ -365,7 +427,8 @@ FIXTURE_TEARDOWN(ublk)
 }
 
 /* Start a server: its device, or -errno */
-static int start(pid_t *pid, int *leave, unsigned int setup, __u64 flags, enum ending ending)
+static int start(pid_t *pid, int *leave, unsigned int setup, __u64 flags, enum ending ending,
+		 bool two)
 {
 	int ready[2], stop[2], dev = -EIO;
 
@@ -374,7 +437,7 @@ static int start(pid_t *pid, int *leave, unsigned int setup, __u64 flags, enum e
 	*pid = fork();
 	if (!*pid) {
 		close(stop[1]);
-		server_main(setup, flags, ending, ready[1], stop[0]);
+		server_main(setup, flags, ending, two, ready[1], stop[0]);
 	}
 	close(ready[1]);
 	close(stop[0]);
@@ -386,12 +449,14 @@ static int start(pid_t *pid, int *leave, unsigned int setup, __u64 flags, enum e
 	return dev;
 }
 
-#define START(ending)	do {						\
-	self->dev = start(&self->pid, &self->leave, variant->setup, variant->flags, ending); \
+#define START_SOME(ending, two)	do {					\
+	self->dev = start(&self->pid, &self->leave, variant->setup, variant->flags, ending, \
+			  two);						\
 	ASSERT_LE(0, self->dev) {					\
 		kill(self->pid, SIGKILL);				\
 	}								\
 } while (0)
+#define START(ending)	START_SOME(ending, false)
 
 static int disk_open(int dev, int flags)
 {
@@ -521,13 +586,15 @@ TEST_F(ublk, served_ring_to_ring)
 /* A process that reads from the device until it gets an error */
 static pid_t keep_reading(int dev)
 {
+	/* Here: when the child comes to it the device may be gone. */
+	int fd = disk_open(dev, O_DIRECT);
 	pid_t pid = fork_detached();
 	char *buf;
-	int fd;
 
-	if (pid)
+	if (pid) {
+		close(fd);
 		return pid;
-	fd = disk_open(dev, O_DIRECT);
+	}
 	buf = pages(4096);
 	while (pread(fd, buf, 4096, 0) == 4096)
 		;
@@ -557,13 +624,15 @@ TEST_F(ublk, killed)
 /* A process that writes to the device until it gets an error */
 static pid_t keep_writing(int dev)
 {
+	/* Here: when the child comes to it the device may be gone. */
+	int fd = disk_open(dev, O_DIRECT);
 	pid_t pid = fork_detached();
 	char *buf;
-	int fd;
 
-	if (pid)
+	if (pid) {
+		close(fd);
 		return pid;
-	fd = disk_open(dev, O_DIRECT);
+	}
 	buf = pages(IO_SIZE);
 	while (pwrite(fd, buf, IO_SIZE, 0) == IO_SIZE)
 		;
@@ -623,6 +692,73 @@ TEST_F(ublk, thread_ends)
 	EXPECT_TRUE(kill_ends(self->pid, WAIT_MS));
 	self->pid = -1;
 	EXPECT_REMOVED();
+}
+
+/* What exec waits for in one ring ends when another ring's commands are stopped. */
+TEST_F(ublk, exec)
+{
+	START(END_EXEC);
+	EXPECT_EQ(1, write(self->leave, "x", 1));
+	ASSERT_EQ(0, reap(self->pid, WAIT_MS));
+	self->pid = -1;
+	EXPECT_REMOVED();
+}
+
+/* In the handler of one ring's command the driver ends another ring's. */
+TEST_F(ublk, two_rings)
+{
+	pid_t readers[4];
+	unsigned int i, k;
+
+	if (variant->setup & IORING_SETUP_DEFER_TASKRUN)
+		SKIP(return, "completions wait until the ring is entered");
+	START_SOME(END_PROCESS, true);
+	for (i = 0; i < ARRAY_SIZE(readers); i++) {
+		int fd = disk_open(self->dev, O_DIRECT);
+
+		readers[i] = fork_detached();
+		for (k = 0; !readers[i] && k < 300; k++)
+			if (pread(fd, pages(4096), 4096, 0) != 4096)
+				_exit(1);
+		if (!readers[i])
+			_exit(0);
+		close(fd);
+	}
+	for (i = 0; i < ARRAY_SIZE(readers); i++)
+		EXPECT_EQ(0, reap(readers[i], WAIT_MS));
+	EXPECT_TRUE(kill_ends(self->pid, WAIT_MS));
+	self->pid = -1;
+	EXPECT_REMOVED();
+}
+
+/*
+ * A command that a worker has handed to its task to be started there, when the ring is
+ * closed: it is, and then stopped.
+ */
+TEST(closed_before_it_is_accepted)
+{
+	struct server s = { .ready = -1, .depth = 1 };
+	struct ring r;
+
+	if (access("/dev/ublk-control", R_OK | W_OK))
+		SKIP(return, "no /dev/ublk-control");
+	s.bufs = pages(IO_SIZE);
+	ASSERT_EQ(0, ring_open(&s.ring, 4, IORING_SETUP_SQE128 | IORING_SETUP_SINGLE_ISSUER |
+			       IORING_SETUP_DEFER_TASKRUN));
+	ASSERT_EQ(0, add_device(&s));
+	put_io(&s, UBLK_U_IO_FETCH_REQ, 0, 0);
+	s.ring.sqes[2 * ((s.ring.next - 1) & s.ring.sq_mask)].flags = IOSQE_ASYNC;
+	ASSERT_EQ(1, ring_submit(&s.ring));
+	/* The worker hands it over, and this thread does not ask for it. */
+	usleep(100000);
+	ring_close(&s.ring);
+	munmap((void *)s.descs, 4096);
+	close(s.cdev);
+	ASSERT_EQ(0, ring_open(&r, 4, IORING_SETUP_SQE128));
+	EXPECT_EQ(0, remove_device(&r, s.control, s.dev));
+	EXPECT_TRUE(is_gone(s.dev));
+	ring_close(&r);
+	close(s.control);
 }
 
 /* Nobody but the driver ends its commands: they are not found by a cancel. */
