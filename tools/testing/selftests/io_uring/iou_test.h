@@ -15,6 +15,7 @@
 #define _GNU_SOURCE
 #endif
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -276,19 +277,34 @@ static inline bool wait_in_enter(pid_t pid, pid_t tid)
 	return false;
 }
 
+/* Some worker of this process, or 0 */
+static inline pid_t any_worker(void)
+{
+	char path[PATH_MAX], comm[32];
+	struct dirent *entry;
+	pid_t found = 0;
+	DIR *dir;
+
+	dir = opendir("/proc/self/task");
+	if (!dir)
+		return 0;
+	while (!found && (entry = readdir(dir))) {
+		snprintf(path, sizeof(path), "/proc/self/task/%s/comm", entry->d_name);
+		if (read_small_file(path, comm, sizeof(comm)) && !strncmp(comm, "iou-wrk", 7))
+			found = atoi(entry->d_name);
+	}
+	closedir(dir);
+	return found;
+}
+
 /* The CPUs that a worker of this process may run on. 0 or -errno (-ENOENT). */
 static inline int worker_cpus(cpu_set_t *set)
 {
-	char path[64], name[32];
-	int tid;
+	pid_t tid = any_worker();
 
-	for (tid = getpid() + 1; tid < getpid() + 200; tid++) {
-		snprintf(path, sizeof(path), "/proc/self/task/%d/comm", tid);
-		if (!read_small_file(path, name, sizeof(name)) || strncmp(name, "iou-wrk", 7))
-			continue;
-		return sched_getaffinity(tid, sizeof(*set), set) ? -errno : 0;
-	}
-	return -ENOENT;
+	if (!tid)
+		return -ENOENT;
+	return sched_getaffinity(tid, sizeof(*set), set) ? -errno : 0;
 }
 
 /* ------------------------------------------------------------------------
@@ -531,15 +547,16 @@ static inline int ring_wait_ms(struct ring *r, struct io_uring_cqe *cqe, long ms
 	long left;
 	int ret;
 
-	while (!ring_reap(r, cqe)) {
+	/* Ask once when the time is over, too: we may have been late. */
+	do {
+		if (ring_reap(r, cqe))
+			return 0;
 		left = end - now_ms();
-		if (left < 0)
-			return -ETIME;
-		ret = ring_enter_wait(r, 1, left);
+		ret = ring_enter_wait(r, 1, left < 0 ? 0 : left);
 		if (ret < 0 && ret != -EINTR && ret != -ETIME)
 			return ret;
-	}
-	return 0;
+	} while (left >= 0);
+	return ring_reap(r, cqe) ? 0 : -ETIME;
 }
 
 static inline int ring_wait(struct ring *r, struct io_uring_cqe *cqe)

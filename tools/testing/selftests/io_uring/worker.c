@@ -820,26 +820,6 @@ static bool write_file(const char *path, const char *text)
 	return ok;
 }
 
-/* Some worker of this process, or 0 */
-static pid_t any_worker(void)
-{
-	char path[PATH_MAX], comm[32];
-	struct dirent *entry;
-	pid_t found = 0;
-	DIR *dir;
-
-	dir = opendir("/proc/self/task");
-	if (!dir)
-		return 0;
-	while ((entry = readdir(dir))) {
-		snprintf(path, sizeof(path), "/proc/self/task/%s/comm", entry->d_name);
-		if (read_small_file(path, comm, sizeof(comm)) && !strncmp(comm, "iou-wrk", 7))
-			found = atoi(entry->d_name);
-	}
-	closedir(dir);
-	return found;
-}
-
 static bool runs_on(pid_t tid, int cpu)
 {
 	cpu_set_t set;
