@@ -312,18 +312,22 @@ TEST_F(sqpoll, exec)
 {
 	struct ring r = { 0 };
 	int pidfd, ret = 0;
+	int ready[2], go[2];
 	long end;
-	int ready[2];
 	pid_t pid;
+	char c;
 
 	ASSERT_EQ(0, pipe(ready));
+	ASSERT_EQ(0, pipe2(go, O_CLOEXEC));
 	pid = fork();
 	if (!pid) {
 		if (sq_open(&r, 8, variant->setup, 1000))
 			_exit(1);
 		if (write(ready[1], &r, sizeof(r)) != sizeof(r))
 			_exit(2);
-		usleep(50000);
+		close(go[1]);
+		if (read(go[0], &c, 1) != 1)
+			_exit(4);
 		execl("/bin/sleep", "sleep", "100", NULL);
 		_exit(3);
 	}
@@ -331,6 +335,7 @@ TEST_F(sqpoll, exec)
 	pidfd = syscall(__NR_pidfd_open, pid, 0);
 	r.fd = syscall(__NR_pidfd_getfd, pidfd, r.fd, 0);
 	ASSERT_LE(0, r.fd);
+	ASSERT_EQ(1, write(go[1], "x", 1));
 	end = now_ms() + WAIT_MS;
 	while (now_ms() < end && ret != -EOWNERDEAD) {
 		ret = sys_enter(r.fd, 1, 0, IORING_ENTER_SQ_WAKEUP, NULL, 0);
@@ -341,6 +346,8 @@ TEST_F(sqpoll, exec)
 	EXPECT_TRUE(kill_ends(pid, WAIT_MS));
 	close(r.fd);
 	close(pidfd);
+	close(go[0]);
+	close(go[1]);
 }
 
 /* Requests that wait when the last ring goes */
