@@ -171,6 +171,8 @@ TEST_F(sqpoll, sleeps_and_wakes)
 		long long before;
 
 		ASSERT_TRUE(wait_needs_wakeup(&self->ring));
+		/* It says so a little before it sleeps */
+		usleep(20000);
 		before = ring_fdinfo(getpid(), self->ring.fd, "SqTotalTime");
 		usleep(100000);
 		/* Asleep, it uses no CPU: at most what it takes to get there */
@@ -762,11 +764,12 @@ TEST(workers_cpus_before)
  */
 TEST(backs_off)
 {
-	long long before, used;
+	long long before, used, least = LLONG_MAX;
 	char line[256] = "";
 	struct ring r;
 	FILE *log;
 	bool ours = false;
+	int i;
 
 	if (setup_missing(IORING_SETUP_SQPOLL))
 		SKIP(return, "kernel lacks SQPOLL");
@@ -775,16 +778,20 @@ TEST(backs_off)
 		ours |= !!strstr(line, "io_uring: iou");
 	if (log)
 		pclose(log);
-	ASSERT_EQ(0, sq_open(&r, 4, 0, 5000));
+	ASSERT_EQ(0, sq_open(&r, 4, 0, 10000));
 	ASSERT_TRUE(ring_works(&r));
 	usleep(20000);
-	before = ring_fdinfo(getpid(), r.fd, "SqTotalTime");
-	usleep(1000000);
-	used = ring_fdinfo(getpid(), r.fd, "SqTotalTime") - before;
-	TH_LOG("CPU time of the thread in a second in which nothing came: %lld us", used);
+	/* On a loaded machine a nap may cost a lot; spinning always does. */
+	for (i = 0; i < 3; i++) {
+		before = ring_fdinfo(getpid(), r.fd, "SqTotalTime");
+		usleep(1000000);
+		used = ring_fdinfo(getpid(), r.fd, "SqTotalTime") - before;
+		least = used < least ? used : least;
+	}
+	TH_LOG("CPU time of the thread in a second in which nothing came: %lld us", least);
 	EXPECT_FALSE(needs_wakeup(&r));
 	if (ours)
-		EXPECT_GT(300000, used);
+		EXPECT_GT(300000, least);
 	/* And it still looks */
 	ASSERT_TRUE(prep_nop(&r, 1));
 	ring_publish(&r);
