@@ -302,7 +302,7 @@ TEST_F(cq, killable_when_made_to_look_empty)
 	ASSERT_EQ((ssize_t)sizeof(ring), read(p[0], &ring, sizeof(ring)));
 	/* Give it the time to get into the kernel and stay there. */
 	EXPECT_EQ(-ETIMEDOUT, reap(pid, 200));
-	EXPECT_TRUE(kill_ends(pid, 1000)) {
+	EXPECT_TRUE(kill_ends(pid, WAIT_MS)) {
 		let_go(pid, ring.fd, &ring.p);
 	}
 	close(p[0]);

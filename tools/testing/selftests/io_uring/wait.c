@@ -460,21 +460,27 @@ TEST_F(wait, interrupted_with_some)
 /* Blocked by the mask for the time of the call, delivered after it. */
 TEST_F(wait, mask_blocks)
 {
-	struct how how = { .timeout_ns = 1000 * 1000000LL };
+	struct how how = { .timeout_ns = WAIT_MS * 1000000LL };
 	sigset_t mask, after;
-	long long start;
 	pid_t pid;
 
 	catch_usr1();
 	sigemptyset(&mask);
 	sigaddset(&mask, SIGUSR1);
 	how.mask = &mask;
-	start = now_ns();
-	pid = signaller(getpid());
-	EXPECT_EQ(-ETIME, wait_how(&self->ring, 1, &how));
-	EXPECT_LE(how.timeout_ns, now_ns() - start);
-	EXPECT_EQ(0, reap(pid, WAIT_MS));
+	ASSERT_TRUE(park_reads(&self->ring, self->pipe[0], self->byte, 1));
+	pid = fork();
+	if (!pid) {
+		if (!wait_in_enter(getppid(), getppid()) || kill(getppid(), SIGUSR1))
+			_exit(1);
+		/* Not blocked, it would end the wait before there is anything. */
+		poll(NULL, 0, 100);
+		_exit(write(self->pipe[1], "x", 1) != 1);
+	}
+	EXPECT_EQ(0, wait_how(&self->ring, 1, &how));
+	EXPECT_EQ(1u, ring_ready(&self->ring));
 	EXPECT_EQ(1u, handled);
+	EXPECT_EQ(0, reap(pid, WAIT_MS));
 	/* The old mask is back. */
 	ASSERT_EQ(0, sigprocmask(SIG_BLOCK, NULL, &after));
 	EXPECT_EQ(0, sigismember(&after, SIGUSR1));
@@ -616,12 +622,12 @@ TEST(two_waiters)
 	ASSERT_TRUE(start_waiter(&one, &r, 1));
 
 	ASSERT_TRUE(nops(&r, 1));
-	EXPECT_TRUE(is_done(&one, 1000));
+	EXPECT_TRUE(is_done(&one, WAIT_MS));
 	EXPECT_FALSE(is_done(&two, 100));
 
 	ASSERT_TRUE(nops(&r, 1));
-	EXPECT_TRUE(is_done(&two, 1000));
-	EXPECT_TRUE(is_done(&one, 1000));
+	EXPECT_TRUE(is_done(&two, WAIT_MS));
+	EXPECT_TRUE(is_done(&one, WAIT_MS));
 	ASSERT_EQ(0, pthread_join(one.thread, NULL));
 	ASSERT_EQ(0, pthread_join(two.thread, NULL));
 	EXPECT_EQ(0, one.ret);
@@ -712,7 +718,7 @@ TEST_F(wait, killable)
 		EXPECT_TRUE(wait_in_enter(pid, pid)) {
 			TH_LOG("wait %u", i);
 		}
-		EXPECT_TRUE(kill_ends(pid, 1000)) {
+		EXPECT_TRUE(kill_ends(pid, WAIT_MS)) {
 			TH_LOG("wait %u", i);
 		}
 	}
