@@ -158,7 +158,7 @@ static void short_connections(struct __test_metadata *_metadata, struct ring *r,
 	end = now_ms() + WAIT_MS;
 	while (nr_sockets() > before && now_ms() < end)
 		ring_wait_ms(r, &cqe, 10);
-	EXPECT_EQ(before, nr_sockets());
+	EXPECT_GE(before, nr_sockets());
 	while (!ring_wait_ms(r, &cqe, 20))
 		;
 	close(listener);

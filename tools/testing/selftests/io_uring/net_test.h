@@ -167,7 +167,7 @@ static inline void sock_fill(int fd)
 	int quiet = 0;
 
 	/* Longer than an ACK may be delayed, which makes room again */
-	while (quiet < 50) {
+	while (quiet < 100) {
 		quiet++;
 		while (send(fd, junk, sizeof(junk), MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
 			quiet = 0;
