@@ -96,6 +96,8 @@ int iou_net_prep(struct iou_req *req, const struct io_uring_sqe __shared *sqe,
 	xfer->msg_flags = iou_sqe_get(sqe, msg_flags);
 	xfer->done = 0;
 	xfer->poll_first = xfer->flags & IORING_RECVSEND_POLL_FIRST;
+	xfer->partly = false;
+	xfer->last = false;
 	if (unlikely((s32)(xfer->msg_flags | xfer->len) < 0))
 		return prep_sign(req, sqe, known_flags);
 	return prep_compat(req);

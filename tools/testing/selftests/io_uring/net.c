@@ -387,6 +387,31 @@ TEST_F(net, scm_rights)
 	close(file);
 }
 
+/* What a request does not use of those before it in the same memory does not matter. */
+TEST_F(net, waitall_after_others)
+{
+	struct io_uring_sqe *sqe;
+	struct io_uring_cqe cqe;
+	char in[100], zero;
+	int i, fd = open("/dev/zero", O_RDONLY);
+
+	ASSERT_EQ(0, sock_pair(SOCK_UNIX_STREAM, self->fd));
+	ASSERT_EQ(10, send(self->fd[0], in, 10, 0));
+	for (i = 0; i < 8; i++)
+		prep(&self->ring, IORING_OP_READ, fd, &zero, 1, 0);
+	sqe = prep_xfer(&self->ring, variant, IORING_OP_RECV, self->fd[1], in, 100, MSG_WAITALL);
+	sqe->user_data = 77;
+	ASSERT_EQ(9, ring_submit(&self->ring));
+	for (i = 0; i < 8; i++) {
+		ASSERT_EQ(0, ring_wait(&self->ring, &cqe));
+		ASSERT_EQ(1, cqe.res);
+	}
+	EXPECT_TRUE(stays_quiet(&self->ring));
+	ASSERT_EQ(90, send(self->fd[0], in, 90, 0));
+	EXPECT_EQ(100, result_of(&self->ring, 77));
+	close(fd);
+}
+
 /* Ancillary data comes with a part, and is not lost for the sake of the rest. */
 TEST_F(net, recvmsg_waitall_with_control)
 {

@@ -333,7 +333,8 @@ static void *send_bursts(void *arg)
 		if (i == NR_BURSTS - 1)
 			shutdown(s->fd, SHUT_WR);
 		__atomic_add_fetch(&s->sent, sent, __ATOMIC_RELEASE);
-		while (load(&s->received) != s->sent && !__atomic_load_n(&s->stop, __ATOMIC_RELAXED))
+		while (load(&s->received) != s->sent &&
+		       !__atomic_load_n(&s->stop, __ATOMIC_RELAXED))
 			sched_yield();
 	}
 	return NULL;
