@@ -334,7 +334,8 @@ static int rw_iter(struct iou_req *req, int dir, struct iov_iter *iter,
 	if (req->held & IOU_HELD_BUF)
 		return rw_iter_fixed(req, dir, iter);
 	if (unlikely(req->held & IOU_SELECT)) {
-		if (file_can_poll(req->file))
+		/* What may go on after a part needs all of the buffer */
+		if (file_can_poll(req->file) && !rw_is_disk(req->file))
 			error = rw_select(req, buf);
 		else
 			error = take_rw(req);
@@ -353,10 +354,18 @@ static int rw_iter(struct iou_req *req, int dir, struct iov_iter *iter,
 	return 0;
 }
 
+/* Bytes in the first segment. iter_iov_len() is not for a single buffer advanced before */
+static size_t rw_segment(const struct iov_iter *iter)
+{
+	size_t count = iov_iter_count(iter);
+
+	return iter_is_ubuf(iter) ? count : min(iter_iov_len(iter), count);
+}
+
 static ssize_t rw_one(struct file *file, int dir, struct iov_iter *iter, loff_t *pos)
 {
 	void __user *base = iter_iov_addr(iter);
-	size_t len = min(iter_iov_len(iter), iov_iter_count(iter));
+	size_t len = rw_segment(iter);
 
 	if (dir == READ)
 		return file->f_op->read(file, base, len, pos);
@@ -373,7 +382,7 @@ static ssize_t rw_loop(struct kiocb *iocb, struct iov_iter *iter, int dir)
 	if ((iocb->ki_flags & IOCB_NOWAIT) && !(file->f_flags & O_NONBLOCK))
 		return -EAGAIN;
 	while (iov_iter_count(iter)) {
-		size_t want = min(iter_iov_len(iter), iov_iter_count(iter));
+		size_t want = rw_segment(iter);
 		ssize_t ret = rw_one(file, dir, iter, pos);
 
 		if (ret < 0)
@@ -1049,7 +1058,8 @@ static iou_verdict_t issue_read_multishot(struct iou_req *req)
 		ret = rw_try(req, READ);
 		if (ret == -EAGAIN)
 			return IOU_RETRY;
-		if (ret <= 0 || !iou_req_post_more(req, ret, req->cflags))
+		/* There may have been several parts */
+		if (ret <= 0 || !iou_req_post_more(req, rw->done, req->cflags))
 			return rw_finish(req, READ, ret);
 		iou_req_next_shot(req);
 		rw->done = 0;

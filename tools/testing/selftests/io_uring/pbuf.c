@@ -819,6 +819,46 @@ TEST_F(pbuf, read_multishot)
 	close(pipes[0]);
 }
 
+/*
+ * A file that gives less than was asked for at a time, and more if it is asked again: the
+ * result is all that is in the buffer, and the next one begins behind it.
+ */
+TEST_F(pbuf, read_in_parts)
+{
+	const char *path = "/sys/firmware/acpi/tables/DSDT";
+	int fd = open(path, O_RDONLY | O_NONBLOCK), i;
+	const unsigned int big = 16384;
+	struct io_uring_cqe cqe;
+	char *mem = pages(3 * big), *text = pages(big);
+	ssize_t all = 0, n;
+
+	if (fd < 0)
+		SKIP(return, "no %s", path);
+	while ((n = pread(fd, text + all, big - all, all)) > 0)
+		all += n;
+	if (all <= 4096)
+		SKIP(return, "%s is too small", path);
+	for (i = 0; i < 3; i++) {
+		if (!variant->list) {
+			pbufs_put_raw(&self->bufs, mem + i * big, big, i);
+			pbufs_publish(&self->bufs);
+		} else {
+			ASSERT_EQ(0, provide(&self->ring, mem + i * big, big, 1, BGID, i));
+		}
+	}
+	for (i = 0; i < 3; i++) {
+		bool once = i < 2;
+
+		prep_select(&self->ring, once ? IORING_OP_READ : IORING_OP_READ_MULTISHOT, fd,
+			    NULL, once ? big : 0);
+		ASSERT_EQ(0, one(&self->ring, &cqe));
+		ASSERT_EQ(all, cqe.res);
+		EXPECT_EQ(i, cqe_bid(&cqe));
+		EXPECT_EQ(0, memcmp(mem + cqe_bid(&cqe) * big, text, all));
+	}
+	close(fd);
+}
+
 TEST_F(pbuf, read_multishot_rules)
 {
 	struct io_uring_cqe cqe;
