@@ -342,6 +342,7 @@ struct iou_wake {
  * @poll_wake: tells pollers of a deferred ring that entering it would help
  * @evfd: [R] signalled when CQEs were published; read under RCU
  * @evfd_late: signals it for an event that came from an eventfd
+ * @evfd_by_worker: [A] a worker has made an event for which it will be signalled
  * @lanes: [R] all lanes
  * @owner_lane: [R] the owner's lane of a deferred ring; poll(2) reads it under RCU
  * @seat: [C] SQPOLL: its place at the thread that submits; else NULL
@@ -358,7 +359,8 @@ struct iou_wake {
  * @drain: [R] what IO_DRAIN holds back
  * @no_drain: [R] IO_DRAIN is refused, because CQE_SKIP_SUCCESS was used
  * @counting: [R] requests that end after a number of CQEs, the next first
- * @nr_timeouts: [R] CQEs of timeouts; waiters read it without a lock
+ * @nr_timeouts: [R] ends, and periods, of timeouts; waiters read it without a lock
+ * @nr_timer_cqes: [R] those that have a CQE
  * @files: [R] fixed files
  * @file_slots: [R] free slots of @files
  * @bufs: [R] fixed buffers
@@ -407,6 +409,7 @@ struct iou_ring {
 	struct irq_work poll_wake;
 	struct iou_evfd __rcu *evfd;
 	struct timer_list evfd_late;
+	bool evfd_by_worker;
 
 	struct list_head lanes;
 	struct iou_lane *owner_lane;
@@ -422,6 +425,7 @@ struct iou_ring {
 	bool no_drain;
 	struct list_head counting;
 	u32 nr_timeouts;
+	u32 nr_timer_cqes;
 
 	struct iou_table files;
 	struct iou_slots file_slots;

@@ -12,6 +12,7 @@
 #include <trace/events/io_uring.h>
 
 #include "../mem/evfd.h"
+#include "../req/lane.h"
 #include "../ops/table.h"
 #include "../rsrc/bufs.h"
 #include "../rsrc/creds.h"
@@ -86,8 +87,10 @@ static long register_enable(struct iou_ring *ring, void __user *arg, u32 nr_args
 		return -EBADFD;
 	if (ring->restrictions)
 		ring->strict |= IOU_STRICT_RESTRICT;
-	if (ring->single_issuer && !ring->owner)
+	if (ring->single_issuer && !ring->owner) {
 		WRITE_ONCE(ring->owner, get_task_struct(current));
+		iou_lane_find_owner(ring);
+	}
 	ring->disabled = false;
 	/* Pairs with the acquire in io_uring_enter() */
 	smp_store_release(&ring->gate, ring->gate & ~IOU_GATE_DISABLED);

@@ -44,7 +44,7 @@ static void run_deferred(struct iou_ring *ring)
 	struct iou_lane *lane = iou_task_lane(ring);
 
 	if (lane && lane->deferred)
-		iou_task_run_lane(lane, false);
+		iou_task_run_lane(lane, fatal_signal_pending(current));
 }
 
 /* Let the ring go until something has happened. Return: 0, -EINTR, -ETIME */
@@ -54,12 +54,15 @@ static int cancel_wait(struct iou_ring *ring, ktime_t deadline)
 	ktime_t until = min(deadline, ktime_add_ns(ktime_get(), IOU_SYNC_CANCEL_PAUSE));
 	DEFINE_WAIT(wait);
 
-	prepare_to_wait(&ring->cq_wait, &wait, TASK_INTERRUPTIBLE);
+	add_wait_queue(&ring->cq_wait, &wait);
 	iou_wait_any(ring);
+	/* May sleep. A wake-up that comes before the state is set is late by the pause */
 	iou_ring_unlock(ring);
+	set_current_state(TASK_INTERRUPTIBLE);
 	if (!iou_task_run_work())
 		schedule_hrtimeout(&until, HRTIMER_MODE_ABS);
-	finish_wait(&ring->cq_wait, &wait);
+	__set_current_state(TASK_RUNNING);
+	remove_wait_queue(&ring->cq_wait, &wait);
 	iou_ring_lock(ring);
 	run_deferred(ring);
 	if (task_sigpending(current))

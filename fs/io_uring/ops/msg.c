@@ -63,6 +63,8 @@ static int prep_data(struct iou_req *req, const struct io_uring_sqe __shared *sq
 
 	if (msg->src)
 		return iou_reject(req, sqe, -EINVAL, "msg_ring: data: addr3 must be 0");
+	if (msg->flags & ~IORING_MSG_RING_FLAGS_PASS)
+		return iou_reject(req, sqe, -EINVAL, "msg_ring: data: CQE_SKIP is for descriptors");
 	if (msg->dst && !(msg->flags & IORING_MSG_RING_FLAGS_PASS))
 		return iou_reject(req, sqe, -EINVAL, "msg_ring: flags without FLAGS_PASS");
 	msg->cflags = msg->dst;

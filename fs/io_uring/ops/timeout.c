@@ -66,13 +66,6 @@ static int prep_timeout(struct iou_req *req, const struct io_uring_sqe __shared 
 	return 0;
 }
 
-/* A CQE of a timer is not counted by others, and ends waits */
-static void timeout_count(struct iou_ring *ring)
-	__must_hold(&ring->lock)
-{
-	WRITE_ONCE(ring->nr_timeouts, ring->nr_timeouts + 1);
-}
-
 /* One period of several is over. Return: it goes on */
 static bool timeout_goes_on(struct iou_req *req)
 	__must_hold(&iou_req_ring(req)->lock)
@@ -84,7 +77,7 @@ static bool timeout_goes_on(struct iou_req *req)
 		return false;
 	if (!iou_req_post_more(req, -ETIME, 0))
 		return false;
-	timeout_count(iou_req_ring(req));
+	iou_ring_count_timer(iou_req_ring(req), true);
 	if (timeout->nr)
 		timeout->nr--;
 	iou_timeout_again(req);

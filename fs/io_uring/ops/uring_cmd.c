@@ -276,7 +276,7 @@ static void cmd_handle(struct iou_req *req, bool cancel)
 	else if (cmd_is_polled(req))
 		iou_iopoll_add(req);
 	/* What the callback did may be what a command waited for before it stops */
-	if (unlikely(cancel || lane->stopping))
+	if (unlikely(cancel || lane->stopping || lane->ring->closing))
 		iou_cancel_commands(lane);
 }
 
@@ -314,22 +314,23 @@ static void stopping_work_fn(struct work_struct *work)
 
 /*
  * Does a driver take the current task for one that will do what the callback asks of
- * it? If it was asked to stop its commands, or is about to be, there is none. A driver
- * learns of that by being called in another task, or in one that exits: else ublk would
- * hand over a request when it has given up on those it handed over before.
+ * it? If it was asked to stop commands, or will be as this one can be stopped, there is
+ * none. A driver learns of that by being called in another task, or in one that exits:
+ * else ublk would hand over a request when it has given up on those it handed over before.
  *
- * A command that cannot be stopped may be one that the driver did not accept yet. The
- * callback is to do that, in its task; then the driver is asked.
+ * Before that, a callback may be to accept a command, in its task. Then the driver is
+ * asked.
  */
 static bool cmd_callback_misleads(struct iou_req *req, bool cancel)
 {
-	const u32 both = CMD_CALLBACK | CMD_CANCELABLE;
 	struct io_uring_cmd *cmd = iou_req_cmd(req, struct io_uring_cmd);
+	u32 flags = atomic_read(cmd_flags(cmd));
 	struct iou_lane *lane = req->lane;
 
-	return (cancel || lane->stopping) && lane->task->task == current &&
-	       !(current->flags & PF_EXITING) && !cmd_is_polled(req) &&
-	       (atomic_read(cmd_flags(cmd)) & both) == both;
+	if (likely(!cancel && !lane->stopping) || !(flags & CMD_CALLBACK) || cmd_is_polled(req))
+		return false;
+	return (lane->stopping || (flags & CMD_CANCELABLE)) && lane->task->task == current &&
+	       !(current->flags & PF_EXITING);
 }
 
 /*

@@ -64,13 +64,6 @@ static bool req_failed(const struct iou_req *req)
 	return (req->res < 0 && !(req->held & IOU_FINE)) || (req->held & IOU_SHORT);
 }
 
-/* Its CQE ends waits, and does not count */
-static void req_count_timer(struct iou_ring *ring)
-	__must_hold(&ring->lock)
-{
-	WRITE_ONCE(ring->nr_timeouts, ring->nr_timeouts + 1);
-}
-
 /* CQE, if wanted, and release */
 static void req_finish(struct iou_req *req, bool post)
 	__must_hold(&iou_req_ring(req)->lock)
@@ -82,7 +75,7 @@ static void req_finish(struct iou_req *req, bool post)
 		return;
 	trace_io_uring_complete(ring, req, req->user_data, req->res, req->cflags, 0, 0);
 	if (unlikely(req->held & IOU_TIMER))
-		req_count_timer(ring);
+		iou_ring_count_timer(ring, post);
 	if (likely(post))
 		iou_cq_post(&ring->cq, req->user_data, req->res, req->cflags);
 	if (req->held)
@@ -207,7 +200,7 @@ void iou_req_complete(struct iou_req *req)
 	iou_req_post(ring, req);
 	if (req->held) {
 		if (unlikely(req->held & IOU_TIMER))
-			req_count_timer(ring);
+			iou_ring_count_timer(ring, true);
 		req_drop(req);
 	}
 	iou_req_recycle(ring, req);

@@ -84,4 +84,12 @@ static inline void iou_req_end(struct iou_req *req, s32 res)
 	iou_req_complete(req);
 }
 
+/* A timeout has ended, or a period of it: that ends waits. Others do not count its CQE */
+static inline void iou_ring_count_timer(struct iou_ring *ring, bool posted)
+	__must_hold(&ring->lock)
+{
+	WRITE_ONCE(ring->nr_timeouts, ring->nr_timeouts + 1);
+	ring->nr_timer_cqes += posted;
+}
+
 #endif

@@ -9,10 +9,13 @@
 #include "count.h"
 #include "park.h"
 
-/* CQEs in the CQ since it was made, without those of timeouts; wraps around */
+/*
+ * CQEs in the CQ since it was made, without those of timeouts; wraps around. It goes back
+ * while a timeout's CQE is in the backlog.
+ */
 static u32 count_now(const struct iou_ring *ring)
 {
-	return ring->cq.tail - ring->nr_timeouts;
+	return ring->cq.tail - ring->nr_timer_cqes;
 }
 
 /* The cmd as what this file knows of it */
@@ -27,7 +30,7 @@ static struct iou_count *count_of(struct iou_req *req)
  */
 static u32 count_left(const struct iou_count *count, u32 now)
 {
-	u32 elapsed = now - count->start;
+	u32 elapsed = max((s32)(now - count->start), 0);
 
 	return elapsed < count->nr ? count->nr - elapsed : 0;
 }

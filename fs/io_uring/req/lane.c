@@ -71,12 +71,30 @@ struct iou_lane *iou_lane_create(struct iou_ring *ring, struct iou_task *task)
 	init_llist_head(&lane->events);
 	get_task_struct(task->task);
 	list_add_tail(&lane->ring_node, &ring->lanes);
-	if (lane->deferred)
+	if (lane->deferred && ring->owner == task->task)
 		WRITE_ONCE(ring->owner_lane, lane);
 	spin_lock(&task->lock);
 	list_add(&lane->task_node, &task->lanes);
 	spin_unlock(&task->lock);
 	return lane;
+}
+
+/**
+ * iou_lane_find_owner() - a ring has got its owner, which may have a lane already
+ * @ring: locked
+ *
+ * Before, any task could register something with the ring.
+ *
+ * Context: ring lock.
+ */
+void iou_lane_find_owner(struct iou_ring *ring)
+{
+	struct iou_lane *lane;
+
+	iou_assert_locked(ring);
+	list_for_each_entry(lane, &ring->lanes, ring_node)
+		if (lane->deferred && lane->task->task == ring->owner)
+			WRITE_ONCE(ring->owner_lane, lane);
 }
 
 /**
@@ -220,6 +238,8 @@ void iou_lane_hand_over(struct iou_lane *lane, unsigned long delay)
  */
 static void tell_pollers(struct iou_ring *ring)
 {
+	if (in_task() && (current->flags & PF_IO_WORKER))
+		WRITE_ONCE(ring->evfd_by_worker, true);
 	if (rcu_access_pointer(ring->evfd) && !eventfd_signal_allowed())
 		mod_timer(&ring->evfd_late, jiffies + 1);
 	irq_work_queue(&ring->poll_wake);

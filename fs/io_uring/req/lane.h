@@ -8,6 +8,7 @@
 #include "../iou.h"
 
 struct iou_lane *iou_lane_create(struct iou_ring *ring, struct iou_task *task);
+void iou_lane_find_owner(struct iou_ring *ring) __must_hold(&ring->lock);
 void iou_lane_detach(struct iou_lane *lane) __must_hold(&lane->ring->lock);
 void iou_lane_free(struct iou_lane *lane) __must_hold(&lane->ring->lock);
 void iou_lane_orphan(struct iou_lane *lane);

@@ -85,7 +85,23 @@ static void search_pool(struct iou_pool *pool, struct search *search)
 	}
 }
 
-/* Whose turn on an inode has not come */
+/* Whose turn on an inode has come, but is not with the pool */
+static void search_ready(struct iou_ring *ring, struct search *search)
+	__must_hold(&ring->lock)
+{
+	struct iou_req *req, *next;
+
+	list_for_each_entry_safe(req, next, &ring->ready, work.node) {
+		if (req->state != IOU_S_QUEUED || !search_match(req, search))
+			continue;
+		/* It gives on the turn when it completes */
+		list_del(&req->work.node);
+		iou_pool_unexpect(req->lane->task->pool, &req->work);
+		search_end(req, search);
+	}
+}
+
+/* Who waits for a turn on an inode, or has just got it */
 static void search_hashed(struct iou_ring *ring, struct search *search)
 	__must_hold(&ring->lock)
 {
@@ -101,6 +117,7 @@ static void search_hashed(struct iou_ring *ring, struct search *search)
 			search_end(req, search);
 		}
 	}
+	search_ready(ring, search);
 }
 
 static void search_parked(struct iou_ring *ring, struct search *search)
@@ -308,10 +325,12 @@ void iou_cancel_commands(struct iou_lane *lane)
 	struct iou_req *req;
 
 	iou_assert_locked(lane->ring);
-	lane->stopping = true;
-	list_for_each_entry(req, &lane->ring->commands, node)
-		if (req->lane == lane)
-			iou_req_op(req)->ask_cancel(req);
+	list_for_each_entry(req, &lane->ring->commands, node) {
+		if (req->lane != lane)
+			continue;
+		lane->stopping = true;
+		iou_req_op(req)->ask_cancel(req);
+	}
 }
 
 /**

@@ -141,7 +141,7 @@ static int iopoll_breathe(struct iou_ring *ring)
 	struct iou_lane *lane = ring->deferred ? ring->owner_lane : NULL;
 
 	if (lane && iou_lane_pending(lane))
-		iou_task_run_lane(lane, false);
+		iou_task_run_lane(lane, fatal_signal_pending(current));
 	iou_ring_unlock(ring);
 	cond_resched();
 	iou_task_run_work();

@@ -52,6 +52,7 @@ static void end_work(struct iou_req *req)
 	 * on the inode does not have to wait for that.
 	 */
 	iou_hash_leave(req);
+	WRITE_ONCE(iou_req_ring(req)->evfd_by_worker, true);
 	iou_lane_push(req);
 }
 
@@ -480,12 +481,14 @@ static void ring_poll_wake(struct irq_work *work)
 
 	wake_waiters(ring);
 	if (!timer_pending(&ring->evfd_late))
-		signal_evfd(ring, true);
+		signal_evfd(ring, xchg(&ring->evfd_by_worker, false));
 }
 
 static void ring_evfd_late(struct timer_list *timer)
 {
-	signal_evfd(container_of(timer, struct iou_ring, evfd_late), true);
+	struct iou_ring *ring = container_of(timer, struct iou_ring, evfd_late);
+
+	signal_evfd(ring, xchg(&ring->evfd_by_worker, false));
 }
 
 /**

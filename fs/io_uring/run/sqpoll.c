@@ -152,16 +152,15 @@ static void seat_move_workers(struct iou_seat *seat, struct iou_lane *lane)
 }
 
 /* Take some SQEs. Return: how many */
-static u32 seat_submit(struct iou_seat *seat)
+static void seat_submit(struct iou_seat *seat)
 	__must_hold(&seat->ring->lock)
 {
 	struct iou_ring *ring = seat->ring;
 	struct iou_lane *lane = iou_task_lane(ring);
 	const struct cred *old = NULL;
-	int nr;
 
 	if (!lane)
-		return 0;
+		return;
 	if (unlikely(seat->cpus))
 		seat_move_workers(seat, lane);
 	if (unlikely(seat->creds != current_cred())) {
@@ -169,34 +168,36 @@ static u32 seat_submit(struct iou_seat *seat)
 		ring->strict |= IOU_STRICT_CREDS;
 		old = override_creds(seat->creds);
 	}
-	nr = iou_submit(ring, lane, seat->sqp->nr_seats > 1 ? IOU_SQPOLL_FAIR : U32_MAX);
+	iou_submit(ring, lane, seat->sqp->nr_seats > 1 ? IOU_SQPOLL_FAIR : U32_MAX);
 	if (old)
 		revert_creds(old);
-	return max(nr, 0);
 }
 
 /* Return: there was something to do */
 static bool seat_serve(struct iou_seat *seat)
 {
 	struct iou_ring *ring = seat->ring;
-	bool closing, polled;
-	u32 nr = 0;
+	bool closing, polled, moved;
+	u32 head;
 
 	if (!seat_has_work(seat))
 		return false;
 	iou_ring_lock(ring);
+	head = ring->sq.head;
 	closing = ring->closing;
 	polled = !closing && !list_empty(&ring->polling);
 	if (!closing && !ring->disabled)
-		nr = seat_submit(seat);
+		seat_submit(seat);
 	if (polled)
 		iou_iopoll_pass(ring);
+	/* Even if nothing was submitted: an entry that names no SQE leaves room, too */
+	moved = ring->sq.head != head;
 	iou_ring_unlock(ring);
-	if (nr && wq_has_sleeper(&seat->room))
+	if (moved && wq_has_sleeper(&seat->room))
 		wake_up_all(&seat->room);
 	if (closing)
 		seat_leave(seat);
-	return nr || polled || closing;
+	return moved || polled || closing;
 }
 
 /* Let those in who want to be served, too */

@@ -75,6 +75,9 @@ static int check_sqe(struct iou_req *req, const struct io_uring_sqe __shared *sq
 
 	/* There is ioprio, see iou_req.head */
 	req->held = 0;
+	/* Or what follows would hide it, and change the ring */
+	if (head.opcode >= IORING_OP_LAST)
+		return iou_reject(req, sqe, -EINVAL, "opcode is not supported");
 	if (head.flags & ~IOU_SQE_FLAGS)
 		return iou_reject(req, sqe, -EINVAL, "unknown flag");
 	if ((head.flags & IOSQE_BUFFER_SELECT) && !op->buffer_select)

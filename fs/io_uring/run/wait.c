@@ -145,7 +145,7 @@ static int wait_collect(struct iou_ring *ring, struct iou_lane *lane)
 	if (iou_ring_lock_killable(ring))
 		return -EINTR;
 	if (lane)
-		iou_task_run_lane(lane, false);
+		iou_task_run_lane(lane, fatal_signal_pending(current));
 	iou_ring_flush_backlog(ring);
 	iou_ring_unlock(ring);
 	return 0;

@@ -134,8 +134,9 @@ static struct iou_class *pool_class(struct iou_pool *pool, const struct iou_work
 static void pool_arm_timer(struct iou_pool *pool, unsigned long delay)
 {
 	lockdep_assert_held(&pool->lock);
-	if (!pool->dying && !timer_pending(&pool->timer))
-		mod_timer(&pool->timer, jiffies + delay);
+	/* Sooner, if it is pending */
+	if (!pool->dying)
+		timer_reduce(&pool->timer, jiffies + delay);
 }
 
 /* Ask the task to make the threads wanted. It is interrupted for that. */

@@ -182,6 +182,28 @@ TEST_F(eventfd, async_is_silent_about_inline)
 	EXPECT_EQ(0, signals(self->efd));
 }
 
+/* Nor is what the program was waiting for, without a worker. */
+TEST_F(eventfd, async_is_silent_about_parked)
+{
+	struct ring *r = &self->ring;
+	struct io_uring_cqe cqe;
+	char c;
+	int p[2];
+
+	ASSERT_EQ(0, pipe(p));
+	ASSERT_EQ(0, set_eventfd(r, IORING_REGISTER_EVENTFD_ASYNC, self->efd));
+	ASSERT_NE(NULL, prep(r, IORING_OP_READ, p[0], &c, 1, 0));
+	ASSERT_EQ(1, ring_submit(r));
+	ASSERT_EQ(1, write(p[1], "x", 1));
+	usleep(20000);
+	EXPECT_EQ(0, signals(self->efd));
+	ASSERT_EQ(0, ring_wait(r, &cqe));
+	EXPECT_EQ(1, cqe.res);
+	EXPECT_EQ(0, signals(self->efd));
+	close(p[0]);
+	close(p[1]);
+}
+
 /* On a deferred ring it tells that entering the ring would produce CQEs. */
 TEST_F(eventfd, tells_of_parked_requests)
 {

@@ -162,6 +162,9 @@ TEST_F(msg, errors)
 	sqe = data_sqe(self->to.fd, 1, 2);
 	sqe.msg_ring_flags = 1u << 2;
 	EXPECT_EQ(-EINVAL, RUN(sqe));
+	/* That is for descriptors */
+	sqe.msg_ring_flags = IORING_MSG_RING_CQE_SKIP;
+	EXPECT_EQ(-EINVAL, RUN(sqe));
 	sqe.msg_ring_flags = 0;
 	sqe.addr = 2;
 	EXPECT_EQ(-EINVAL, RUN(sqe));

@@ -294,6 +294,7 @@ TEST_F(told, restrictions)
 	EXPECT_EQ(-EACCES, try_op(r, IORING_OP_NOP, IOSQE_ASYNC | IOSQE_FIXED_FILE));
 	EXPECT_EQ(-EACCES, try_op(r, IORING_OP_READ, 0));
 	EXPECT_EQ(-EACCES, try_op(r, IORING_OP_READ, IOSQE_ASYNC));
+	EXPECT_EQ(-EINVAL, try_op(r, 250, 0));
 	EXPECT_EQ(0, try_op(r, IORING_OP_NOP, 0));
 	close(efd);
 }

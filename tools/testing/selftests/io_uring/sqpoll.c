@@ -226,6 +226,24 @@ TEST_F(sqpoll, sq_wait)
 	EXPECT_EQ(300u, got);
 }
 
+/* There is room when entries that name no SQE were thrown away, too. */
+TEST_F(sqpoll, sq_wait_for_nothing)
+{
+	struct ring *r = &self->ring;
+	int i;
+
+	if (variant->setup & IORING_SETUP_NO_SQARRAY)
+		SKIP(return, "no entries that could be wrong");
+	for (i = 0; i < 20; i++) {
+		while (prep_nop(r, 0))
+			r->sq_array[(r->next - 1) & r->sq_mask] = 1000;
+		ring_publish(r);
+		ASSERT_EQ(1, sys_enter(r->fd, 1, 0, IORING_ENTER_SQ_WAIT | IORING_ENTER_SQ_WAKEUP,
+				       NULL, 0));
+		ASSERT_NE(r->next - r->sq_mask - 1, load(r->sq_head));
+	}
+}
+
 TEST_F(sqpoll, killed_while_busy)
 {
 	int i;

@@ -259,6 +259,48 @@ TEST_F(timeout, count_of_others)
 	EXPECT_EQ(0, RES(2));
 }
 
+/* Nor those that are skipped, or do not fit. */
+TEST_F(timeout, count_of_hidden)
+{
+	struct __kernel_timespec ts = TS_NEVER;
+	struct __kernel_timespec soon = ts_ms(5);
+	struct io_uring_cqe cqe;
+	unsigned int i;
+
+	PUT(1, 0, sqe_timeout(&ts, 0, 2));
+	PUT(2, IOSQE_CQE_SKIP_SUCCESS, sqe_timeout(&soon, IORING_TIMEOUT_ETIME_SUCCESS, 0));
+	SUBMIT(2);
+	usleep(20000);
+	EXPECT_TRUE(ring_quiet(&self->ring));
+	PUT(3, 0, sqe_nop());
+	SUBMIT(1);
+	GET(1);
+	EXPECT_EQ(NO_RESULT, RES(1));
+	PUT(4, 0, sqe_nop());
+	SUBMIT(1);
+	GET(3);
+	EXPECT_EQ(0, RES(1));
+
+	/* The CQ is full */
+	ring_close(&self->ring);
+	ASSERT_EQ(0, ring_open(&self->ring, 1, variant->setup));
+	for (i = 0; i < 2; i++) {
+		PUT(10 + i, 0, sqe_nop());
+		SUBMIT(1);
+	}
+	PUT(5, 0, sqe_timeout(&ts, 0, 1));
+	SUBMIT(1);
+	PUT(6, 0, sqe_timeout(&soon, 0, 0));
+	SUBMIT(1);
+	usleep(20000);
+	ring_flush(&self->ring);
+	ASSERT_TRUE(ring_reap(&self->ring, &cqe));
+	ASSERT_TRUE(ring_reap(&self->ring, &cqe));
+	ASSERT_EQ(0, ring_wait(&self->ring, &cqe));
+	EXPECT_EQ(6u, cqe.user_data);
+	EXPECT_TRUE(ring_quiet(&self->ring));
+}
+
 /* Several with different numbers: each after its own. */
 TEST_F(timeout, counts)
 {
