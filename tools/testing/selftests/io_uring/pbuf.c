@@ -775,11 +775,8 @@ TEST_F(pbuf, recvmsg_multishot_empty)
 		prep_select(&self->ring, IORING_OP_RECVMSG, self->fd[1], &msg, 1)->ioprio =
 			IORING_RECV_MULTISHOT;
 		ASSERT_EQ(1, ring_submit(&self->ring));
-		if (sock_is_dgram(kinds[i])) {
-			ASSERT_EQ(0, send(self->fd[0], "", 0, 0));
-		} else {
-			shutdown(self->fd[0], SHUT_WR);
-		}
+		ASSERT_EQ(0, sock_is_dgram(kinds[i]) ? send(self->fd[0], "", 0, 0) :
+						       shutdown(self->fd[0], SHUT_WR));
 		ASSERT_EQ(0, ring_wait(&self->ring, &cqe));
 		ASSERT_EQ(before, cqe.res) {
 			TH_LOG("%s", sock_names[kinds[i]]);
