@@ -111,6 +111,7 @@ static long register_evfd(struct iou_ring *ring, const void __user *arg, bool wo
 	if (IS_ERR(evfd))
 		return PTR_ERR(evfd);
 	WRITE_ONCE(ring->polled, true);
+	WRITE_ONCE(ring->evfd_by_worker, false);
 	rcu_assign_pointer(ring->evfd, evfd);
 	return 0;
 }

@@ -314,7 +314,10 @@ static int take_rw(struct iou_req *req)
 static void rw_selected(struct iou_req *req, const struct iou_pbuf *buf, ssize_t ret)
 	__must_hold(&iou_req_ring(req)->lock)
 {
-	if (ret > 0 || (!ret && !(req->held & IOU_MULTISHOT)))
+	/* What may go on after a part needs all of the buffer */
+	if (ret > 0 && rw_is_disk(req->file))
+		iou_pbuf_use(req, buf, buf->len);
+	else if (ret > 0 || (!ret && !(req->held & IOU_MULTISHOT)))
 		iou_pbuf_use(req, buf, ret);
 	else if (ret == -EIOCBQUEUED)
 		iou_pbuf_use(req, buf, buf->len);
@@ -334,8 +337,7 @@ static int rw_iter(struct iou_req *req, int dir, struct iov_iter *iter,
 	if (req->held & IOU_HELD_BUF)
 		return rw_iter_fixed(req, dir, iter);
 	if (unlikely(req->held & IOU_SELECT)) {
-		/* What may go on after a part needs all of the buffer */
-		if (file_can_poll(req->file) && !rw_is_disk(req->file))
+		if (file_can_poll(req->file))
 			error = rw_select(req, buf);
 		else
 			error = take_rw(req);

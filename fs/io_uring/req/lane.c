@@ -238,7 +238,8 @@ void iou_lane_hand_over(struct iou_lane *lane, unsigned long delay)
  */
 static void tell_pollers(struct iou_ring *ring)
 {
-	if (in_task() && (current->flags & PF_IO_WORKER))
+	/* SQPOLL threads have the flag, too */
+	if (in_task() && (current->flags & PF_IO_WORKER) && current->worker_private)
 		WRITE_ONCE(ring->evfd_by_worker, true);
 	if (rcu_access_pointer(ring->evfd) && !eventfd_signal_allowed())
 		mod_timer(&ring->evfd_late, jiffies + 1);

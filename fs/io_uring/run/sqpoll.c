@@ -151,7 +151,7 @@ static void seat_move_workers(struct iou_seat *seat, struct iou_lane *lane)
 	WRITE_ONCE(seat->cpus, NULL);
 }
 
-/* Take some SQEs. Return: how many */
+/* Take some SQEs */
 static void seat_submit(struct iou_seat *seat)
 	__must_hold(&seat->ring->lock)
 {

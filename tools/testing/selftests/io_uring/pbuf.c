@@ -856,6 +856,38 @@ TEST_F(pbuf, read_in_parts)
 	close(fd);
 }
 
+/* Files that look regular and can make one wait: no buffer is taken for that. */
+TEST_F(pbuf, waiting_for_a_regular_file)
+{
+	const char *path = "/sys/kernel/tracing/trace_pipe";
+	int fd = open(path, O_RDONLY | O_NONBLOCK), i;
+	struct io_uring_sqe *sqe;
+	struct io_uring_cqe cqe;
+
+	if (fd < 0)
+		SKIP(return, "no %s (%s)", path, strerror(errno));
+	if (variant->list)
+		SKIP(return, "the head of a list is not shown");
+	pbufs_give(&self->bufs, 0, 1);
+	prep_select(&self->ring, IORING_OP_READ, fd, NULL, 0)->len = SIZE;
+	prep_select(&self->ring, IORING_OP_READ_MULTISHOT, fd, NULL, 0);
+	ASSERT_EQ(2, ring_submit(&self->ring));
+	EXPECT_EQ(-ETIME, ring_wait_ms(&self->ring, &cqe, 50)) {
+		TH_LOG("%d", cqe.res);
+	}
+	EXPECT_EQ(0, pbufs_head(&self->ring, BGID));
+	sqe = prep(&self->ring, IORING_OP_ASYNC_CANCEL, -1, NULL, 0, 0);
+	sqe->cancel_flags = IORING_ASYNC_CANCEL_ANY;
+	sqe->user_data = 99;
+	ASSERT_EQ(1, ring_submit(&self->ring));
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(0, ring_wait(&self->ring, &cqe));
+		EXPECT_EQ(cqe.user_data == 99 ? 2 : -ECANCELED, cqe.res);
+		EXPECT_EQ(0u, cqe.flags);
+	}
+	close(fd);
+}
+
 TEST_F(pbuf, read_multishot_rules)
 {
 	struct io_uring_cqe cqe;
