@@ -325,6 +325,7 @@ struct iou_wake {
  * @compat: [C] made by a 32-bit program
  * @single_issuer: [C] only @owner may submit
  * @deferred: [C] of its lanes
+ * @no_drain: [R] IO_DRAIN is refused, because CQE_SKIP_SUCCESS was used
  * @gate: [R] IOU_GATE_*: enter() has to look closer; it reads it unlocked
  * @iocb_flags: [C] IOCB_* of all reads and writes
  * @setup_flags: [C] as given
@@ -339,10 +340,10 @@ struct iou_wake {
  * @wake: [A] from which CQE on they are woken; read after a full barrier
  * @polled: [A] set once: poll(2) was called on the ring's file, or an eventfd
  *          registered
+ * @evfd_by_worker: [A] a worker has made an event for which @evfd will be signalled
  * @poll_wake: tells pollers of a deferred ring that entering it would help
  * @evfd: [R] signalled when CQEs were published; read under RCU
  * @evfd_late: signals it for an event that came from an eventfd
- * @evfd_by_worker: [A] a worker has made an event for which it will be signalled
  * @lanes: [R] all lanes
  * @owner_lane: [R] the owner's lane of a deferred ring; poll(2) reads it under RCU
  * @seat: [C] SQPOLL: its place at the thread that submits; else NULL
@@ -357,7 +358,6 @@ struct iou_wake {
  *         cancelled: the unlock starts or ends them
  * @chain: [R] while a batch is being submitted
  * @drain: [R] what IO_DRAIN holds back
- * @no_drain: [R] IO_DRAIN is refused, because CQE_SKIP_SUCCESS was used
  * @counting: [R] requests that end after a number of CQEs, the next first
  * @nr_timeouts: [R] ends, and periods, of timeouts; waiters read it without a lock
  * @nr_timer_cqes: [R] those that have a CQE
@@ -394,6 +394,7 @@ struct iou_ring {
 	bool compat;
 	bool single_issuer;
 	bool deferred;
+	bool no_drain;
 	u32 gate;
 	u32 iocb_flags;
 	u32 setup_flags;
@@ -406,10 +407,10 @@ struct iou_ring {
 	wait_queue_head_t cq_wait;
 	struct iou_wake wake;
 	bool polled;
+	bool evfd_by_worker;
 	struct irq_work poll_wake;
 	struct iou_evfd __rcu *evfd;
 	struct timer_list evfd_late;
-	bool evfd_by_worker;
 
 	struct list_head lanes;
 	struct iou_lane *owner_lane;
@@ -422,7 +423,6 @@ struct iou_ring {
 	struct list_head ready;
 	struct iou_chain chain;
 	struct iou_drain drain;
-	bool no_drain;
 	struct list_head counting;
 	u32 nr_timeouts;
 	u32 nr_timer_cqes;
