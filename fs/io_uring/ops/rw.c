@@ -299,7 +299,7 @@ static __always_inline int rw_select(struct iou_req *req, struct iou_pbuf *buf)
 static int take_rw(struct iou_req *req)
 	__must_hold(&iou_req_ring(req)->lock)
 {
-	struct iou_pbuf buf;
+	struct iou_pbuf buf __uninitialized;
 	int error = rw_select(req, &buf);
 
 	if (!error)
@@ -500,7 +500,7 @@ static noinline ssize_t rw_try(struct iou_req *req, int dir)
 {
 	struct iou_rw *rw = iou_req_cmd(req, struct iou_rw);
 	struct iou_pbuf buf;
-	struct iov_iter iter;
+	struct iov_iter iter __uninitialized;
 	ssize_t ret;
 
 	for (;;) {
@@ -526,7 +526,7 @@ static noinline ssize_t rw_try(struct iou_req *req, int dir)
 static __always_inline ssize_t rw_try_inline(struct iou_req *req, int dir)
 {
 	struct iou_rw *rw = iou_req_cmd(req, struct iou_rw);
-	struct iov_iter iter;
+	struct iov_iter iter __uninitialized;
 	ssize_t ret;
 
 	if (unlikely((req->held & IOU_HELD_AUX) || rw->done))
