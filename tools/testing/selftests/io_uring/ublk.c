@@ -583,11 +583,12 @@ TEST_F(ublk, served_ring_to_ring)
 	EXPECT_REMOVED();
 }
 
-/* A process that reads from the device until it gets an error */
-static pid_t keep_reading(int dev)
+/* A process that reads from the device, or writes to it, until it gets an error */
+static pid_t keep_busy(int dev, bool writes)
 {
 	/* Here: when the child comes to it the device may be gone. */
 	int fd = disk_open(dev, O_DIRECT);
+	ssize_t size = writes ? IO_SIZE : 4096;
 	pid_t pid = fork_detached();
 	char *buf;
 
@@ -595,8 +596,8 @@ static pid_t keep_reading(int dev)
 		close(fd);
 		return pid;
 	}
-	buf = pages(4096);
-	while (pread(fd, buf, 4096, 0) == 4096)
+	buf = pages(size);
+	while ((writes ? pwrite(fd, buf, size, 0) : pread(fd, buf, size, 0)) == size)
 		;
 	_exit(0);
 }
@@ -610,7 +611,7 @@ TEST_F(ublk, killed)
 	for (round = 0; round < 3; round++) {
 		START(END_PROCESS);
 		for (i = 0; i < 2; i++)
-			readers[i] = keep_reading(self->dev);
+			readers[i] = keep_busy(self->dev, false);
 		poll(NULL, 0, 30 * (round + 1));
 		EXPECT_TRUE(kill_ends(self->pid, WAIT_MS));
 		self->pid = -1;
@@ -619,24 +620,6 @@ TEST_F(ublk, killed)
 		EXPECT_REMOVED();
 		close(self->leave);
 	}
-}
-
-/* A process that writes to the device until it gets an error */
-static pid_t keep_writing(int dev)
-{
-	/* Here: when the child comes to it the device may be gone. */
-	int fd = disk_open(dev, O_DIRECT);
-	pid_t pid = fork_detached();
-	char *buf;
-
-	if (pid) {
-		close(fd);
-		return pid;
-	}
-	buf = pages(IO_SIZE);
-	while (pwrite(fd, buf, IO_SIZE, 0) == IO_SIZE)
-		;
-	_exit(0);
 }
 
 /*
@@ -651,7 +634,7 @@ TEST_F(ublk, killed_under_load)
 	for (round = 0; round < 3; round++) {
 		START(END_PROCESS);
 		for (i = 0; i < ARRAY_SIZE(writers); i++)
-			writers[i] = keep_writing(self->dev);
+			writers[i] = keep_busy(self->dev, true);
 		poll(NULL, 0, 50);
 		EXPECT_TRUE(kill_ends(self->pid, WAIT_MS));
 		self->pid = -1;
@@ -673,7 +656,7 @@ TEST_F(ublk, ring_closed)
 	pid_t reader;
 
 	START(END_CLOSE);
-	reader = keep_reading(self->dev);
+	reader = keep_busy(self->dev, false);
 	EXPECT_TRUE(leaves(self->leave, reader));
 	EXPECT_REMOVED();
 	EXPECT_TRUE(kill_ends(self->pid, WAIT_MS));
@@ -687,7 +670,7 @@ TEST_F(ublk, thread_ends)
 	if (variant->setup & IORING_SETUP_SINGLE_ISSUER)
 		SKIP(return, "the ring belongs to another thread");
 	START(END_THREAD);
-	reader = keep_reading(self->dev);
+	reader = keep_busy(self->dev, false);
 	EXPECT_TRUE(leaves(self->leave, reader));
 	EXPECT_TRUE(kill_ends(self->pid, WAIT_MS));
 	self->pid = -1;
