@@ -12,8 +12,8 @@
 #include <trace/events/io_uring.h>
 
 #include "../mem/evfd.h"
-#include "../req/lane.h"
 #include "../ops/table.h"
+#include "../req/lane.h"
 #include "../rsrc/bufs.h"
 #include "../rsrc/creds.h"
 #include "../rsrc/files.h"

@@ -364,10 +364,10 @@ static size_t rw_segment(const struct iov_iter *iter)
 	return iter_is_ubuf(iter) ? count : min(iter_iov_len(iter), count);
 }
 
-static ssize_t rw_one(struct file *file, int dir, struct iov_iter *iter, loff_t *pos)
+static ssize_t rw_one(struct file *file, int dir, struct iov_iter *iter, size_t len,
+		      loff_t *pos)
 {
 	void __user *base = iter_iov_addr(iter);
-	size_t len = rw_segment(iter);
 
 	if (dir == READ)
 		return file->f_op->read(file, base, len, pos);
@@ -385,7 +385,7 @@ static ssize_t rw_loop(struct kiocb *iocb, struct iov_iter *iter, int dir)
 		return -EAGAIN;
 	while (iov_iter_count(iter)) {
 		size_t want = rw_segment(iter);
-		ssize_t ret = rw_one(file, dir, iter, pos);
+		ssize_t ret = rw_one(file, dir, iter, want, pos);
 
 		if (ret < 0)
 			return total ?: ret;
