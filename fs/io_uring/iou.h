@@ -18,7 +18,8 @@
  *   task->lock      spinlock. The task's list of lanes.
  *   pool->lock      raw spinlock, interrupts off: the scheduler calls in.
  *   pbufs.mmap_lock mutex, inside the ring lock and mm's mmap_lock.
- *   waitqueue locks of ring->cq_wait, and of files that requests are parked on.
+ *   waitqueue locks of ring->cq_wait, and of files that requests are parked on;
+ *   clock->lock     spinlock, interrupts off: the timeouts of a ring.
  *
  * Why one mutex: who completes a request holds the lock that guards the CQ, the
  * tables and the links. So a request has one owner and no reference count, and
@@ -77,6 +78,7 @@
 struct cred;
 struct file;
 struct iou_account;
+struct iou_clocks;
 struct iou_evfd;
 struct iou_lane;
 struct iou_napi;
@@ -359,6 +361,7 @@ struct iou_wake {
  * @chain: [R] while a batch is being submitted
  * @drain: [R] what IO_DRAIN holds back
  * @counting: [R] requests that end after a number of CQEs, the next first
+ * @clocks: [R] those that end at a time, see run/timeout.c; or NULL: it was not needed yet
  * @nr_timeouts: [R] ends, and periods, of timeouts; waiters read it without a lock
  * @nr_timer_cqes: [R] those that have a CQE
  * @files: [R] fixed files
@@ -424,6 +427,7 @@ struct iou_ring {
 	struct iou_chain chain;
 	struct iou_drain drain;
 	struct list_head counting;
+	struct iou_clocks *clocks;
 	u32 nr_timeouts;
 	u32 nr_timer_cqes;
 
@@ -473,7 +477,7 @@ typedef unsigned int __bitwise iou_verdict_t;
  * The state of a request: exclusive. Changed by its owner; by
  * compare-and-exchange while two parties may want it:
  *
- *   PARKED  -> CLAIMED   a wake-up against cancel
+ *   PARKED  -> CLAIMED   a wake-up against cancel; for timers a lock decides
  *   CLAIMED -> AGAIN     a wake-up against the handler of the last one ...
  *   CLAIMED -> PARKED    ... that wants to go on waiting
  *   WORKING -> CLAIMED   the callee's completion ...

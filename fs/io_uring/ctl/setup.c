@@ -28,6 +28,7 @@
 #include "../run/lock.h"
 #include "../run/ringfd.h"
 #include "../run/sqpoll.h"
+#include "../run/timeout.h"
 #include "fdinfo.h"
 #include "geometry.h"
 #include "setup.h"
@@ -144,6 +145,7 @@ static void ring_free(struct iou_ring *ring)
 	iou_sqpoll_free(ring);
 	iou_cq_drop_backlog(&ring->cq);
 	iou_park_destroy(ring);
+	iou_timeout_free(ring);
 	iou_req_free_all(ring);
 	iou_account_put(ring->account);
 	iou_pbuf_free_all(ring);

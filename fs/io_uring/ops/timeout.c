@@ -27,11 +27,11 @@ static int get_time(const struct io_uring_sqe __shared *sqe, u64 addr, ktime_t *
 	return 0;
 }
 
-static clockid_t get_clock(u32 flags)
+static enum iou_clock_nr get_clock(u32 flags)
 {
 	if (flags & IORING_TIMEOUT_BOOTTIME)
-		return CLOCK_BOOTTIME;
-	return flags & IORING_TIMEOUT_REALTIME ? CLOCK_REALTIME : CLOCK_MONOTONIC;
+		return IOU_BOOTTIME;
+	return flags & IORING_TIMEOUT_REALTIME ? IOU_REALTIME : IOU_MONOTONIC;
 }
 
 static int prep_timeout(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
@@ -56,6 +56,8 @@ static int prep_timeout(struct iou_req *req, const struct io_uring_sqe __shared 
 	error = get_time(sqe, iou_sqe_get(sqe, addr), &timeout->time);
 	if (error)
 		return iou_reject(req, sqe, error, "timeout: bad time");
+	if (!iou_timeout_prepare(iou_req_ring(req)))
+		return iou_reject(req, sqe, -ENOMEM, "timeout: no memory");
 	timeout->clock = get_clock(flags);
 	timeout->absolute = flags & IORING_TIMEOUT_ABS;
 	timeout->flags = flags;

@@ -2,42 +2,126 @@
 /*
  * Parking a request on a timer.
  *
- * The timer lives in the request. It fires in a hard interrupt, and there only
- * claims and pushes; who claims the request otherwise stops the timer before
- * going on.
+ * A ring has a queue of requests for each clock, by the time at which they are due,
+ * and one timer for each queue. Nearly all timeouts are removed before they are due,
+ * and others follow that are due later. So the timer is set when somebody is to be
+ * first, but it is left alone when the first is removed: it fires once for nobody,
+ * and is set for who is the first then. To start and to cancel it each time would
+ * cost more than all else about a timeout.
+ *
+ * The lock of the queue decides between the timer, which claims and pushes in a hard
+ * interrupt, and who claims a request otherwise: whoever takes it off has it.
  */
+#include <linux/hrtimer.h>
+#include <linux/slab.h>
+#include <linux/timerqueue.h>
+
 #include "../req/lane.h"
 #include "../req/park.h"
 #include "timeout.h"
 
-static_assert(sizeof(struct hrtimer) <= sizeof_field(struct iou_req, opwait));
+/**
+ * struct iou_clock - the requests of a ring that wait for times on a clock
+ * @lock: guards the rest; inside the ring lock
+ * @fires: when @timer will, KTIME_MAX: it will not. Never later than the first of @queue
+ *         is due
+ * @queue: struct iou_due
+ * @timer: set under @lock
+ */
+struct iou_clock {
+	spinlock_t lock;
+	ktime_t fires;
+	struct timerqueue_head queue;
+	struct hrtimer timer;
+};
 
-static struct hrtimer *timer_of(struct iou_req *req)
+/**
+ * struct iou_clocks - the timeouts of a ring
+ * @clock: by the number of the clock
+ */
+struct iou_clocks {
+	struct iou_clock clock[IOU_NR_CLOCKS];
+};
+
+/**
+ * struct iou_due - a place in the queue, in iou_req.opwait
+ * @node: says when
+ * @clock: whose queue
+ */
+struct iou_due {
+	struct timerqueue_node node;
+	struct iou_clock *clock;
+};
+
+static_assert(sizeof(struct iou_due) <= sizeof_field(struct iou_req, opwait));
+
+static struct iou_due *due_of(struct iou_req *req)
 {
-	return (struct hrtimer *)req->opwait;
+	return (struct iou_due *)req->opwait;
 }
 
-static enum hrtimer_restart timeout_expired(struct hrtimer *timer)
+static void clock_set(struct iou_clock *clock, ktime_t fires)
+	__must_hold(&clock->lock)
 {
-	struct iou_req *req = container_of((void *)timer, struct iou_req, opwait);
+	clock->fires = fires;
+	hrtimer_start(&clock->timer, fires, HRTIMER_MODE_ABS);
+}
 
-	if (iou_park_wake(req))
+static enum hrtimer_restart clock_fired(struct hrtimer *timer)
+{
+	struct iou_clock *clock = container_of(timer, struct iou_clock, timer);
+	struct timerqueue_node *node;
+	unsigned long flags;
+	ktime_t now;
+
+	spin_lock_irqsave(&clock->lock, flags);
+	clock->fires = KTIME_MAX;
+	now = hrtimer_cb_get_time(timer);
+	while ((node = timerqueue_getnext(&clock->queue)) && node->expires <= now) {
+		struct iou_req *req = container_of((void *)node, struct iou_req, opwait);
+
+		timerqueue_del(&clock->queue, node);
+		WRITE_ONCE(req->state, IOU_S_CLAIMED);
 		iou_lane_push(req);
+	}
+	if (node)
+		clock_set(clock, node->expires);
+	spin_unlock_irqrestore(&clock->lock, flags);
 	return HRTIMER_NORESTART;
 }
 
-/* Off the timer and the count */
-static void timeout_unhook(struct iou_req *req)
+/* From here on it may fire */
+static void due_add(struct iou_due *due)
 {
-	hrtimer_cancel(timer_of(req));
-	iou_count_del(req);
+	struct iou_clock *clock = due->clock;
+
+	spin_lock_irq(&clock->lock);
+	timerqueue_add(&clock->queue, &due->node);
+	if (unlikely(due->node.expires < clock->fires))
+		clock_set(clock, due->node.expires);
+	spin_unlock_irq(&clock->lock);
+}
+
+/* Return: false: it has fired */
+static bool due_del(struct iou_due *due)
+{
+	struct iou_clock *clock = due->clock;
+	bool queued;
+
+	spin_lock_irq(&clock->lock);
+	queued = timerqueue_node_queued(&due->node);
+	if (likely(queued))
+		timerqueue_del(&clock->queue, &due->node);
+	spin_unlock_irq(&clock->lock);
+	return queued;
 }
 
 static bool timeout_claim(struct iou_req *req)
 {
-	if (!iou_park_wake(req))
+	if (!due_del(due_of(req)))
 		return false;
-	timeout_unhook(req);
+	req->state = IOU_S_CLAIMED;
+	iou_count_del(req);
 	return true;
 }
 
@@ -56,16 +140,26 @@ static const struct iou_park_ops timeout_park_ops = {
 int iou_timeout_start(struct iou_req *req)
 {
 	struct iou_timeout *timeout = iou_req_cmd(req, struct iou_timeout);
-	enum hrtimer_mode mode = timeout->absolute ? HRTIMER_MODE_ABS : HRTIMER_MODE_REL;
-	struct hrtimer *timer = timer_of(req);
-	int error;
+	struct iou_clock *clock = iou_req_ring(req)->clocks->clock;
+	struct iou_due *due = due_of(req);
+	int error = iou_park(req, &timeout_park_ops);
 
-	hrtimer_init(timer, timeout->clock, mode);
-	timer->function = timeout_expired;
-	error = iou_park(req, &timeout_park_ops);
-	if (!error)
-		hrtimer_start(timer, timeout->time, mode);
-	return error;
+	if (error)
+		return error;
+	timerqueue_init(&due->node);
+	if (timeout->absolute) {
+		due->node.expires = timeout->time;
+		due->clock = &clock[timeout->clock];
+	} else if (unlikely(timeout->clock == IOU_BOOTTIME)) {
+		due->node.expires = ktime_add_safe(ktime_get_boottime(), timeout->time);
+		due->clock = &clock[IOU_BOOTTIME];
+	} else {
+		/* Setting the time of day changes no span */
+		due->node.expires = ktime_add_safe(ktime_get(), timeout->time);
+		due->clock = &clock[IOU_MONOTONIC];
+	}
+	due_add(due);
+	return 0;
 }
 
 /**
@@ -77,7 +171,7 @@ int iou_timeout_start(struct iou_req *req)
 void iou_timeout_unpark(struct iou_req *req)
 {
 	iou_unpark(req);
-	timeout_unhook(req);
+	iou_count_del(req);
 }
 
 /**
@@ -90,13 +184,63 @@ void iou_timeout_unpark(struct iou_req *req)
  */
 void iou_timeout_again(struct iou_req *req)
 {
-	struct iou_timeout *timeout = iou_req_cmd(req, struct iou_timeout);
-	struct hrtimer *timer = timer_of(req);
+	struct iou_due *due = due_of(req);
 
-	/* The callback that claimed it may not have returned yet */
-	hrtimer_cancel(timer);
-	hrtimer_set_expires(timer, ktime_add_safe(hrtimer_get_expires(timer), timeout->time));
-	/* Who sees PARKED may push: all that the handler needs is in place */
-	smp_store_release(&req->state, IOU_S_PARKED);
-	hrtimer_start_expires(timer, HRTIMER_MODE_ABS);
+	due->node.expires = ktime_add_safe(due->node.expires,
+					   iou_req_cmd(req, struct iou_timeout)->time);
+	req->state = IOU_S_PARKED;
+	due_add(due);
+}
+
+/**
+ * iou_timeout_prepare() - before the first timeout of a ring
+ * @ring: locked
+ *
+ * Context: ring lock. May sleep.
+ * Return: false without memory.
+ */
+bool iou_timeout_prepare(struct iou_ring *ring)
+{
+	static const clockid_t ids[IOU_NR_CLOCKS] = {
+		[IOU_MONOTONIC]	= CLOCK_MONOTONIC,
+		[IOU_BOOTTIME]	= CLOCK_BOOTTIME,
+		[IOU_REALTIME]	= CLOCK_REALTIME,
+	};
+	struct iou_clocks *clocks;
+	u32 i;
+
+	iou_assert_locked(ring);
+	if (likely(ring->clocks))
+		return true;
+	clocks = kmalloc(sizeof(*clocks), GFP_KERNEL_ACCOUNT);
+	if (!clocks)
+		return false;
+	for (i = 0; i < IOU_NR_CLOCKS; i++) {
+		struct iou_clock *clock = &clocks->clock[i];
+
+		spin_lock_init(&clock->lock);
+		clock->fires = KTIME_MAX;
+		timerqueue_init_head(&clock->queue);
+		hrtimer_init(&clock->timer, ids[i], HRTIMER_MODE_ABS);
+		clock->timer.function = clock_fired;
+	}
+	ring->clocks = clocks;
+	return true;
+}
+
+/**
+ * iou_timeout_free() - free what iou_timeout_prepare() has made
+ * @ring: has no requests, and gets none
+ *
+ * Context: may sleep.
+ */
+void iou_timeout_free(struct iou_ring *ring)
+{
+	u32 i;
+
+	if (!ring->clocks)
+		return;
+	for (i = 0; i < IOU_NR_CLOCKS; i++)
+		hrtimer_cancel(&ring->clocks->clock[i].timer);
+	kfree(ring->clocks);
 }

@@ -5,16 +5,24 @@
 #ifndef IOU_RUN_TIMEOUT_H
 #define IOU_RUN_TIMEOUT_H
 
-#include <linux/hrtimer.h>
+#include <linux/ktime.h>
 
 #include "../iou.h"
 #include "../req/count.h"
+
+/* Clocks */
+enum iou_clock_nr {
+	IOU_MONOTONIC,
+	IOU_BOOTTIME,
+	IOU_REALTIME,
+	IOU_NR_CLOCKS,
+};
 
 /**
  * struct iou_timeout - the cmd of TIMEOUT and LINK_TIMEOUT
  * @count: TIMEOUT: ends it early, too
  * @time: when
- * @clock: by which clock
+ * @clock: enum iou_clock_nr
  * @absolute: @time is a time, not a span
  * @flags: IORING_TIMEOUT_*
  * @nr: TIMEOUT: number of CQEs to count, 0: none; MULTISHOT: periods left, 0: no end
@@ -22,12 +30,14 @@
 struct iou_timeout {
 	struct iou_count count;
 	ktime_t time;
-	clockid_t clock;
+	u8 clock;
 	bool absolute;
 	u32 flags;
 	u32 nr;
 };
 
+bool iou_timeout_prepare(struct iou_ring *ring) __must_hold(&ring->lock);
+void iou_timeout_free(struct iou_ring *ring);
 int iou_timeout_start(struct iou_req *req) __must_hold(&iou_req_ring(req)->lock);
 void iou_timeout_unpark(struct iou_req *req) __must_hold(&iou_req_ring(req)->lock);
 void iou_timeout_again(struct iou_req *req) __must_hold(&iou_req_ring(req)->lock);

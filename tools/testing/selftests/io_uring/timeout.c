@@ -145,6 +145,84 @@ TEST_F(timeout, many)
  * What is refused
  */
 
+static struct io_uring_sqe sqe_remove(__u64 user_data)
+{
+	return (struct io_uring_sqe) {
+		.opcode = IORING_OP_TIMEOUT_REMOVE,
+		.fd = -1,
+		.addr = user_data,
+	};
+}
+
+/* A time on a clock, so many milliseconds from now. */
+static struct __kernel_timespec ts_at(clockid_t clock, int ms)
+{
+	long long ns = clock_ns(clock) + ms * 1000000LL;
+
+	return (struct __kernel_timespec){
+		.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000,
+	};
+}
+
+/* Who was the first to be due is removed: all others have their time nevertheless. */
+TEST_F(timeout, first_removed)
+{
+	struct __kernel_timespec ts[3];
+	unsigned int i, j;
+
+	for (i = 0; i < ARRAY_LEN(clocks); i++) {
+		unsigned int flags = clocks[i].flag | IORING_TIMEOUT_ABS;
+
+		for (j = 0; j < 3; j++)
+			ts[j] = ts_at(clocks[i].id, 40 + 40 * j);
+		self->log.nr = 0;
+		PUT(1, 0, sqe_timeout(&ts[0], flags, 0));
+		PUT(3, 0, sqe_timeout(&ts[2], flags, 0));
+		PUT(9, 0, sqe_remove(1));
+		PUT(2, 0, sqe_timeout(&ts[1], flags, 0));
+		SUBMIT(4);
+		GET(4);
+		EXPECT_EQ(0, log_res(&self->log, 9));
+		EXPECT_EQ(-ECANCELED, log_res(&self->log, 1));
+		EXPECT_EQ(-ETIME, log_res(&self->log, 2));
+		EXPECT_EQ(-ETIME, log_res(&self->log, 3));
+		EXPECT_GT(log_place(&self->log, 3), log_place(&self->log, 2));
+		EXPECT_LE(ts[2].tv_sec * 1000000000LL + ts[2].tv_nsec,
+			  clock_ns(clocks[i].id));
+	}
+}
+
+/* All have been removed, and the time of the first has passed: it goes on. */
+TEST_F(timeout, all_removed)
+{
+	struct __kernel_timespec ts = ts_ms(20);
+
+	PUT(1, 0, sqe_timeout(&ts, 0, 0));
+	PUT(2, 0, sqe_remove(1));
+	SUBMIT(2);
+	GET(2);
+	EXPECT_EQ(-ECANCELED, log_res(&self->log, 1));
+	usleep(20000);
+	EXPECT_TRUE(ring_quiet(&self->ring));
+	EXPECT_EQ(-ETIME, ring_run(&self->ring, 0, sqe_timeout(&ts, 0, 0)));
+}
+
+/* All at the same time, in the order in which they came. */
+TEST_F(timeout, same_time)
+{
+	struct __kernel_timespec ts = ts_at(CLOCK_MONOTONIC, 50);
+	unsigned int i;
+
+	for (i = 0; i < 32; i++)
+		PUT(i, 0, sqe_timeout(&ts, IORING_TIMEOUT_ABS, 0));
+	SUBMIT(32);
+	GET(32);
+	for (i = 0; i < 32; i++) {
+		EXPECT_EQ(i, self->log.cqe[i].user_data);
+		EXPECT_EQ(-ETIME, self->log.cqe[i].res);
+	}
+}
+
 TEST_F(timeout, bad_fields)
 {
 	static const struct bad_byte bad[] = {
@@ -546,15 +624,6 @@ TEST_F(timeout, removed_in_chain)
 /* ------------------------------------------------------------------------
  * TIMEOUT_REMOVE
  */
-
-static struct io_uring_sqe sqe_remove(__u64 user_data)
-{
-	return (struct io_uring_sqe) {
-		.opcode = IORING_OP_TIMEOUT_REMOVE,
-		.fd = -1,
-		.addr = user_data,
-	};
-}
 
 static struct io_uring_sqe sqe_update(__u64 user_data, const struct __kernel_timespec *ts,
 				      unsigned int flags)
@@ -1111,6 +1180,19 @@ TEST_F(timeout, close)
 	close(self->pipe[0]);
 	self->pipe[0] = -1;
 	EXPECT_EQ(POLLERR, poll_fd(self->pipe[1], 0, 2000));
+	EXPECT_TRUE(fresh_ring_works());
+}
+
+/* The time of what was removed comes when the ring is gone. */
+TEST_F(timeout, close_after_remove)
+{
+	struct __kernel_timespec ts = ts_ms(20);
+
+	PUT(1, 0, sqe_timeout(&ts, 0, 0));
+	PUT(2, 0, sqe_remove(1));
+	SUBMIT(2);
+	ring_close(&self->ring);
+	usleep(60000);
 	EXPECT_TRUE(fresh_ring_works());
 }
 
