@@ -240,14 +240,12 @@ static int timeout_update(struct iou_req *target, const struct iou_timeout_remov
 	return iou_timeout_start(target);
 }
 
-static void timeout_removed(struct iou_req *target)
-	__must_hold(&iou_req_ring(target)->lock)
-{
-	target->held &= ~IOU_FINE;
-	iou_req_end_soon(target, -ECANCELED);
-}
-
-static iou_verdict_t issue_timeout_remove(struct iou_req *req)
+/*
+ * Take the target out of its wait, or change that.
+ * Return: the target, if it has to end with -ECANCELED; else NULL. The result of @req is set.
+ */
+static struct iou_req *timeout_remove(struct iou_req *req)
+	__must_hold(&iou_req_ring(req)->lock)
 {
 	struct iou_timeout_remove *remove = iou_req_cmd(req, struct iou_timeout_remove);
 	bool update = remove->flags & IORING_TIMEOUT_UPDATE;
@@ -256,21 +254,42 @@ static iou_verdict_t issue_timeout_remove(struct iou_req *req)
 	struct iou_req *target;
 
 	target = iou_park_find(iou_req_ring(req), remove->user_data, is_opcode, &opcode);
+	req->res = target ? 0 : -ENOENT;
 	if (!target)
-		return iou_done(req, -ENOENT);
+		return NULL;
 	if (!iou_park_claim(target)) {
 		/* Its time is up. That of a multishot is not to come again */
 		if (!update && (iou_req_cmd(target, struct iou_timeout)->flags &
 				IORING_TIMEOUT_MULTISHOT))
 			target->held |= IOU_CANCEL;
-		return iou_done(req, -EALREADY);
+		req->res = -EALREADY;
+		return NULL;
 	}
-	if (!update || timeout_update(target, remove))
-		timeout_removed(target);
-	return iou_done(req, 0);
+	if (update && !timeout_update(target, remove))
+		return NULL;
+	target->held &= ~IOU_FINE;
+	return target;
 }
 
-IOU_FUSE(timeout_remove)
+static iou_verdict_t issue_timeout_remove(struct iou_req *req)
+{
+	struct iou_req *target = timeout_remove(req);
+
+	if (target)
+		iou_req_end_soon(target, -ECANCELED);
+	return IOU_DONE;
+}
+
+static iou_verdict_t start_timeout_remove(struct iou_req *req,
+					  const struct io_uring_sqe __shared *sqe)
+{
+	struct iou_req *target;
+
+	if (unlikely(prep_timeout_remove(req, sqe)))
+		return IOU_REJECTED;
+	target = timeout_remove(req);
+	return target ? iou_req_done_and_end(req, target, -ECANCELED) : IOU_DONE;
+}
 
 const struct iou_op iou_op_timeout_remove = {
 	.name	= "TIMEOUT_REMOVE",

@@ -84,6 +84,26 @@ static inline void iou_req_end(struct iou_req *req, s32 res)
 	iou_req_complete(req);
 }
 
+/**
+ * iou_req_done_and_end() - for .start of who cancels another request
+ * @req: ->res is set
+ * @target: the caller's, and waits for nothing any more
+ * @res: of @target
+ *
+ * In the order in which programs expect the CQEs; a shorter way than iou_req_end_soon().
+ *
+ * Context: ring lock. May sleep.
+ * Return: for the caller to return.
+ */
+static inline iou_verdict_t iou_req_done_and_end(struct iou_req *req,
+						 struct iou_req *target, s32 res)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	iou_req_complete(req);
+	iou_req_end(target, res);
+	return IOU_TAKEN;
+}
+
 /* A timeout has ended, or a period of it: that ends waits. Others do not count its CQE */
 static inline void iou_ring_count_timer(struct iou_ring *ring, bool posted)
 	__must_hold(&ring->lock)
