@@ -185,7 +185,7 @@ void iou_issue_drain(struct iou_req *head)
 
 /**
  * iou_issue_chain() - start a chain that was just submitted
- * @req: its first member, HELD. Nothing of it is kept
+ * @req: its first member, HELD. Nothing of it is kept; the last one's ->link is NULL
  *
  * Members that complete on the spot never leave this loop. When one does not,
  * what is left of the chain is kept.
@@ -199,7 +199,7 @@ void iou_issue_chain(struct iou_req *req)
 
 	while (req) {
 		const struct iou_op *op = ring->ops[req->opcode];
-		struct iou_req *next = iou_chain_next(req);
+		struct iou_req *next = req->link;
 		iou_verdict_t verdict;
 
 		/* For a worker, or guarded by a LINK_TIMEOUT, or with a personality */

@@ -127,6 +127,7 @@ static void chain_close(struct iou_ring *ring)
 	ring->chain.head = NULL;
 	ring->chain.tail = NULL;
 	ring->strict &= ~IOU_STRICT_CHAIN;
+	chain.tail->link = NULL;
 	if (chain.failed)
 		iou_chain_refuse(chain.head);
 	else if (unlikely(must_drain(chain.head)))
@@ -181,11 +182,11 @@ static noinline iou_verdict_t held_add(struct iou_ring *ring, struct iou_req *re
 
 /* A member of a chain that has nothing else special, or what follows such a one */
 static noinline iou_verdict_t submit_link(struct iou_ring *ring, struct iou_req *req,
-					  const struct io_uring_sqe __shared *sqe)
+					  const struct io_uring_sqe __shared *sqe,
+					  const struct iou_op *op)
 	__must_hold(&ring->lock)
 {
-	req->link = NULL;
-	if (unlikely(ring->ops[req->opcode]->prep(req, sqe)))
+	if (unlikely(op->prep(req, sqe)))
 		return held_add(ring, req, true);
 	req->state = IOU_S_HELD;
 	if (!ring->chain.head || !(req->sqe_flags & IOU_LINK_FLAGS))
@@ -201,7 +202,6 @@ static iou_verdict_t submit_held(struct iou_ring *ring, struct iou_req *req,
 				 const struct io_uring_sqe __shared *sqe, bool rejected)
 	__must_hold(&ring->lock)
 {
-	req->link = NULL;
 	if (!rejected)
 		rejected = iou_req_op(req)->prep(req, sqe);
 	if (!rejected)
@@ -256,8 +256,20 @@ static __always_inline bool sqe_has_more(const struct io_uring_sqe __shared *sqe
 	return (head & more.word) || iou_sqe_get(sqe, personality);
 }
 
+/* Is it a member of a chain and has nothing else special, or does it follow such a one? */
+static __always_inline bool sqe_is_link(const struct iou_ring *ring, const struct iou_req *req,
+					const struct io_uring_sqe __shared *sqe)
+	__must_hold(&ring->lock)
+{
+	const u8 others = 0xff ^ (IOU_LINK_FLAGS | IOSQE_FIXED_FILE);
+
+	return !(req->traits & iou_traits(others, 0xffff)) && !iou_sqe_get(sqe, personality) &&
+	       !(ring->strict & ~IOU_STRICT_CHAIN) &&
+	       ((req->sqe_flags & IOU_LINK_FLAGS) || ring->strict);
+}
+
 /*
- * An SQE with flags, or at a time when all need care: a link, a provided buffer,
+ * An SQE with flags, or at a time when all need care, but no link: a provided buffer,
  * for a worker, or something rare.
  */
 static noinline iou_verdict_t submit_flagged(struct iou_ring *ring, struct iou_req *req,
@@ -267,11 +279,7 @@ static noinline iou_verdict_t submit_flagged(struct iou_ring *ring, struct iou_r
 	const struct iou_op *op = ring->ops[req->opcode];
 	u8 flags = req->sqe_flags & ~IOSQE_FIXED_FILE;
 
-	if (sqe_has_more(sqe, req->head, 0xff) || (ring->strict & ~IOU_STRICT_CHAIN))
-		return submit_special(ring, req, sqe);
-	if (!(flags & ~IOU_LINK_FLAGS) && (flags || ring->strict))
-		return submit_link(ring, req, sqe);
-	if (unlikely(ring->strict))
+	if (sqe_has_more(sqe, req->head, 0xff) || ring->strict)
 		return submit_special(ring, req, sqe);
 	if (flags == IOSQE_BUFFER_SELECT && op->buffer_select && op->start) {
 		set_select(req, sqe);
@@ -342,7 +350,9 @@ static int submit_batch(struct iou_ring *ring, struct iou_lane *lane, u32 to_sub
 
 		op = ring->ops[head.opcode];
 		if (unlikely(sqe_has_more(sqe, head.word, 0) || ring->strict || !op->start))
-			verdict = submit_flagged(ring, req, sqe);
+			verdict = sqe_is_link(ring, req, sqe) ?
+				  submit_link(ring, req, sqe, op) :
+				  submit_flagged(ring, req, sqe);
 		else
 			verdict = op->start(req, sqe);
 
