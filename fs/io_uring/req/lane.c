@@ -169,14 +169,19 @@ static void task_run_orphans(struct iou_task *task, unsigned long delay)
 static void lane_make_ready(struct iou_lane *lane)
 {
 	struct iou_task *task = lane->task;
+	bool self = task->task == current;
 
 	if (!llist_add(&lane->ready_node, &task->ready))
 		return;
-	if (unlikely(task_work_add(task->task, &task->tw, lane->notify))) {
+	if (unlikely(task_work_add(task->task, &task->tw, self ? TWA_NONE : lane->notify))) {
 		/* The task runs no work any more, so that a kernel worker may take the list */
 		WRITE_ONCE(task->ended, true);
 		task_run_orphans(task, 0);
+		return;
 	}
+	/* As TWA_SIGNAL does; but who is awake, perhaps about to sleep, is not woken */
+	if (self)
+		set_thread_flag(TIF_NOTIFY_SIGNAL);
 }
 
 /*
