@@ -76,10 +76,10 @@ struct iou_op {
 
 /*
  * Define start_<op>() from prep_<op>() and issue_<op>(), which the compiler
- * makes one function.
+ * makes one function, with all of this file that they call.
  */
 #define IOU_FUSE(op)							\
-static iou_verdict_t start_##op(struct iou_req *req,			\
+static __flatten iou_verdict_t start_##op(struct iou_req *req,			\
 				const struct io_uring_sqe __shared *sqe) \
 {									\
 	if (unlikely(prep_##op(req, sqe)))				\
