@@ -468,10 +468,10 @@ typedef unsigned int __bitwise iou_verdict_t;
 #define IOU_REJECTED	((__force iou_verdict_t)1)	/* res is set; was never started */
 #define IOU_PARKED	((__force iou_verdict_t)2)	/* waits in iou_req.poll */
 #define IOU_BUSY	((__force iou_verdict_t)3)	/* somebody else will push it */
-#define IOU_RETRY	((__force iou_verdict_t)4)	/* would block */
+#define IOU_POLLED	((__force iou_verdict_t)4)	/* a device has it and will not tell */
+#define IOU_RETRY	((__force iou_verdict_t)5)	/* would block */
 #define IOU_TURN	((__force iou_verdict_t)6)	/* multishot: there may be more */
 #define IOU_TAKEN	((__force iou_verdict_t)7)	/* was dealt with */
-#define IOU_POLLED	((__force iou_verdict_t)5)	/* a device has it and will not tell */
 
 /*
  * The state of a request: exclusive. Changed by its owner; by

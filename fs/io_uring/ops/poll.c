@@ -92,32 +92,35 @@ static s32 poll_add_arm(struct iou_req *req)
  */
 #define IOU_POLL_VAGUE	(EPOLLPRI | EPOLLRDBAND)
 
-/* A wake-up has come. Return: as poll_add_report() */
-static s32 poll_add_woken(struct iou_req *req)
+/* A wake-up has come. Return: what is ready, 0: it was not for us; -ECANCELED */
+static int poll_add_mask(const struct iou_req *req)
 	__must_hold(&iou_req_ring(req)->lock)
 {
 	__poll_t mask = req->poll.seen & req->poll.events;
 
-	if (mask & IOU_POLL_VAGUE)
-		mask = 0;
 	if (iou_poll_ended(req))
-		return poll_add_report(req, -ECANCELED);
-	if (!mask)
+		return -ECANCELED;
+	if (!mask || (mask & IOU_POLL_VAGUE))
 		mask = vfs_poll(req->file, NULL) & req->poll.events;
-	if (mask)
-		return poll_add_report(req, (__force int)mask);
-	/* Not for us after all */
-	iou_poll_unpark(req);
-	return poll_add_arm(req);
+	return (__force int)mask;
 }
 
 static void poll_add_event(struct iou_req *req, bool cancel)
 	__must_hold(&iou_req_ring(req)->lock)
 {
-	s32 res = cancel ? poll_add_report(req, -ECANCELED) : poll_add_woken(req);
+	int mask = cancel ? -ECANCELED : poll_add_mask(req);
+	s32 res;
 
-	if (res)
-		iou_req_end(req, res);
+	if (likely(mask)) {
+		res = poll_add_report(req, mask);
+	} else {
+		iou_poll_unpark(req);
+		res = poll_add_arm(req);
+	}
+	if (!res)
+		return;
+	req->res = res;
+	iou_req_complete(req);
 }
 
 static iou_verdict_t issue_poll_add(struct iou_req *req)

@@ -11,21 +11,19 @@
  * many does not look at all of them. It doubles when it gets crowded; if there
  * is no memory for that it stays as it is.
  */
-#include <linux/hash.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 
 #include "park.h"
 
-#define IOU_INDEX_LOAD	2	/* requests per bucket before it grows */
-
-static struct hlist_head *index_bucket(struct iou_index *index, u64 user_data)
-{
-	return &index->heads[hash_64(user_data, index->bits)];
-}
-
-static noinline void index_grow(struct iou_index *index)
+/**
+ * iou_index_grow() - double the number of buckets, if there is memory
+ * @index: of a locked ring
+ *
+ * Context: ring lock. May sleep.
+ */
+void iou_index_grow(struct iou_index *index)
 {
 	struct hlist_head *old = index->heads;
 	u32 i, nr = 1u << index->bits;
@@ -42,52 +40,11 @@ static noinline void index_grow(struct iou_index *index)
 	for (i = 0; i < nr; i++) {
 		hlist_for_each_entry_safe(req, next, &old[i], index) {
 			hlist_del(&req->index);
-			hlist_add_head(&req->index, index_bucket(index, req->user_data));
+			hlist_add_head(&req->index, iou_index_bucket(index, req->user_data));
 		}
 	}
 	if (old != index->first)
 		kvfree(old);
-}
-
-/**
- * iou_park() - a request is about to wait
- * @req: with ->event for when it is over. The caller arms what it waits for
- *       after this, because the event may come at once
- * @ops: how it waits
- *
- * Context: ring lock, in the lane's task. May sleep.
- * Return: 0, and @req is PARKED; -ECANCELED: it has to end, because the ring is
- * being closed or somebody cancelled it while it was not parked.
- */
-int iou_park(struct iou_req *req, const struct iou_park_ops *ops)
-{
-	struct iou_ring *ring = iou_req_ring(req);
-	struct iou_index *index = &ring->parked;
-
-	iou_assert_locked(ring);
-	if (unlikely(ring->closing || (req->held & IOU_CANCEL)))
-		return -ECANCELED;
-	if (unlikely(index->nr >= IOU_INDEX_LOAD << index->bits))
-		index_grow(index);
-	index->nr++;
-	hlist_add_head(&req->index, index_bucket(index, req->user_data));
-	req->park = ops;
-	/* Who sees PARKED may push: all that the handler needs is in place */
-	smp_store_release(&req->state, IOU_S_PARKED);
-	return 0;
-}
-
-/**
- * iou_unpark() - forget a request that was parked and then claimed
- * @req: is off what it waited for
- *
- * Context: ring lock.
- */
-void iou_unpark(struct iou_req *req)
-{
-	iou_assert_locked(iou_req_ring(req));
-	hlist_del(&req->index);
-	iou_req_ring(req)->parked.nr--;
 }
 
 /**
@@ -122,7 +79,7 @@ struct iou_req *iou_park_find(struct iou_ring *ring, u64 user_data,
 	struct iou_req *req;
 
 	iou_assert_locked(ring);
-	hlist_for_each_entry(req, index_bucket(&ring->parked, user_data), index)
+	hlist_for_each_entry(req, iou_index_bucket(&ring->parked, user_data), index)
 		if (req->user_data == user_data && (!match || match(req, data)))
 			return req;
 	return NULL;

@@ -45,7 +45,7 @@ static bool is_lasting(const struct iou_req *req)
 }
 
 /* A wake-up. Return: the caller pushes the request, and may touch it until then */
-static bool claim(struct iou_req *req, bool lasting)
+static __always_inline bool claim(struct iou_req *req, bool lasting)
 {
 	u32 old = IOU_S_PARKED;
 
@@ -191,25 +191,6 @@ void iou_poll_unpark(struct iou_req *req)
 	unhook_all(req);
 }
 
-static bool queue_is_gone(const struct iou_poll *poll)
-{
-	return poll && (READ_ONCE(poll->events) & POLLFREE);
-}
-
-/**
- * iou_poll_ended() - must a wait end, whatever the file says?
- * @req: was parked and then claimed
- *
- * Context: ring lock.
- * Return: true: it was cancelled, the ring is being closed, or the waitqueue has
- * gone away.
- */
-bool iou_poll_ended(const struct iou_req *req)
-{
-	return iou_req_ring(req)->closing || (req->held & IOU_CANCEL) ||
-	       queue_is_gone(&req->poll) || queue_is_gone(req->poll2);
-}
-
 /* What is ready, of what @req waits for? */
 static __poll_t poll_now(const struct iou_req *req)
 {
@@ -278,14 +259,15 @@ static int park_undo(struct iou_req *req, const struct park_table *table, __poll
 int iou_poll_park(struct iou_req *req, __poll_t events)
 {
 	struct iou_ring *ring = iou_req_ring(req);
-	struct park_table table = {
-		.req = req,
-		.events = events | EPOLLERR | EPOLLHUP,
-	};
+	struct park_table table __uninitialized;
 	__poll_t mask;
 	int error;
 
 	iou_assert_locked(ring);
+	table.req = req;
+	table.events = events | EPOLLERR | EPOLLHUP;
+	table.nr_queues = 0;
+	table.error = 0;
 	req->poll.head = NULL;
 	req->poll.events = table.events;
 	req->poll.seen = 0;
