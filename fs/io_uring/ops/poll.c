@@ -74,7 +74,10 @@ static s32 poll_add_report(struct iou_req *req, int mask)
 			return 0;
 	}
 	iou_poll_unpark(req);
-	return mask > 0 ? poll_result(mask) : mask;
+	if (mask > 0)
+		return poll_result(mask);
+	iou_poll_pass_on(req);
+	return mask;
 }
 
 /* Start to wait. Return: as poll_add_report() */

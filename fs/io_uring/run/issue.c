@@ -56,6 +56,8 @@ static void parked_event(struct iou_req *req, bool cancel)
 {
 	iou_poll_unpark(req);
 	req->nr_polls++;
+	if (unlikely(cancel || iou_req_ring(req)->closing))
+		iou_poll_pass_on(req);
 	iou_issue_again(req, cancel);
 }
 

@@ -197,6 +197,31 @@ static __poll_t poll_now(const struct iou_req *req)
 	return vfs_poll(req->file, NULL) & req->poll.events;
 }
 
+static void pass_on_proc(struct file *file, struct wait_queue_head *head,
+			 struct poll_table_struct *pt)
+{
+	wake_up_poll(head, pt->_key);
+}
+
+/**
+ * iou_poll_pass_on() - the file's next waiter has to look instead
+ * @req: was parked, is not any more, and ends without having looked
+ *
+ * With EPOLLEXCLUSIVE its wake-up was perhaps the only one.
+ *
+ * Context: ring lock.
+ */
+void iou_poll_pass_on(const struct iou_req *req)
+{
+	struct poll_table_struct pt;
+
+	if (likely(!(req->poll.events & EPOLLEXCLUSIVE)) || !poll_now(req))
+		return;
+	init_poll_funcptr(&pt, pass_on_proc);
+	pt._key = req->poll.events & ~(EPOLLEXCLUSIVE | EPOLLONESHOT);
+	vfs_poll(req->file, &pt);
+}
+
 /**
  * iou_poll_rearm() - go on with a lasting wait
  * @req: was parked without EPOLLONESHOT, and has been CLAIMED, and nothing else,

@@ -12,6 +12,8 @@
 int iou_poll_park(struct iou_req *req, __poll_t events)
 	__must_hold(&iou_req_ring(req)->lock);
 void iou_poll_unpark(struct iou_req *req) __must_hold(&iou_req_ring(req)->lock);
+void iou_poll_pass_on(const struct iou_req *req)
+	__must_hold(&iou_req_ring(req)->lock);
 int iou_poll_rearm(struct iou_req *req) __must_hold(&iou_req_ring(req)->lock);
 
 static inline bool iou_poll_queue_is_gone(const struct iou_poll *poll)

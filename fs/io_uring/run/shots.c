@@ -18,10 +18,18 @@
 #include "poll.h"
 #include "shots.h"
 
-static void shots_end(struct iou_req *req, int error)
+/* It waits no more; there may be more for others */
+static void shots_unpark(struct iou_req *req)
 	__must_hold(&iou_req_ring(req)->lock)
 {
 	iou_poll_unpark(req);
+	iou_poll_pass_on(req);
+}
+
+static void shots_end(struct iou_req *req, int error)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	shots_unpark(req);
 	iou_req_end(req, error);
 }
 
@@ -56,7 +64,7 @@ static void shots_event(struct iou_req *req, bool cancel)
 		shots_wait(req, verdict);
 		return;
 	}
-	iou_poll_unpark(req);
+	shots_unpark(req);
 	iou_req_complete(req);
 }
 

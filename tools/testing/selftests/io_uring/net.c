@@ -6,6 +6,7 @@
 #include "net_test.h"
 
 #include <linux/errqueue.h>
+#include <sys/epoll.h>
 
 #include "../kselftest_harness.h"
 
@@ -724,6 +725,51 @@ TEST_F(net, accepts_share)
 		close(other);
 	}
 	close(listener);
+}
+
+/*
+ * A connection wakes one waiter. If that ends without having looked, the next has to:
+ * a listening socket says no more about this connection.
+ */
+TEST(accept_passed_on)
+{
+	struct sockaddr_storage ss;
+	struct io_uring_sqe *sqe;
+	struct ring first, second;
+	socklen_t len;
+	int i;
+
+	for (i = 0; i < 4; i++) {
+		int listener = sock_listening(SOCK_TCP4, &ss, &len);
+		int fd, other;
+
+		/* It does not see events before it is entered. */
+		ASSERT_EQ(0, ring_open(&first, 4, DEFER));
+		ASSERT_EQ(0, ring_open(&second, 4, 0));
+		if (i < 2) {
+			sqe = prep(&first, IORING_OP_ACCEPT, listener, NULL, 0, 0);
+			sqe->ioprio = i ? IORING_ACCEPT_MULTISHOT : 0;
+		} else {
+			sqe = prep(&first, IORING_OP_POLL_ADD, listener, NULL,
+				   i > 2 ? IORING_POLL_ADD_MULTI : 0, 0);
+			sqe->poll32_events = EPOLLIN | EPOLLEXCLUSIVE;
+		}
+		ASSERT_EQ(1, ring_submit(&first));
+		prep(&second, IORING_OP_ACCEPT, listener, NULL, 0, 0);
+		ASSERT_EQ(1, ring_submit(&second));
+		fd = sock_connected(SOCK_TCP4, &ss, len);
+		ASSERT_LE(0, fd);
+		EXPECT_TRUE(stays_quiet(&second));
+		ring_close(&first);
+		other = result_of(&second, 0);
+		EXPECT_LE(0, other) {
+			TH_LOG("%d: %d", i, other);
+		}
+		close(other);
+		ring_close(&second);
+		close(fd);
+		close(listener);
+	}
 }
 
 TEST_F(net, peer_resets)
