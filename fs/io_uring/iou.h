@@ -290,7 +290,7 @@ struct iou_slots {
 
 /**
  * struct iou_pbufs - the groups of provided buffers of a ring
- * @last: [R] the group used last
+ * @last: [R] the group used last, or one that is not among them
  * @groups: by number; changed under the ring lock and @mmap_lock
  * @vec: [R] scratch for who uses several buffers at once, or NULL
  * @mmap_lock: for mmap(), which must not take the ring lock; inside of that
@@ -580,8 +580,9 @@ struct iou_work {
  * @buf_node: a registered buffer, if held
  * @file_node: where @file is from, with IOSQE_FIXED_FILE; counted if held
  * @nr_polls: how often it was parked in vain
+ * @mark: the opcode's, which has no room left for it in @cmd
  * @buf_group: with IOSQE_BUFFER_SELECT: where to take a buffer from ...
- * @buf_cap: ... and how much of it to use at most, 0: all; while IOU_SELECT
+ * @buf_cap: ... and how much of it to use at most; while IOU_SELECT
  * @verdict: of the worker
  * @poll: while PARKED
  * @poll2: a second waitqueue of the same file, allocated

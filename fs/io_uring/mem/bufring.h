@@ -22,14 +22,8 @@ static inline u16 iou_bufring_tail(const struct io_uring_buf __shared *bufs)
 	return iou_load_acquire(&bufs[0].resv);
 }
 
-/* Copy an entry; the caller masks @i */
-static inline void iou_bufring_read(const struct io_uring_buf __shared *bufs, u32 i,
-				    struct io_uring_buf *buf)
-{
-	buf->addr = iou_load(&bufs[i].addr);
-	buf->len = iou_load(&bufs[i].len);
-	buf->bid = iou_load(&bufs[i].bid);
-}
+/* Read one field of an entry, see iou_sqe_get(); the caller masks @i */
+#define iou_bufring_get(bufs, i, field)	iou_load(&(bufs)[i].field)
 
 /* A part of the buffer was used: the entry is for the rest */
 static inline void iou_bufring_shrink(struct io_uring_buf __shared *bufs, u32 i,

@@ -153,7 +153,7 @@ static int copy_cap(struct iou_req *req, const struct iovec *vec)
 {
 	struct iovec fast, *one;
 
-	req->buf_cap = 0;
+	req->buf_cap = iou_pbuf_cap(0);
 	if (!vec->iov_len)
 		return 0;
 	if (vec->iov_len > 1)
@@ -161,7 +161,7 @@ static int copy_cap(struct iou_req *req, const struct iovec *vec)
 	one = iovec_from_user(vec->iov_base, 1, 1, &fast, iou_req_ring(req)->compat);
 	if (IS_ERR(one))
 		return PTR_ERR(one);
-	req->buf_cap = min_t(size_t, one->iov_len, MAX_RW_COUNT);
+	req->buf_cap = iou_pbuf_cap(min_t(size_t, one->iov_len, MAX_RW_COUNT));
 	return 0;
 }
 

@@ -27,7 +27,7 @@ void iou_bundle_prep(struct iou_req *req)
 {
 	struct iou_bundle *bundle = iou_req_cmd(req, struct iou_bundle);
 
-	bundle->cap = min_t(u32, req->buf_cap, INT_MAX);
+	bundle->cap = req->buf_cap;
 	bundle->rest = 0;
 	bundle->xfer.inq = -1;
 	req->held |= IOU_MULTISHOT;
@@ -64,14 +64,13 @@ static int bundle_first(struct iou_req *req, int dir, struct iou_pbuf_run *run)
 	__must_hold(&iou_req_ring(req)->lock)
 {
 	struct iou_bundle *bundle = iou_req_cmd(req, struct iou_bundle);
-	u32 bytes = bundle->cap ?: INT_MAX;
 	u32 nr = IOU_PBUF_RUN_MAX;
 	int error;
 
-	if (dir == ITER_DEST && !bundle->cap && !(bundle->xfer.msg_flags & MSG_WAITALL) &&
-	    bundle->xfer.inq <= 0)
+	if (dir == ITER_DEST && bundle->cap == MAX_RW_COUNT &&
+	    !(bundle->xfer.msg_flags & MSG_WAITALL) && bundle->xfer.inq <= 0)
 		nr = BUNDLE_GUESS;
-	error = iou_pbuf_select_run(req, run, bytes, nr);
+	error = iou_pbuf_select_run(req, run, bundle->cap, nr);
 	if (!error)
 		bundle->xfer.len = run->bytes;
 	return error;

@@ -13,7 +13,7 @@
  * @rest: bytes of a buffer that it has taken and not used yet
  * @next: where the group's head was when it had to wait: the bundle goes on only
  *        there, because its buffers follow each other
- * @cap: no more bytes than that, 0: no limit
+ * @cap: no more bytes than that
  */
 struct iou_bundle {
 	struct iou_xfer xfer;

@@ -836,7 +836,7 @@ static int prep_readv_select(struct iou_req *req, const struct io_uring_sqe __sh
 			      iou_req_ring(req)->compat);
 	if (IS_ERR(vec))
 		return iou_reject(req, sqe, PTR_ERR(vec), "rw: bad iovec");
-	req->buf_cap = min_t(size_t, vec->iov_len, MAX_RW_COUNT);
+	req->buf_cap = iou_pbuf_cap(min_t(size_t, vec->iov_len, MAX_RW_COUNT));
 	return prep_rw(req, sqe);
 }
 

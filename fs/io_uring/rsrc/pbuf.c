@@ -4,6 +4,7 @@
  *
  * A group is a ring whose entries and tail the program writes, or a list that
  * it fills by PROVIDE_BUFFERS. Here both are the same: entries from ->head on.
+ * How far the program has come is only looked at when those known of are used up.
  * Taking a buffer is two steps under one hold of the ring lock: look at the
  * next one, and, when there was data for it, advance the head. So what was not
  * used never has to be given back.
@@ -25,12 +26,16 @@ static_assert(sizeof(struct io_uring_buf_status) == 40);
 static_assert(offsetof(struct io_uring_buf_ring, tail) ==
 	      offsetof(struct io_uring_buf, resv));
 
+/* In the place of the group used last, if there is none: no number, and no buffers */
+static struct iou_pbuf_group no_group = { .bgid = U32_MAX };
+
 /**
  * iou_pbuf_init() - prepare a ring for groups
  * @ring: being made
  */
 void iou_pbuf_init(struct iou_ring *ring)
 {
+	ring->pbufs.last = &no_group;
 	xa_init_flags(&ring->pbufs.groups, XA_FLAGS_ACCOUNT);
 	mutex_init(&ring->pbufs.mmap_lock);
 }
@@ -64,7 +69,7 @@ static void group_remove(struct iou_ring *ring, struct iou_pbuf_group *group)
 {
 	iou_assert_locked(ring);
 	if (ring->pbufs.last == group)
-		ring->pbufs.last = NULL;
+		ring->pbufs.last = &no_group;
 	mutex_lock(&ring->pbufs.mmap_lock);
 	xa_erase(&ring->pbufs.groups, group->bgid);
 	mutex_unlock(&ring->pbufs.mmap_lock);
@@ -83,12 +88,27 @@ struct iou_pbuf_group *iou_pbuf_find(struct iou_ring *ring, u16 bgid)
 {
 	struct iou_pbuf_group *group = ring->pbufs.last;
 
-	if (group && group->bgid == bgid)
+	if (group->bgid == bgid)
 		return group;
 	group = xa_load(&ring->pbufs.groups, bgid);
 	if (group)
 		ring->pbufs.last = group;
 	return group;
+}
+
+/**
+ * iou_pbuf_find_any() - find a group that has a buffer
+ * @ring: locked
+ * @bgid: its number
+ *
+ * Context: ring lock.
+ * Return: as iou_pbuf_find(); NULL, too, if it is empty.
+ */
+struct iou_pbuf_group *iou_pbuf_find_any(struct iou_ring *ring, u16 bgid)
+{
+	struct iou_pbuf_group *group = iou_pbuf_find(ring, bgid);
+
+	return group && iou_pbuf_count(group) ? group : NULL;
 }
 
 /**
@@ -130,24 +150,25 @@ struct iovec *iou_pbuf_vec(struct iou_ring *ring)
 static int run_add(struct iou_pbuf_run *run, u32 bytes)
 {
 	struct iou_pbuf_group *group = run->group;
-	struct io_uring_buf entry;
+	u32 i = (group->head + run->nr) & group->mask;
+	u64 addr = iou_bufring_get(group->bufs, i, addr);
+	u32 full = iou_bufring_get(group->bufs, i, len);
 	u32 len;
 
-	iou_bufring_read(group->bufs, (group->head + run->nr) & group->mask, &entry);
 	/* An empty one would look like the end of the stream */
-	if (run->nr && !entry.len)
+	if (run->nr && !full)
 		return 1;
-	len = min3(entry.len, bytes - run->bytes, (u32)MAX_RW_COUNT - run->bytes);
-	if (!access_ok(u64_to_user_ptr(entry.addr), len))
+	len = min3(full, bytes - run->bytes, (u32)MAX_RW_COUNT - run->bytes);
+	if (!access_ok(u64_to_user_ptr(addr), len))
 		return -EFAULT;
 	if (!run->nr)
-		run->bid = entry.bid;
-	run->vec[run->nr].iov_base = u64_to_user_ptr(entry.addr);
+		run->bid = iou_bufring_get(group->bufs, i, bid);
+	run->vec[run->nr].iov_base = u64_to_user_ptr(addr);
 	run->vec[run->nr].iov_len = len;
-	run->full = entry.len;
+	run->full = full;
 	run->bytes += len;
 	run->nr++;
-	return run->bytes == bytes || len < entry.len;
+	return run->bytes == bytes || len < full;
 }
 
 /**

@@ -23,13 +23,13 @@
  * @is_mmap: the memory of the ring is the kernel's
  * @min_left: with @is_inc: a rest smaller than this is not worth keeping
  * @head: [R] next entry; free running
- * @tail: [R] without @is_ring: end of the entries; free running
+ * @tail: [R] end of the entries, of a ring as it was when seen last; free running
  * @mask: [R] entries - 1
  * @bufs: [R] the entries; without @is_ring nobody else sees them
  * @region: their memory, with @is_ring
  */
 struct iou_pbuf_group {
-	u16 bgid;
+	u32 bgid;
 	bool is_ring;
 	bool is_inc;
 	bool is_mmap;
@@ -79,6 +79,8 @@ struct iou_pbuf_run {
 
 struct iou_pbuf_group *iou_pbuf_find(struct iou_ring *ring, u16 bgid)
 	__must_hold(&ring->lock);
+struct iou_pbuf_group *iou_pbuf_find_any(struct iou_ring *ring, u16 bgid)
+	__must_hold(&ring->lock);
 int iou_pbuf_provide(struct iou_ring *ring, u16 bgid, const struct io_uring_buf *first,
 		     u32 nr) __must_hold(&ring->lock);
 int iou_pbuf_remove(struct iou_ring *ring, u16 bgid, u32 nr) __must_hold(&ring->lock);
@@ -100,11 +102,20 @@ void iou_pbuf_init(struct iou_ring *ring);
 void iou_pbuf_free_all(struct iou_ring *ring);
 
 /* How many buffers are there? */
-static inline u32 iou_pbuf_count(const struct iou_pbuf_group *group)
+static inline u32 iou_pbuf_count(struct iou_pbuf_group *group)
 {
 	if (likely(group->is_ring))
-		return (u16)(iou_bufring_tail(group->bufs) - group->head);
+		group->tail = group->head + (u16)(iou_bufring_tail(group->bufs) - group->head);
 	return group->tail - group->head;
+}
+
+/*
+ * How much of a buffer to use, if the program says @len: 0 means all. More than the
+ * largest transfer is no use.
+ */
+static inline u32 iou_pbuf_cap(u32 len)
+{
+	return len - 1 < MAX_RW_COUNT ? len : MAX_RW_COUNT;
 }
 
 /**
@@ -123,24 +134,20 @@ static inline int iou_pbuf_select(const struct iou_req *req, struct iou_pbuf *bu
 {
 	struct iou_ring *ring = iou_req_ring(req);
 	struct iou_pbuf_group *group = ring->pbufs.last;
-	struct io_uring_buf entry;
+	u32 i;
 
 	iou_assert_locked(ring);
-	if (unlikely(!group || group->bgid != req->buf_group)) {
-		group = iou_pbuf_find(ring, req->buf_group);
+	if (unlikely(group->bgid != req->buf_group || group->head == group->tail)) {
+		group = iou_pbuf_find_any(ring, req->buf_group);
 		if (!group)
 			return -ENOBUFS;
 	}
-	if (unlikely(!iou_pbuf_count(group)))
-		return -ENOBUFS;
-	iou_bufring_read(group->bufs, group->head & group->mask, &entry);
+	i = group->head & group->mask;
 	buf->group = group;
-	buf->addr = entry.addr;
-	buf->bid = entry.bid;
-	buf->full = entry.len;
-	buf->len = min_t(u32, entry.len, MAX_RW_COUNT);
-	if (req->buf_cap)
-		buf->len = min(buf->len, req->buf_cap);
+	buf->addr = iou_bufring_get(group->bufs, i, addr);
+	buf->full = iou_bufring_get(group->bufs, i, len);
+	buf->bid = iou_bufring_get(group->bufs, i, bid);
+	buf->len = min(buf->full, req->buf_cap);
 	if (unlikely(!access_ok(u64_to_user_ptr(buf->addr), buf->len)))
 		return -ENOBUFS;
 	return 0;

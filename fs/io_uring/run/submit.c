@@ -10,6 +10,7 @@
 #include "../req/complete.h"
 #include "../req/req.h"
 #include "../rsrc/creds.h"
+#include "../rsrc/pbuf.h"
 #include "../rsrc/restrict.h"
 #include "iopoll.h"
 #include "issue.h"
@@ -62,7 +63,7 @@ static void set_select(struct iou_req *req, const struct io_uring_sqe __shared *
 {
 	req->held |= IOU_SELECT;
 	req->buf_group = iou_sqe_get(sqe, buf_group);
-	req->buf_cap = iou_sqe_get(sqe, len);
+	req->buf_cap = iou_pbuf_cap(iou_sqe_get(sqe, len));
 }
 
 /* The checks that only SQEs with flags, ioprio or personality need. In order. */

@@ -430,27 +430,23 @@ static void bufring(struct kunit *test)
 	struct io_uring_buf *bufs = kunit_kcalloc(test, 4, sizeof(*bufs), GFP_KERNEL);
 	struct io_uring_buf __shared *shared = (void __force __shared *)bufs;
 	struct io_uring_buf_ring *ring = (void *)bufs;
-	struct io_uring_buf buf;
 
 	KUNIT_ASSERT_NOT_NULL(test, bufs);
 	bufs[0] = (struct io_uring_buf) { .addr = 1, .len = 2, .bid = 3 };
 	bufs[3] = (struct io_uring_buf) { .addr = U64_MAX, .len = U32_MAX, .bid = U16_MAX };
 	ring->tail = 0xfffe;
 	KUNIT_EXPECT_EQ(test, 0xfffe, iou_bufring_tail(shared));
-	iou_bufring_read(shared, 0, &buf);
-	KUNIT_EXPECT_EQ(test, 1, buf.addr);
-	KUNIT_EXPECT_EQ(test, 2, buf.len);
-	KUNIT_EXPECT_EQ(test, 3, buf.bid);
-	iou_bufring_read(shared, 3, &buf);
-	KUNIT_EXPECT_EQ(test, U64_MAX, buf.addr);
-	KUNIT_EXPECT_EQ(test, U32_MAX, buf.len);
-	KUNIT_EXPECT_EQ(test, U16_MAX, buf.bid);
+	KUNIT_EXPECT_EQ(test, 1, iou_bufring_get(shared, 0, addr));
+	KUNIT_EXPECT_EQ(test, 2, iou_bufring_get(shared, 0, len));
+	KUNIT_EXPECT_EQ(test, 3, iou_bufring_get(shared, 0, bid));
+	KUNIT_EXPECT_EQ(test, U64_MAX, iou_bufring_get(shared, 3, addr));
+	KUNIT_EXPECT_EQ(test, U32_MAX, iou_bufring_get(shared, 3, len));
+	KUNIT_EXPECT_EQ(test, U16_MAX, iou_bufring_get(shared, 3, bid));
 	/* What is left of the first one; the tail is not touched */
 	iou_bufring_shrink(shared, 0, 101, 1);
-	iou_bufring_read(shared, 0, &buf);
-	KUNIT_EXPECT_EQ(test, 101, buf.addr);
-	KUNIT_EXPECT_EQ(test, 1, buf.len);
-	KUNIT_EXPECT_EQ(test, 3, buf.bid);
+	KUNIT_EXPECT_EQ(test, 101, iou_bufring_get(shared, 0, addr));
+	KUNIT_EXPECT_EQ(test, 1, iou_bufring_get(shared, 0, len));
+	KUNIT_EXPECT_EQ(test, 3, iou_bufring_get(shared, 0, bid));
 	KUNIT_EXPECT_EQ(test, 0xfffe, iou_bufring_tail(shared));
 }
 
