@@ -242,19 +242,15 @@ static noinline iou_verdict_t submit_special(struct iou_ring *ring, struct iou_r
 	return start_async(req, sqe);
 }
 
-/*
- * Has an SQE flags other than these, or something else that needs a closer look?
- * A fixed file is nothing special.
- */
-static __always_inline bool sqe_has_more(const struct io_uring_sqe __shared *sqe, u64 head,
-					 u8 flags)
+/* Has an SQE flags other than these, or ioprio? A fixed file is nothing special */
+static __always_inline bool head_has_more(u64 head, u8 flags)
 {
 	const union iou_sqe_head more = {
 		.flags = 0xff ^ (flags | IOSQE_FIXED_FILE),
 		.ioprio = 0xffff,
 	};
 
-	return (head & more.word) || iou_sqe_get(sqe, personality);
+	return head & more.word;
 }
 
 /* Is it a member of a chain and has nothing else special, or does it follow such a one? */
@@ -270,22 +266,36 @@ static __always_inline bool sqe_is_link(const struct iou_ring *ring, const struc
 }
 
 /*
- * An SQE with flags, or at a time when all need care, but no link: a provided buffer,
- * for a worker, or something rare.
+ * Is there nothing about an SQE but what .start can do? A provided buffer is noted as
+ * the last thing, because that changes the head.
+ */
+static __always_inline bool sqe_is_simple(struct iou_ring *ring, struct iou_req *req,
+					  const struct io_uring_sqe __shared *sqe, u64 head,
+					  const struct iou_op *op)
+	__must_hold(&ring->lock)
+{
+	if (unlikely(iou_sqe_get(sqe, personality) || ring->strict || !op->start))
+		return false;
+	if (likely(!head_has_more(head, 0)))
+		return true;
+	if (!op->buffer_select || head_has_more(head, IOSQE_BUFFER_SELECT))
+		return false;
+	set_select(req, sqe);
+	return true;
+}
+
+/*
+ * An SQE with flags, or at a time when all need care, but no link: for a worker, or
+ * something rare.
  */
 static noinline iou_verdict_t submit_flagged(struct iou_ring *ring, struct iou_req *req,
 					     const struct io_uring_sqe __shared *sqe)
 	__must_hold(&ring->lock)
 {
-	const struct iou_op *op = ring->ops[req->opcode];
 	u8 flags = req->sqe_flags & ~IOSQE_FIXED_FILE;
 
-	if (sqe_has_more(sqe, req->head, 0xff) || ring->strict)
+	if (head_has_more(req->head, 0xff) || iou_sqe_get(sqe, personality) || ring->strict)
 		return submit_special(ring, req, sqe);
-	if (flags == IOSQE_BUFFER_SELECT && op->buffer_select && op->start) {
-		set_select(req, sqe);
-		return op->start(req, sqe);
-	}
 	if (!flags || flags == IOSQE_ASYNC)
 		return start_async(req, sqe);
 	return submit_special(ring, req, sqe);
@@ -350,12 +360,12 @@ static int submit_batch(struct iou_ring *ring, struct iou_lane *lane, u32 to_sub
 					  false);
 
 		op = ring->ops[head.opcode];
-		if (unlikely(sqe_has_more(sqe, head.word, 0) || ring->strict || !op->start))
+		if (likely(sqe_is_simple(ring, req, sqe, head.word, op)))
+			verdict = op->start(req, sqe);
+		else
 			verdict = sqe_is_link(ring, req, sqe) ?
 				  submit_link(ring, req, sqe, op) :
 				  submit_flagged(ring, req, sqe);
-		else
-			verdict = op->start(req, sqe);
 
 		if (likely(verdict == IOU_DONE && iou_req_is_plain(req))) {
 			iou_req_post(ring, req);
