@@ -631,6 +631,7 @@ struct iou_req {
 	struct iou_node *file_node;
 	struct iou_node *buf_node;
 	u8 nr_polls;
+	u8 mark;
 	u16 buf_group;
 	union {
 		iou_verdict_t verdict;

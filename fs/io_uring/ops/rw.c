@@ -37,17 +37,19 @@
  *        RWF_* of the SQE and ki_pos is its off
  * @addr: the buffer, or unused with iou_req.aux
  * @len: bytes wanted
- * @nowait: -EAGAIN is a result, the program asked for it (RWF_NOWAIT)
  * @done: bytes transferred so far
- * @cur_pos: the file position is used and updated
  */
 struct iou_rw {
 	struct kiocb iocb;
 	u64 addr;
-	u32 len : 31;
-	u32 nowait : 1;
-	u32 done : 31;
-	u32 cur_pos : 1;
+	u32 len;
+	u32 done;
+};
+
+/* In iou_req.mark */
+enum rw_mark {
+	RW_NOWAIT	= 1 << 0,	/* -EAGAIN is a result: the program set RWF_NOWAIT */
+	RW_CUR_POS	= 1 << 1,	/* the file position is used and updated */
 };
 
 /**
@@ -85,8 +87,7 @@ static __always_inline int prep_rw_inline(struct iou_req *req,
 	rw->addr = iou_sqe_get(sqe, addr);
 	rw->len = min_t(u32, iou_sqe_get(sqe, len), MAX_RW_COUNT);
 	rw->done = 0;
-	rw->cur_pos = false;
-	rw->nowait = false;
+	req->mark = 0;
 	/* None: as the task has, see rw_begin() */
 	rw->iocb.ki_ioprio = 0;
 	return unlikely(ioprio) ? prep_ioprio(req, sqe, ioprio) : 0;
@@ -165,9 +166,9 @@ static int rw_check_mode(const struct file *file, int dir)
 	fmode_t may = dir == READ ? FMODE_READ : FMODE_WRITE;
 	fmode_t can = dir == READ ? FMODE_CAN_READ : FMODE_CAN_WRITE;
 
-	if (unlikely(!(file->f_mode & may)))
-		return -EBADF;
-	return likely(file->f_mode & can) ? 0 : -EINVAL;
+	if (likely((file->f_mode & (may | can)) == (may | can)))
+		return 0;
+	return file->f_mode & may ? -EINVAL : -EBADF;
 }
 
 static void rw_complete(struct kiocb *iocb, long res);
@@ -220,10 +221,13 @@ static __always_inline int rw_begin_inline(struct iou_req *req, int dir)
 			return error;
 	}
 	if (unlikely(iocb->ki_flags & IOCB_NOWAIT))
-		rw->nowait = true;
+		req->mark |= RW_NOWAIT;
 	if (iocb->ki_pos == -1) {
-		rw->cur_pos = !(file->f_mode & FMODE_STREAM);
-		iocb->ki_pos = rw->cur_pos ? file->f_pos : 0;
+		iocb->ki_pos = 0;
+		if (!(file->f_mode & FMODE_STREAM)) {
+			iocb->ki_pos = file->f_pos;
+			req->mark |= RW_CUR_POS;
+		}
 	}
 	return rw_verify_area(dir, file, &iocb->ki_pos, rw->len);
 }
@@ -286,25 +290,30 @@ static __always_inline int rw_select(struct iou_req *req, struct iou_pbuf *buf)
 	struct iou_rw *rw = iou_req_cmd(req, struct iou_rw);
 	int error = iou_pbuf_select(req, buf);
 
-	if (!error)
-		error = rw_check_end(rw, buf->len);
 	if (error)
 		return error;
 	rw->addr = buf->addr;
 	rw->len = buf->len;
-	return 0;
+	return rw_check_end(rw, rw->len);
 }
 
 /* Take a provided buffer, whatever becomes of the transfer */
+static __always_inline int take_rw_inline(struct iou_req *req, struct iou_pbuf *buf)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	int error = rw_select(req, buf);
+
+	if (!error)
+		iou_pbuf_use(req, buf, buf->len);
+	return error;
+}
+
 static int take_rw(struct iou_req *req)
 	__must_hold(&iou_req_ring(req)->lock)
 {
 	struct iou_pbuf buf __uninitialized;
-	int error = rw_select(req, &buf);
 
-	if (!error)
-		iou_pbuf_use(req, &buf, buf.len);
-	return error;
+	return take_rw_inline(req, &buf);
 }
 
 /*
@@ -321,6 +330,30 @@ static void rw_selected(struct iou_req *req, const struct iou_pbuf *buf, ssize_t
 		iou_pbuf_use(req, buf, ret);
 	else if (ret == -EIOCBQUEUED)
 		iou_pbuf_use(req, buf, buf->len);
+}
+
+/* An iterator over one buffer, all of it. Return: 0, -EFAULT, -ENOBUFS */
+static __always_inline int rw_iter_plain(struct iou_req *req, int dir, struct iov_iter *iter)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	struct iou_rw *rw = iou_req_cmd(req, struct iou_rw);
+
+	if (unlikely(!access_ok(u64_to_user_ptr(rw->addr), rw->len)))
+		return -EFAULT;
+	iov_iter_ubuf(iter, dir, u64_to_user_ptr(rw->addr), rw->len);
+	return 0;
+}
+
+/* The same over a provided buffer, which is taken */
+static __always_inline int rw_iter_taken(struct iou_req *req, int dir, struct iov_iter *iter)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	struct iou_pbuf buf __uninitialized;
+	int error = take_rw_inline(req, &buf);
+
+	if (likely(!error))
+		iov_iter_ubuf(iter, dir, u64_to_user_ptr(buf.addr), buf.len);
+	return error;
 }
 
 /*
@@ -436,29 +469,34 @@ static bool rw_start_write(struct kiocb *iocb, bool wait)
 	return true;
 }
 
-/* The end: result, file position, fsnotify */
-static __always_inline iou_verdict_t rw_finish_inline(struct iou_req *req, int dir, ssize_t ret)
+/* The end, if @ret bytes were transferred: result, file position, fsnotify */
+static __always_inline iou_verdict_t rw_succeed(struct iou_req *req, int dir, ssize_t ret)
+{
+	struct iou_rw *rw = iou_req_cmd(req, struct iou_rw);
+
+	if (unlikely(ret != rw->len))
+		req->held |= IOU_SHORT;
+	if (req->mark & RW_CUR_POS)
+		req->file->f_pos = rw->iocb.ki_pos;
+	if (dir == READ)
+		fsnotify_access(req->file);
+	else
+		fsnotify_modify(req->file);
+	return iou_done(req, ret);
+}
+
+/* The end. An error after partial success is none */
+static noinline iou_verdict_t rw_finish(struct iou_req *req, int dir, ssize_t ret)
 {
 	struct iou_rw *rw = iou_req_cmd(req, struct iou_rw);
 
 	if (rw->done)
 		ret = rw->done;
-	if (ret > 0) {
-		if (rw->cur_pos)
-			req->file->f_pos = rw->iocb.ki_pos;
-		if (dir == READ)
-			fsnotify_access(req->file);
-		else
-			fsnotify_modify(req->file);
-	}
+	if (ret > 0)
+		return rw_succeed(req, dir, ret);
 	if (ret != rw->len)
 		req->held |= IOU_SHORT;
 	return iou_done(req, ret);
-}
-
-static noinline iou_verdict_t rw_finish(struct iou_req *req, int dir, ssize_t ret)
-{
-	return rw_finish_inline(req, dir, ret);
 }
 
 /* Something was transferred, and there will be no further attempt */
@@ -494,7 +532,8 @@ static void rw_trace_short(const struct iou_req *req, ssize_t ret)
 
 /*
  * Try until it would block.
- * Return: -EAGAIN: it would; anything else is what the verdict is about.
+ * Return: -EAGAIN: it would; or what the verdict is about: an error, or all that was
+ * transferred, earlier attempts included. But 0 may mean that there is no more.
  */
 static noinline ssize_t rw_try(struct iou_req *req, int dir)
 {
@@ -514,11 +553,11 @@ static noinline ssize_t rw_try(struct iou_req *req, int dir)
 			return ret;
 		rw->done += ret;
 		if (likely(rw->done == rw->len) || !rw_goes_on(req, dir))
-			return ret;
+			return rw->done;
 		if (dir == WRITE)
 			rw_trace_short(req, ret);
 		if (fatal_signal_pending(current))
-			return ret;
+			return rw->done;
 	}
 }
 
@@ -532,24 +571,16 @@ static __always_inline ssize_t rw_try_inline(struct iou_req *req, int dir)
 	if (unlikely((req->held & IOU_HELD_AUX) || rw->done))
 		return rw_try(req, dir);
 	if (unlikely(req->held & IOU_SELECT)) {
-		int error;
-
 		if (file_can_poll(req->file))
 			return rw_try(req, dir);
-		error = take_rw(req);
-		if (error)
-			return error;
-	}
-	if (req->held & IOU_HELD_BUF) {
-		int error = rw_iter_fixed(req, dir, &iter);
-
-		if (unlikely(error))
-			return error;
+		ret = rw_iter_taken(req, dir, &iter);
+	} else if (req->held & IOU_HELD_BUF) {
+		ret = rw_iter_fixed(req, dir, &iter);
 	} else {
-		if (unlikely(!access_ok(u64_to_user_ptr(rw->addr), rw->len)))
-			return -EFAULT;
-		iov_iter_ubuf(&iter, dir, u64_to_user_ptr(rw->addr), rw->len);
+		ret = rw_iter_plain(req, dir, &iter);
 	}
+	if (unlikely(ret))
+		return ret;
 	ret = rw_call(&rw->iocb, &iter, dir);
 	if (likely(ret == rw->len || ret <= 0))
 		return ret;
@@ -657,7 +688,7 @@ static __always_inline iou_verdict_t rw_issue(struct iou_req *req, int dir)
 		return IOU_RETRY;
 	}
 	if (dir == WRITE && !rw_start_write(&rw->iocb, false)) {
-		if (rw->nowait)
+		if (req->mark & RW_NOWAIT)
 			return rw_finish(req, dir, -EAGAIN);
 		return IOU_RETRY;
 	}
@@ -669,15 +700,15 @@ static __always_inline iou_verdict_t rw_issue(struct iou_req *req, int dir)
 	if (likely(ret > 0)) {
 		if (dir == WRITE)
 			rw_end_write(&rw->iocb);
-		return rw_finish_inline(req, dir, ret);
+		return rw_succeed(req, dir, ret);
 	}
-	if (ret == -EAGAIN && !rw->nowait && rw_can_wait_for_page(req, dir))
+	if (ret == -EAGAIN && !(req->mark & RW_NOWAIT) && rw_can_wait_for_page(req, dir))
 		ret = rw_wait_for_page(req);
 	if (ret == -EIOCBQUEUED)
 		return rw_queued(req);
 	if (dir == WRITE)
 		rw_end_write(&rw->iocb);
-	if (unlikely(rw_would_block(req, ret)) && !rw->nowait)
+	if (unlikely(rw_would_block(req, ret)) && !(req->mark & RW_NOWAIT))
 		return IOU_RETRY;
 	return rw_finish(req, dir, ret);
 }
@@ -719,7 +750,7 @@ static iou_verdict_t work_rw(struct iou_req *req, int dir)
 			return rw_finish(req, dir, ret);
 	}
 	rw->iocb.ki_flags &= ~(IOCB_WAITQ | IOCB_NOWAIT);
-	if (rw->nowait)
+	if (req->mark & RW_NOWAIT)
 		rw->iocb.ki_flags |= IOCB_NOWAIT;
 	else
 		park = iou_req_can_park(req) && rw_can_nowait(req->file, dir);
@@ -745,7 +776,7 @@ static void rw_event(struct iou_req *req, bool cancel)
 	ssize_t ret = req->res;
 
 	if (unlikely(ret < 0) && rw_would_block(req, ret) && (rw->iocb.ki_flags & IOCB_NOWAIT) &&
-	    !rw->nowait && !cancel) {
+	    !(req->mark & RW_NOWAIT) && !cancel) {
 		/* It was asked not to block; a worker may */
 		iou_issue_async(req);
 		return;
@@ -755,8 +786,10 @@ static void rw_event(struct iou_req *req, bool cancel)
 		rw->done += ret;
 	if (rw->iocb.ki_flags & IOCB_WRITE)
 		rw_finish(req, WRITE, ret);
+	else if (likely(ret > 0 && !rw->done))
+		rw_succeed(req, READ, ret);
 	else
-		rw_finish_inline(req, READ, ret);
+		rw_finish(req, READ, ret);
 	iou_req_complete(req);
 }
 
@@ -1060,8 +1093,7 @@ static iou_verdict_t issue_read_multishot(struct iou_req *req)
 		ret = rw_try(req, READ);
 		if (ret == -EAGAIN)
 			return IOU_RETRY;
-		/* There may have been several parts */
-		if (ret <= 0 || !iou_req_post_more(req, rw->done, req->cflags))
+		if (ret <= 0 || !iou_req_post_more(req, ret, req->cflags))
 			return rw_finish(req, READ, ret);
 		iou_req_next_shot(req);
 		rw->done = 0;
