@@ -31,9 +31,10 @@
 #include "napi.h"
 #include "poll.h"
 
+/* With @pt in front the compiler would align it, and the stack, to 16 bytes */
 struct park_table {
-	struct poll_table_struct pt;
 	struct iou_req *req;
+	struct poll_table_struct pt;
 	__poll_t events;
 	u32 nr_queues;
 	int error;
