@@ -190,17 +190,15 @@ static noinline int rw_begin_polled(struct iou_req *req)
 }
 
 /* Before the first attempt: what depends on the file */
-static __always_inline int rw_begin_inline(struct iou_req *req, int dir)
+static __always_inline int rw_begin_with(struct iou_req *req, struct file *file, int dir)
 {
 	struct iou_rw *rw = iou_req_cmd(req, struct iou_rw);
 	struct kiocb *iocb = &rw->iocb;
 	rwf_t flags = (__force rwf_t)iocb->ki_flags;
-	struct file *file;
 	int error;
 
-	if (!iou_req_get_file(req))
+	if (unlikely(!file))
 		return -EBADF;
-	file = req->file;
 	error = rw_check_mode(file, dir);
 	if (error)
 		return error;
@@ -234,7 +232,7 @@ static __always_inline int rw_begin_inline(struct iou_req *req, int dir)
 
 static noinline int rw_begin(struct iou_req *req, int dir)
 {
-	return rw_begin_inline(req, dir);
+	return rw_begin_with(req, req->file ?: iou_req_find_file(req), dir);
 }
 
 /* Files without read_iter() or write_iter() know nothing but user memory */
@@ -731,7 +729,7 @@ static __always_inline iou_verdict_t issue_rw(struct iou_req *req, int dir)
 /* The same for the first attempt, right after the SQE was read */
 static __always_inline iou_verdict_t start_rw(struct iou_req *req, int dir)
 {
-	int error = rw_begin_inline(req, dir);
+	int error = rw_begin_with(req, iou_req_find_file(req), dir);
 
 	if (unlikely(error))
 		return rw_finish(req, dir, error);

@@ -64,6 +64,42 @@ void iou_req_free_all(struct iou_ring *ring)
 	}
 }
 
+static struct file *find_fixed_file(struct iou_req *req)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	struct iou_node *node = iou_table_get(&iou_req_ring(req)->files, req->fd);
+
+	if (unlikely(!node))
+		return NULL;
+	trace_io_uring_file_get(iou_req_ring(req), req, req->user_data, req->fd);
+	req->file_node = node;
+	req->file = node->what;
+	return req->file;
+}
+
+/**
+ * iou_req_find_file() - the slow part of iou_req_get_file()
+ * @req: has no file
+ *
+ * Context: as there.
+ * Return: the file, or NULL.
+ */
+struct file *iou_req_find_file(struct iou_req *req)
+{
+	struct fd f;
+
+	if (req->sqe_flags & IOSQE_FIXED_FILE)
+		return find_fixed_file(req);
+	f = fdget(req->fd);
+	if (unlikely(fd_empty(f)))
+		return NULL;
+	trace_io_uring_file_get(iou_req_ring(req), req, req->user_data, req->fd);
+	req->file = fd_file(f);
+	if (f.word & FDPUT_FPUT)
+		req->held |= IOU_HELD_FILE;
+	return req->file;
+}
+
 /* For the tracepoint: a private copy of an SQE that may change meanwhile */
 static void trace_reject(struct iou_req *req, const struct io_uring_sqe __shared *sqe,
 			 int error, const char *reason)

@@ -19,6 +19,7 @@
 int iou_req_init_cache(void);
 struct iou_req *iou_req_refill(struct iou_ring *ring) __must_hold(&ring->lock);
 void iou_req_free_all(struct iou_ring *ring);
+struct file *iou_req_find_file(struct iou_req *req);
 int iou_reject(struct iou_req *req, const struct io_uring_sqe __shared *sqe,
 	       int error, const char *reason);
 
@@ -39,19 +40,6 @@ static inline struct iou_req *iou_req_alloc(struct iou_ring *ring)
 	return req;
 }
 
-static inline bool iou_req_get_fixed_file(struct iou_req *req)
-	__must_hold(&iou_req_ring(req)->lock)
-{
-	struct iou_node *node = iou_table_get(&iou_req_ring(req)->files, req->fd);
-
-	if (unlikely(!node))
-		return false;
-	trace_io_uring_file_get(iou_req_ring(req), req, req->user_data, req->fd);
-	req->file_node = node;
-	req->file = node->what;
-	return true;
-}
-
 /**
  * iou_req_get_file() - look up the file of a request that needs one
  * @req: ->fd is valid unless ->file is set
@@ -64,20 +52,7 @@ static inline bool iou_req_get_fixed_file(struct iou_req *req)
  */
 static inline bool iou_req_get_file(struct iou_req *req)
 {
-	struct fd f;
-
-	if (req->file)
-		return true;
-	if (req->sqe_flags & IOSQE_FIXED_FILE)
-		return iou_req_get_fixed_file(req);
-	f = fdget(req->fd);
-	if (unlikely(fd_empty(f)))
-		return false;
-	trace_io_uring_file_get(iou_req_ring(req), req, req->user_data, req->fd);
-	req->file = fd_file(f);
-	if (f.word & FDPUT_FPUT)
-		req->held |= IOU_HELD_FILE;
-	return true;
+	return req->file || iou_req_find_file(req);
 }
 
 /**
