@@ -17,28 +17,6 @@
 #include "net.h"
 
 /**
- * iou_net_sock() - the socket of a request
- * @req: its file may not have been looked up yet
- * @error: where to put -EBADF or -ENOTSOCK
- *
- * Context: in a worker, or under the ring lock in the lane's task.
- * Return: the socket, which the file keeps; NULL with @error.
- */
-struct socket *iou_net_sock(struct iou_req *req, int *error)
-{
-	struct socket *sock;
-
-	if (unlikely(!iou_req_get_file(req))) {
-		*error = -EBADF;
-		return NULL;
-	}
-	sock = sock_from_file(req->file);
-	if (unlikely(!sock))
-		*error = -ENOTSOCK;
-	return sock;
-}
-
-/**
  * iou_net_poll_first() - the slow part of iou_net_waits()
  * @req: wants POLL_FIRST
  *
@@ -53,17 +31,16 @@ bool iou_net_poll_first(struct iou_req *req)
 	return iou_net_sock(req, &error);
 }
 
-/* The end of prep. Return: 0 */
-static int prep_compat(struct iou_req *req)
-{
-	if (unlikely(iou_req_ring(req)->compat))
-		iou_req_cmd(req, struct iou_xfer)->msg_flags |= MSG_CMSG_COMPAT;
-	return 0;
-}
-
-/* The uppermost bit is set in the flags, or in the length. Return: 0 or the error */
-static noinline int prep_sign(struct iou_req *req, const struct io_uring_sqe __shared *sqe,
-			      u32 known_flags)
+/**
+ * iou_net_prep_rare() - the slow part of iou_net_prep()
+ * @req: prepared otherwise
+ * @sqe: its SQE
+ * @known_flags: as there
+ *
+ * Return: as there.
+ */
+int iou_net_prep_rare(struct iou_req *req, const struct io_uring_sqe __shared *sqe,
+		      u32 known_flags)
 {
 	struct iou_xfer *xfer = iou_req_cmd(req, struct iou_xfer);
 
@@ -72,35 +49,9 @@ static noinline int prep_sign(struct iou_req *req, const struct io_uring_sqe __s
 	if (xfer->len > INT_MAX && !(known_flags & IOU_NET_ANY_LEN))
 		return iou_reject(req, sqe, -EINVAL, "net: len is more than INT_MAX");
 	xfer->len = min_t(u32, xfer->len, INT_MAX);
-	return prep_compat(req);
-}
-
-/**
- * iou_net_prep() - the part of prep that sending and receiving have in common
- * @req: to be prepared
- * @sqe: its SQE
- * @known_flags: those that may be in ioprio; and IOU_NET_ANY_LEN
- *
- * Return: 0 or what iou_reject() returned.
- */
-int iou_net_prep(struct iou_req *req, const struct io_uring_sqe __shared *sqe,
-		 u32 known_flags)
-{
-	struct iou_xfer *xfer = iou_req_cmd(req, struct iou_xfer);
-
-	xfer->flags = iou_sqe_get(sqe, ioprio);
-	if (unlikely(xfer->flags & ~known_flags))
-		return iou_reject(req, sqe, -EINVAL, "net: unknown flags in ioprio");
-	xfer->addr = iou_sqe_get(sqe, addr);
-	xfer->len = iou_sqe_get(sqe, len);
-	xfer->msg_flags = iou_sqe_get(sqe, msg_flags);
-	xfer->done = 0;
-	xfer->poll_first = xfer->flags & IORING_RECVSEND_POLL_FIRST;
-	xfer->partly = false;
-	xfer->last = false;
-	if (unlikely((s32)(xfer->msg_flags | xfer->len) < 0))
-		return prep_sign(req, sqe, known_flags);
-	return prep_compat(req);
+	if (iou_req_ring(req)->compat)
+		xfer->msg_flags |= MSG_CMSG_COMPAT;
+	return 0;
 }
 
 #ifdef CONFIG_COMPAT
@@ -366,21 +317,22 @@ iou_verdict_t iou_net_settle(struct iou_req *req, const struct socket *sock,
 			     const struct iou_pbuf *buf, ssize_t ret, bool nowait)
 {
 	struct iou_xfer *xfer = iou_req_cmd(req, struct iou_xfer);
+	bool again;
 
-	if (ret == -EAGAIN && nowait && !(xfer->msg_flags & MSG_DONTWAIT))
-		return IOU_RETRY;
-	if (ret > 0) {
-		bool again;
-
-		xfer->done += ret;
-		again = xfer->done < xfer->len && iou_net_goes_on(xfer, sock);
-		/* Who goes on needs the rest of the buffer, too */
-		if ((req->held & IOU_SELECT) && again)
-			iou_pbuf_take(req, buf);
-		else if (req->held & IOU_SELECT)
-			iou_pbuf_use(req, buf, ret);
-		if (again)
+	if (unlikely(ret <= 0)) {
+		if (ret == -EAGAIN && nowait && !(xfer->msg_flags & MSG_DONTWAIT))
 			return IOU_RETRY;
+		return iou_done(req, iou_net_result(req, ret));
 	}
-	return iou_done(req, iou_net_result(req, ret));
+	xfer->done += ret;
+	again = xfer->done < xfer->len && iou_net_goes_on(xfer, sock);
+	/* Who goes on needs the rest of the buffer, too */
+	if ((req->held & IOU_SELECT) && again)
+		iou_pbuf_take(req, buf);
+	else if (req->held & IOU_SELECT)
+		iou_pbuf_use(req, buf, ret);
+	if (again)
+		return IOU_RETRY;
+	req->res = iou_net_result(req, ret);
+	return IOU_DONE;
 }

@@ -62,10 +62,9 @@ struct iou_msg {
 /* For iou_net_prep(): a length that no result can say means as much as one can */
 #define IOU_NET_ANY_LEN	BIT(31)
 
-struct socket *iou_net_sock(struct iou_req *req, int *error);
 bool iou_net_poll_first(struct iou_req *req);
-int iou_net_prep(struct iou_req *req, const struct io_uring_sqe __shared *sqe,
-		 u32 known_flags);
+int iou_net_prep_rare(struct iou_req *req, const struct io_uring_sqe __shared *sqe,
+		      u32 known_flags);
 int iou_net_copy_msg(struct iou_req *req, const struct io_uring_sqe __shared *sqe,
 		     int dir);
 void iou_net_cleanup_msg(struct iou_req *req);
@@ -80,6 +79,89 @@ s32 iou_net_result(struct iou_req *req, s32 ret);
 s32 iou_net_partial(struct iou_req *req);
 iou_verdict_t iou_net_settle(struct iou_req *req, const struct socket *sock,
 			     const struct iou_pbuf *buf, ssize_t ret, bool nowait);
+
+/**
+ * iou_net_sock() - the socket of a request
+ * @req: its file may not have been looked up yet
+ * @error: where to put -EBADF or -ENOTSOCK
+ *
+ * Context: in a worker, or under the ring lock in the lane's task.
+ * Return: the socket, which the file keeps; NULL with @error.
+ */
+static __always_inline struct socket *iou_net_sock(struct iou_req *req, int *error)
+{
+	struct socket *sock;
+
+	if (unlikely(!iou_req_get_file(req))) {
+		*error = -EBADF;
+		return NULL;
+	}
+	sock = sock_from_file(req->file);
+	if (unlikely(!sock))
+		*error = -ENOTSOCK;
+	return sock;
+}
+
+/**
+ * iou_net_prep() - the part of prep that sending and receiving have in common
+ * @req: to be prepared
+ * @sqe: its SQE
+ * @known_flags: those that may be in ioprio; and IOU_NET_ANY_LEN
+ *
+ * Return: 0 or what iou_reject() returned.
+ */
+static __always_inline int iou_net_prep(struct iou_req *req,
+					const struct io_uring_sqe __shared *sqe,
+					u32 known_flags)
+{
+	struct iou_xfer *xfer = iou_req_cmd(req, struct iou_xfer);
+
+	xfer->flags = iou_sqe_get(sqe, ioprio);
+	if (unlikely(xfer->flags & ~known_flags))
+		return iou_reject(req, sqe, -EINVAL, "net: unknown flags in ioprio");
+	xfer->addr = iou_sqe_get(sqe, addr);
+	xfer->len = iou_sqe_get(sqe, len);
+	xfer->msg_flags = iou_sqe_get(sqe, msg_flags);
+	xfer->done = 0;
+	xfer->poll_first = xfer->flags & IORING_RECVSEND_POLL_FIRST;
+	xfer->partly = false;
+	xfer->last = false;
+	/* The uppermost bit is set in the flags, or in the length */
+	if (unlikely((s32)(xfer->msg_flags | xfer->len) < 0 || iou_req_ring(req)->compat))
+		return iou_net_prep_rare(req, sqe, known_flags);
+	return 0;
+}
+
+/**
+ * iou_net_iter() - an iterator over what is left to do
+ * @req: with a struct iou_xfer, and with one buffer
+ * @dir: ITER_SOURCE to send, ITER_DEST to receive
+ * @buf: with IOU_SELECT: where to describe the provided buffer
+ * @iter: to be set
+ *
+ * Context: with IOU_SELECT the ring lock, and the buffer stays where it is as long as
+ * that is held; else any.
+ * Return: 0; -EFAULT: not user memory; -ENOBUFS.
+ */
+static __always_inline int iou_net_iter(struct iou_req *req, int dir, struct iou_pbuf *buf,
+					struct iov_iter *iter)
+{
+	const struct iou_xfer *xfer = iou_req_cmd(req, struct iou_xfer);
+	u32 len = min_t(u32, xfer->len - xfer->done, MAX_RW_COUNT);
+	void __user *addr = u64_to_user_ptr(xfer->addr + xfer->done);
+
+	if (req->held & IOU_SELECT) {
+		int error = iou_net_select(req, buf);
+
+		if (likely(!error))
+			iov_iter_ubuf(iter, dir, u64_to_user_ptr(buf->addr), buf->len);
+		return error;
+	}
+	if (unlikely(!access_ok(addr, len)))
+		return -EFAULT;
+	iov_iter_ubuf(iter, dir, addr, len);
+	return 0;
+}
 
 /**
  * iou_net_waits() - is the first attempt to be made only when the socket is ready?

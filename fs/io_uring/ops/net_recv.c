@@ -38,8 +38,9 @@ struct iou_recv {
 	u32 control_room;
 };
 
-static int prep_common(struct iou_req *req, const struct io_uring_sqe __shared *sqe,
-		       u16 known_flags)
+static __always_inline int prep_common(struct iou_req *req,
+				       const struct io_uring_sqe __shared *sqe,
+				       u16 known_flags)
 {
 	struct iou_xfer *xfer = iou_req_cmd(req, struct iou_xfer);
 
@@ -152,7 +153,7 @@ static void prep_bundle(struct iou_req *req)
 		iou_req_cmd(req, struct iou_xfer)->flags &= ~IORING_RECVSEND_BUNDLE;
 }
 
-static int prep_recv(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
+static __always_inline int prep_recv(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
 {
 	struct iou_xfer *xfer = iou_req_cmd(req, struct iou_xfer);
 
@@ -197,13 +198,7 @@ static __always_inline iou_verdict_t try_recv(struct iou_req *req, bool nowait)
 
 	if (unlikely(!sock))
 		return iou_done(req, ret);
-	if (req->held & IOU_SELECT) {
-		ret = iou_net_select(req, &buf);
-		if (unlikely(ret))
-			return iou_done(req, ret);
-	}
-	ret = import_ubuf(ITER_DEST, u64_to_user_ptr(xfer->addr + xfer->done),
-			  xfer->len - xfer->done, &msg.msg_iter);
+	ret = iou_net_iter(req, ITER_DEST, &buf, &msg.msg_iter);
 	if (unlikely(ret))
 		return iou_done(req, ret);
 	iou_net_msg_init(&msg);

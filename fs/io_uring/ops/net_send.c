@@ -32,7 +32,7 @@ static int prep_bundle(struct iou_req *req, const struct io_uring_sqe __shared *
 	return 0;
 }
 
-static int prep_send(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
+static __always_inline int prep_send(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
 {
 	struct iou_send *send = iou_req_cmd(req, struct iou_send);
 	u64 name = iou_sqe_get(sqe, addr2);
@@ -66,8 +66,6 @@ static __always_inline void send_msg(const struct iou_req *req, struct msghdr *m
 
 static __always_inline iou_verdict_t try_send(struct iou_req *req, bool nowait)
 {
-	struct iou_send *send = iou_req_cmd(req, struct iou_send);
-	struct iou_xfer *xfer = &send->xfer;
 	struct msghdr msg __uninitialized;
 	struct iou_pbuf buf __uninitialized;
 	int ret;
@@ -75,13 +73,7 @@ static __always_inline iou_verdict_t try_send(struct iou_req *req, bool nowait)
 
 	if (unlikely(!sock))
 		return iou_done(req, ret);
-	if (unlikely(req->held & IOU_SELECT)) {
-		ret = iou_net_select(req, &buf);
-		if (ret)
-			return iou_done(req, ret);
-	}
-	ret = import_ubuf(ITER_SOURCE, u64_to_user_ptr(xfer->addr + xfer->done),
-			  xfer->len - xfer->done, &msg.msg_iter);
+	ret = iou_net_iter(req, ITER_SOURCE, &buf, &msg.msg_iter);
 	if (unlikely(ret))
 		return iou_done(req, ret);
 	iou_net_msg_init(&msg);
