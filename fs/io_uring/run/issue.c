@@ -72,12 +72,14 @@ static __poll_t park_mask(const struct iou_req *req)
 static int issue_park(struct iou_req *req)
 	__must_hold(&iou_req_ring(req)->lock)
 {
+	__poll_t mask;
 	int ret;
 
 	if (!iou_req_can_park(req))
 		return -EINVAL;
+	mask = park_mask(req);
 	req->event = parked_event;
-	ret = iou_poll_park(req, park_mask(req) | EPOLLONESHOT);
+	ret = iou_poll_park(req, mask | EPOLLONESHOT);
 	if (ret > 0)
 		req->nr_polls++;
 	return ret;
