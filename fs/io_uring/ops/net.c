@@ -27,19 +27,19 @@ bool iou_net_poll_first(struct iou_req *req)
 {
 	int error;
 
-	iou_req_cmd(req, struct iou_xfer)->poll_first = false;
+	iou_req_cmd(req, struct iou_xfer)->flags &= ~IORING_RECVSEND_POLL_FIRST;
 	return iou_net_sock(req, &error);
 }
 
 /**
- * iou_net_prep_rare() - the slow part of iou_net_prep()
+ * iou_net_prep_sign() - the slow part of iou_net_prep()
  * @req: prepared otherwise
  * @sqe: its SQE
  * @known_flags: as there
  *
  * Return: as there.
  */
-int iou_net_prep_rare(struct iou_req *req, const struct io_uring_sqe __shared *sqe,
+int iou_net_prep_sign(struct iou_req *req, const struct io_uring_sqe __shared *sqe,
 		      u32 known_flags)
 {
 	struct iou_xfer *xfer = iou_req_cmd(req, struct iou_xfer);
@@ -49,8 +49,6 @@ int iou_net_prep_rare(struct iou_req *req, const struct io_uring_sqe __shared *s
 	if (xfer->len > INT_MAX && !(known_flags & IOU_NET_ANY_LEN))
 		return iou_reject(req, sqe, -EINVAL, "net: len is more than INT_MAX");
 	xfer->len = min_t(u32, xfer->len, INT_MAX);
-	if (iou_req_ring(req)->compat)
-		xfer->msg_flags |= MSG_CMSG_COMPAT;
 	return 0;
 }
 
@@ -124,6 +122,9 @@ static int copy_msg(struct iou_req *req, struct iou_msg *msg, int dir)
 	ssize_t len;
 	int error;
 
+	/* Only ancillary data, which goes with a msghdr, depends on it */
+	if (compat)
+		xfer->msg_flags |= MSG_CMSG_COMPAT;
 	error = copy_hdr(msg, u64_to_user_ptr(xfer->addr), dir, compat, &vec);
 	if (error)
 		return error;
@@ -253,13 +254,21 @@ int iou_net_take(struct iou_req *req)
 	return error;
 }
 
+/* With MSG_WAITALL less than all is too little for a link */
+static void note_short(struct iou_req *req, s32 ret)
+{
+	const struct iou_xfer *xfer = iou_req_cmd(req, struct iou_xfer);
+
+	if ((xfer->msg_flags & MSG_WAITALL) && !xfer->partly && ret < (s32)xfer->len)
+		req->held |= IOU_SHORT;
+}
+
 /**
  * iou_net_result() - the result of a send or receive
  * @req: with a struct iou_xfer
  * @ret: of the last attempt
  *
- * An error after partial success is not reported. With MSG_WAITALL less than all
- * is too little for a link.
+ * An error after partial success is not reported.
  *
  * Context: any, the request's owner.
  * Return: for the CQE.
@@ -270,8 +279,7 @@ s32 iou_net_result(struct iou_req *req, s32 ret)
 
 	if (xfer->done)
 		ret = xfer->done;
-	if ((xfer->msg_flags & MSG_WAITALL) && !xfer->partly && ret < (s32)xfer->len)
-		req->held |= IOU_SHORT;
+	note_short(req, ret);
 	return ret;
 }
 
@@ -326,13 +334,16 @@ iou_verdict_t iou_net_settle(struct iou_req *req, const struct socket *sock,
 	}
 	xfer->done += ret;
 	again = xfer->done < xfer->len && iou_net_goes_on(xfer, sock);
-	/* Who goes on needs the rest of the buffer, too */
-	if ((req->held & IOU_SELECT) && again)
-		iou_pbuf_take(req, buf);
-	else if (req->held & IOU_SELECT)
-		iou_pbuf_use(req, buf, ret);
+	if (req->held & IOU_SELECT) {
+		/* Who goes on needs the rest of the buffer, too */
+		if (again)
+			iou_pbuf_take(req, buf);
+		else
+			iou_pbuf_use(req, buf, ret);
+	}
 	if (again)
 		return IOU_RETRY;
-	req->res = iou_net_result(req, ret);
+	note_short(req, xfer->done);
+	req->res = xfer->done;
 	return IOU_DONE;
 }

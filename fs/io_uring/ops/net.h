@@ -21,7 +21,6 @@
  * @done: bytes transferred by earlier attempts
  * @msg_flags: MSG_*, from the SQE
  * @flags: IORING_RECVSEND_* and the like, from the SQE
- * @poll_first: wait for readiness before the first attempt
  * @partly: ancillary data may come with a part, so the rest is not waited for
  * @last: multishot: what was received is the last
  * @inq: receiving: what the socket said is left after the last attempt, at least 1
@@ -33,7 +32,6 @@ struct iou_xfer {
 	u32 done;
 	u32 msg_flags;
 	u16 flags;
-	bool poll_first;
 	bool partly;
 	bool last;
 	s32 inq;
@@ -63,7 +61,7 @@ struct iou_msg {
 #define IOU_NET_ANY_LEN	BIT(31)
 
 bool iou_net_poll_first(struct iou_req *req);
-int iou_net_prep_rare(struct iou_req *req, const struct io_uring_sqe __shared *sqe,
+int iou_net_prep_sign(struct iou_req *req, const struct io_uring_sqe __shared *sqe,
 		      u32 known_flags);
 int iou_net_copy_msg(struct iou_req *req, const struct io_uring_sqe __shared *sqe,
 		     int dir);
@@ -123,12 +121,11 @@ static __always_inline int iou_net_prep(struct iou_req *req,
 	xfer->len = iou_sqe_get(sqe, len);
 	xfer->msg_flags = iou_sqe_get(sqe, msg_flags);
 	xfer->done = 0;
-	xfer->poll_first = xfer->flags & IORING_RECVSEND_POLL_FIRST;
 	xfer->partly = false;
 	xfer->last = false;
 	/* The uppermost bit is set in the flags, or in the length */
-	if (unlikely((s32)(xfer->msg_flags | xfer->len) < 0 || iou_req_ring(req)->compat))
-		return iou_net_prep_rare(req, sqe, known_flags);
+	if (unlikely((s32)(xfer->msg_flags | xfer->len) < 0))
+		return iou_net_prep_sign(req, sqe, known_flags);
 	return 0;
 }
 
@@ -173,7 +170,9 @@ static __always_inline int iou_net_iter(struct iou_req *req, int dir, struct iou
  */
 static inline bool iou_net_waits(struct iou_req *req)
 {
-	return unlikely(iou_req_cmd(req, struct iou_xfer)->poll_first) &&
+	const struct iou_xfer *xfer = iou_req_cmd(req, struct iou_xfer);
+
+	return unlikely(xfer->flags & IORING_RECVSEND_POLL_FIRST) &&
 	       iou_net_poll_first(req);
 }
 

@@ -159,7 +159,7 @@ static __always_inline int prep_recv(struct iou_req *req, const struct io_uring_
 
 	if (prep_common(req, sqe, RECV_FLAGS))
 		return req->res;
-	if (unlikely((req->held & IOU_MULTISHOT) && xfer->len))
+	if (unlikely((xfer->flags & IORING_RECV_MULTISHOT) && xfer->len))
 		return iou_reject(req, sqe, -EINVAL, "recv: len of a multishot must be 0");
 	if (unlikely(iou_bundle_wanted(xfer)))
 		prep_bundle(req);
@@ -225,7 +225,7 @@ static iou_verdict_t issue_shots(struct iou_req *req)
  * Parking looks at the socket again, and closely; if there is something after all,
  * the attempt is made.
  */
-static bool recv_would_block(struct iou_req *req)
+static __always_inline bool recv_would_block(struct iou_req *req)
 {
 	const struct iou_xfer *xfer = iou_req_cmd(req, struct iou_xfer);
 	struct socket *sock;
@@ -238,14 +238,20 @@ static bool recv_would_block(struct iou_req *req)
 	return sock && recv_is_empty(sock);
 }
 
-static iou_verdict_t issue_recv(struct iou_req *req)
+static noinline iou_verdict_t recv_nowait(struct iou_req *req)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	if (unlikely(req->held & IOU_MULTISHOT))
+		return issue_shots(req);
+	return try_recv(req, true);
+}
+
+static __always_inline iou_verdict_t issue_recv(struct iou_req *req)
 	__must_hold(&iou_req_ring(req)->lock)
 {
 	if (iou_net_waits(req) || recv_would_block(req))
 		return IOU_RETRY;
-	if (unlikely(req->held & IOU_MULTISHOT))
-		return issue_shots(req);
-	return try_recv(req, true);
+	return recv_nowait(req);
 }
 
 IOU_FUSE(recv)

@@ -118,7 +118,7 @@ static iou_verdict_t send_bundles(struct iou_req *req)
 	return IOU_TURN;
 }
 
-static iou_verdict_t issue_send(struct iou_req *req)
+static __always_inline iou_verdict_t issue_send(struct iou_req *req)
 	__must_hold(&iou_req_ring(req)->lock)
 {
 	if (iou_net_waits(req))
