@@ -21,7 +21,7 @@ struct iou_provide {
 	u16 bgid;
 };
 
-static int prep_common(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
+static __always_inline int prep_common(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
 {
 	struct iou_provide *provide = iou_req_cmd(req, struct iou_provide);
 	union iou_sqe_mid mid = iou_sqe_mid(sqe);
@@ -34,12 +34,27 @@ static int prep_common(struct iou_req *req, const struct io_uring_sqe __shared *
 	return 0;
 }
 
-static int prep_provide(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
+/* The program cannot have such buffers: why? */
+static noinline int refuse_bufs(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
+{
+	struct iou_provide *provide = iou_req_cmd(req, struct iou_provide);
+	unsigned long addr = provide->first.addr, size, end;
+
+	if (check_mul_overflow((unsigned long)provide->first.len, provide->nr, &size) ||
+	    check_add_overflow(addr, size, &end))
+		return iou_reject(req, sqe, -EOVERFLOW, "provide_buffers: addresses wrap");
+	if (!size)
+		return iou_reject(req, sqe, -EINVAL, "provide_buffers: buffers without length");
+	return iou_reject(req, sqe, -EFAULT, "provide_buffers: not user memory");
+}
+
+static __always_inline int prep_provide(struct iou_req *req,
+					const struct io_uring_sqe __shared *sqe)
 {
 	struct iou_provide *provide = iou_req_cmd(req, struct iou_provide);
 	struct io_uring_buf *first = &provide->first;
 	u64 bid = iou_sqe_get(sqe, off);
-	unsigned long size, end;
+	unsigned long size;
 
 	if (prep_common(req, sqe))
 		return req->res;
@@ -47,13 +62,9 @@ static int prep_provide(struct iou_req *req, const struct io_uring_sqe __shared 
 		return iou_reject(req, sqe, -E2BIG, "provide_buffers: 1 to 65536 of them");
 	first->addr = iou_sqe_get(sqe, addr);
 	first->len = iou_sqe_get(sqe, len);
-	if (check_mul_overflow((unsigned long)first->len, provide->nr, &size) ||
-	    check_add_overflow((unsigned long)first->addr, size, &end))
-		return iou_reject(req, sqe, -EOVERFLOW, "provide_buffers: addresses wrap");
-	if (!first->len)
-		return iou_reject(req, sqe, -EINVAL, "provide_buffers: buffers without length");
-	if (!access_ok(u64_to_user_ptr(first->addr), size))
-		return iou_reject(req, sqe, -EFAULT, "provide_buffers: not user memory");
+	if (unlikely(check_mul_overflow((unsigned long)first->len, provide->nr, &size) ||
+		     !size || !access_ok(u64_to_user_ptr(first->addr), size)))
+		return refuse_bufs(req, sqe);
 	if (bid > U16_MAX)
 		return iou_reject(req, sqe, -E2BIG, "provide_buffers: first number above 65535");
 	if (bid + provide->nr > IOU_PBUF_MAX)
@@ -67,8 +78,9 @@ static iou_verdict_t issue_provide(struct iou_req *req)
 {
 	struct iou_provide *provide = iou_req_cmd(req, struct iou_provide);
 
-	return iou_done(req, iou_pbuf_provide(iou_req_ring(req), provide->bgid,
-					      &provide->first, provide->nr));
+	req->res = iou_pbuf_provide(iou_req_ring(req), provide->bgid, &provide->first,
+				    provide->nr);
+	return IOU_DONE;
 }
 
 IOU_FUSE(provide)

@@ -248,16 +248,13 @@ void iou_pbuf_use_run(struct iou_req *req, const struct iou_pbuf_run *run, u32 b
  * Buffers that are provided one by one
  */
 
-/* Room for @nr more entries */
-static int list_reserve(struct iou_pbuf_group *group, u32 nr)
+/* There is no room for @nr more entries: make it */
+static noinline int list_grow(struct iou_pbuf_group *group, u32 nr)
 {
 	u32 i, count = group->tail - group->head;
+	u32 entries = roundup_pow_of_two(count + nr);
 	struct io_uring_buf *bufs;
-	u32 entries;
 
-	if (group->bufs && count + nr <= group->mask + 1)
-		return 0;
-	entries = roundup_pow_of_two(count + nr);
 	bufs = kvmalloc_array(entries, sizeof(*bufs), GFP_KERNEL_ACCOUNT);
 	if (!bufs)
 		return -ENOMEM;
@@ -271,24 +268,19 @@ static int list_reserve(struct iou_pbuf_group *group, u32 nr)
 	return 0;
 }
 
-/* A list with this number, made if need be */
-static struct iou_pbuf_group *list_get(struct iou_ring *ring, u16 bgid)
+/* There is no list with this number: make it. NULL: no memory */
+static noinline struct iou_pbuf_group *list_create(struct iou_ring *ring, u16 bgid)
 	__must_hold(&ring->lock)
 {
-	struct iou_pbuf_group *group = iou_pbuf_find(ring, bgid);
-	int error;
+	struct iou_pbuf_group *group = kzalloc(sizeof(*group), GFP_KERNEL_ACCOUNT);
 
-	if (group)
-		return group->is_ring ? ERR_PTR(-EINVAL) : group;
-	group = kzalloc(sizeof(*group), GFP_KERNEL_ACCOUNT);
 	if (!group)
-		return ERR_PTR(-ENOMEM);
+		return NULL;
 	group->bgid = bgid;
-	error = group_add(ring, group);
-	if (!error)
+	if (!group_add(ring, group))
 		return group;
 	kfree(group);
-	return ERR_PTR(error);
+	return NULL;
 }
 
 /**
@@ -296,7 +288,7 @@ static struct iou_pbuf_group *list_get(struct iou_ring *ring, u16 bgid)
  * @ring: locked
  * @bgid: its number; it is made if need be
  * @first: the first of them; the others follow in memory, with numbers that follow
- * @nr: how many
+ * @nr: how many, not 0
  *
  * Context: ring lock. May sleep.
  * Return: 0; -EINVAL: the group is a ring; -EOVERFLOW: too many; -ENOMEM.
@@ -304,22 +296,34 @@ static struct iou_pbuf_group *list_get(struct iou_ring *ring, u16 bgid)
 int iou_pbuf_provide(struct iou_ring *ring, u16 bgid, const struct io_uring_buf *first,
 		     u32 nr)
 {
-	struct iou_pbuf_group *group = list_get(ring, bgid);
-	u32 i;
+	struct iou_pbuf_group *group = iou_pbuf_find(ring, bgid);
+	u32 count, tail;
+	u64 addr;
+	u16 bid;
 
-	if (IS_ERR(group))
-		return PTR_ERR(group);
-	if (group->tail - group->head + nr > IOU_PBUF_MAX)
-		return -EOVERFLOW;
-	if (list_reserve(group, nr))
+	if (unlikely(!group))
+		group = list_create(ring, bgid);
+	if (unlikely(!group))
 		return -ENOMEM;
-	for (i = 0; i < nr; i++) {
-		struct io_uring_buf *buf = &own_bufs(group)[group->tail++ & group->mask];
+	if (group->is_ring)
+		return -EINVAL;
+	count = group->tail - group->head + nr;
+	if (count > IOU_PBUF_MAX)
+		return -EOVERFLOW;
+	if (unlikely(!group->bufs || count > group->mask + 1) && list_grow(group, nr))
+		return -ENOMEM;
+	addr = first->addr;
+	bid = first->bid;
+	tail = group->tail;
+	group->tail += nr;
+	do {
+		struct io_uring_buf *buf = &own_bufs(group)[tail++ & group->mask];
 
-		buf->addr = first->addr + (u64)i * first->len;
+		buf->addr = addr;
 		buf->len = first->len;
-		buf->bid = first->bid + i;
-	}
+		buf->bid = bid++;
+		addr += first->len;
+	} while (--nr);
 	return 0;
 }
 
