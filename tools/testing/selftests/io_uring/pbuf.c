@@ -792,6 +792,30 @@ TEST_F(pbuf, recvmsg_multishot_empty)
 	}
 }
 
+/* Each of several members of a chain selects a buffer: nothing of it is simple. */
+TEST_F(pbuf, chain)
+{
+	struct io_uring_cqe cqe;
+	int pipes[2];
+
+	ASSERT_EQ(0, pipe(pipes));
+	ASSERT_EQ(0, give(self, variant, 0, NR));
+	ASSERT_EQ(7, write(pipes[1], "message", 7));
+	prep_select(&self->ring, IORING_OP_READ, pipes[0], NULL, 3)->flags |= IOSQE_IO_LINK;
+	prep_select(&self->ring, IORING_OP_READ_MULTISHOT, pipes[0], NULL, 0);
+	ASSERT_EQ(2, ring_submit(&self->ring));
+	ASSERT_EQ(0, ring_wait(&self->ring, &cqe));
+	EXPECT_EQ(3, cqe.res);
+	EXPECT_EQ(0, cqe_bid(&cqe));
+	ASSERT_EQ(0, ring_wait(&self->ring, &cqe));
+	EXPECT_EQ(4, cqe.res);
+	EXPECT_EQ(variant->flags & IOU_PBUF_RING_INC ? 0 : 1, cqe_bid(&cqe));
+	close(pipes[1]);
+	ASSERT_EQ(0, ring_wait(&self->ring, &cqe));
+	EXPECT_EQ(0, cqe.res);
+	close(pipes[0]);
+}
+
 TEST_F(pbuf, read_multishot)
 {
 	struct io_uring_cqe cqe;
