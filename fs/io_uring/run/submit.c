@@ -265,6 +265,15 @@ static __always_inline bool sqe_is_link(const struct iou_ring *ring, const struc
 	       ((req->sqe_flags & IOU_LINK_FLAGS) || ring->strict);
 }
 
+/* Can .start be called, as far as it is not a matter of the head? */
+static __always_inline bool sqe_may_start(const struct iou_ring *ring,
+					  const struct io_uring_sqe __shared *sqe,
+					  const struct iou_op *op)
+	__must_hold(&ring->lock)
+{
+	return likely(!iou_sqe_get(sqe, personality) && !ring->strict && op->start);
+}
+
 /*
  * Is there nothing about an SQE but what .start can do? A provided buffer is noted as
  * the last thing, because that changes the head.
@@ -274,11 +283,10 @@ static __always_inline bool sqe_is_simple(struct iou_ring *ring, struct iou_req 
 					  const struct iou_op *op)
 	__must_hold(&ring->lock)
 {
-	if (unlikely(iou_sqe_get(sqe, personality) || ring->strict || !op->start))
-		return false;
 	if (likely(!head_has_more(head, 0)))
-		return true;
-	if (!op->buffer_select || head_has_more(head, IOSQE_BUFFER_SELECT))
+		return sqe_may_start(ring, sqe, op);
+	if (head_has_more(head, IOSQE_BUFFER_SELECT) || !op->buffer_select ||
+	    !sqe_may_start(ring, sqe, op))
 		return false;
 	set_select(req, sqe);
 	return true;
