@@ -22,14 +22,14 @@
 
 /**
  * struct iou_clock - the requests of a ring that wait for times on a clock
- * @lock: guards the rest; inside the ring lock
+ * @lock: taken with interrupts off
  * @fires: when @timer will, KTIME_MAX: it will not. Never later than the first of @queue
  *         is due
  * @queue: struct iou_due
  * @timer: set under @lock
  */
 struct iou_clock {
-	spinlock_t lock;
+	spinlock_t lock;	/* guards the rest; inside the ring lock */
 	ktime_t fires;
 	struct timerqueue_head queue;
 	struct hrtimer timer;
