@@ -122,7 +122,6 @@ static int copy_msg(struct iou_req *req, struct iou_msg *msg, int dir)
 	ssize_t len;
 	int error;
 
-	/* Only ancillary data, which goes with a msghdr, depends on it */
 	if (compat)
 		xfer->msg_flags |= MSG_CMSG_COMPAT;
 	error = copy_hdr(msg, u64_to_user_ptr(xfer->addr), dir, compat, &vec);

@@ -48,6 +48,9 @@ static __always_inline int prep_common(struct iou_req *req,
 		return iou_reject(req, sqe, -EINVAL, "recv: addr2 and file_index must be 0");
 	if (iou_net_prep(req, sqe, known_flags))
 		return req->res;
+	/* Netlink has data of its own for 32-bit programs, too */
+	if (unlikely(iou_req_ring(req)->compat))
+		xfer->msg_flags |= MSG_CMSG_COMPAT;
 	if (likely(!(xfer->flags & IORING_RECV_MULTISHOT)))
 		return 0;
 	if (!(req->held & IOU_SELECT))
