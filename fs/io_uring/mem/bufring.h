@@ -15,11 +15,16 @@
 
 #include "shared.h"
 
-/* The tail lies over the unused last bytes of the first entry */
-static inline u16 iou_bufring_tail(const struct io_uring_buf __shared *bufs)
+/* Where the tail is: over the unused last bytes of the first entry */
+static inline u16 __shared *iou_bufring_end(struct io_uring_buf __shared *bufs)
+{
+	return &bufs[0].resv;
+}
+
+static inline u16 iou_bufring_tail(const u16 __shared *end)
 {
 	/* Q: entries are read after this */
-	return iou_load_acquire(&bufs[0].resv);
+	return iou_load_acquire(end);
 }
 
 /* Read one field of an entry, see iou_sqe_get(); the caller masks @i */

@@ -4,7 +4,6 @@
  *
  * A group is a ring whose entries and tail the program writes, or a list that
  * it fills by PROVIDE_BUFFERS. Here both are the same: entries from ->head on.
- * How far the program has come is only looked at when those known of are used up.
  * Taking a buffer is two steps under one hold of the ring lock: look at the
  * next one, and, when there was data for it, advance the head. So what was not
  * used never has to be given back.
@@ -26,7 +25,7 @@ static_assert(sizeof(struct io_uring_buf_status) == 40);
 static_assert(offsetof(struct io_uring_buf_ring, tail) ==
 	      offsetof(struct io_uring_buf, resv));
 
-/* In the place of the group used last, if there is none: no number, and no buffers */
+/* In the place of the group used last, if there is none: no group has this number */
 static struct iou_pbuf_group no_group = { .bgid = U32_MAX };
 
 /**
@@ -277,6 +276,7 @@ static noinline struct iou_pbuf_group *list_create(struct iou_ring *ring, u16 bg
 	if (!group)
 		return NULL;
 	group->bgid = bgid;
+	group->end = (u16 __force __shared *)&group->low_tail;
 	if (!group_add(ring, group))
 		return group;
 	kfree(group);
@@ -316,6 +316,7 @@ int iou_pbuf_provide(struct iou_ring *ring, u16 bgid, const struct io_uring_buf 
 	bid = first->bid;
 	tail = group->tail;
 	group->tail += nr;
+	group->low_tail = group->tail;
 	do {
 		struct io_uring_buf *buf = &own_bufs(group)[tail++ & group->mask];
 
@@ -384,9 +385,11 @@ static int ring_memory(struct iou_pbuf_group *group, const struct io_uring_buf_r
 		error = iou_region_alloc(&group->region, size);
 	else
 		error = iou_region_pin(&group->region, reg->ring_addr, size);
-	if (!error)
-		group->bufs = (struct io_uring_buf __force __shared *)group->region.mem;
-	return error;
+	if (error)
+		return error;
+	group->bufs = (struct io_uring_buf __force __shared *)group->region.mem;
+	group->end = iou_bufring_end(group->bufs);
+	return 0;
 }
 
 static int ring_create(struct iou_ring *ring, const struct io_uring_buf_reg *reg)

@@ -23,7 +23,9 @@
  * @is_mmap: the memory of the ring is the kernel's
  * @min_left: with @is_inc: a rest smaller than this is not worth keeping
  * @head: [R] next entry; free running
- * @tail: [R] end of the entries, of a ring as it was when seen last; free running
+ * @tail: [R] without @is_ring: end of the entries; free running
+ * @low_tail: [R] its lower bits, in the place of the tail of a ring
+ * @end: [R] the tail: the ring's or @low_tail
  * @mask: [R] entries - 1
  * @bufs: [R] the entries; without @is_ring nobody else sees them
  * @region: their memory, with @is_ring
@@ -34,9 +36,11 @@ struct iou_pbuf_group {
 	bool is_inc;
 	bool is_mmap;
 	u32 min_left;
+	u16 low_tail;
 	u32 head;
 	u32 tail;
 	u32 mask;
+	u16 __shared *end;
 	struct io_uring_buf __shared *bufs;
 	struct iou_region region;
 };
@@ -102,10 +106,10 @@ void iou_pbuf_init(struct iou_ring *ring);
 void iou_pbuf_free_all(struct iou_ring *ring);
 
 /* How many buffers are there? */
-static inline u32 iou_pbuf_count(struct iou_pbuf_group *group)
+static inline u32 iou_pbuf_count(const struct iou_pbuf_group *group)
 {
 	if (likely(group->is_ring))
-		group->tail = group->head + (u16)(iou_bufring_tail(group->bufs) - group->head);
+		return (u16)(iou_bufring_tail(group->end) - group->head);
 	return group->tail - group->head;
 }
 
@@ -137,7 +141,8 @@ static inline int iou_pbuf_select(const struct iou_req *req, struct iou_pbuf *bu
 	u32 i;
 
 	iou_assert_locked(ring);
-	if (unlikely(group->bgid != req->buf_group || group->head == group->tail)) {
+	if (unlikely(group->bgid != req->buf_group ||
+		     iou_bufring_tail(group->end) == (u16)group->head)) {
 		group = iou_pbuf_find_any(ring, req->buf_group);
 		if (!group)
 			return -ENOBUFS;

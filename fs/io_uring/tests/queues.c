@@ -435,7 +435,7 @@ static void bufring(struct kunit *test)
 	bufs[0] = (struct io_uring_buf) { .addr = 1, .len = 2, .bid = 3 };
 	bufs[3] = (struct io_uring_buf) { .addr = U64_MAX, .len = U32_MAX, .bid = U16_MAX };
 	ring->tail = 0xfffe;
-	KUNIT_EXPECT_EQ(test, 0xfffe, iou_bufring_tail(shared));
+	KUNIT_EXPECT_EQ(test, 0xfffe, iou_bufring_tail(iou_bufring_end(shared)));
 	KUNIT_EXPECT_EQ(test, 1, iou_bufring_get(shared, 0, addr));
 	KUNIT_EXPECT_EQ(test, 2, iou_bufring_get(shared, 0, len));
 	KUNIT_EXPECT_EQ(test, 3, iou_bufring_get(shared, 0, bid));
@@ -447,7 +447,7 @@ static void bufring(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 101, iou_bufring_get(shared, 0, addr));
 	KUNIT_EXPECT_EQ(test, 1, iou_bufring_get(shared, 0, len));
 	KUNIT_EXPECT_EQ(test, 3, iou_bufring_get(shared, 0, bid));
-	KUNIT_EXPECT_EQ(test, 0xfffe, iou_bufring_tail(shared));
+	KUNIT_EXPECT_EQ(test, 0xfffe, iou_bufring_tail(iou_bufring_end(shared)));
 }
 
 static struct kunit_case queues_cases[] = {

@@ -209,6 +209,31 @@ TEST_F(pbuf, failure_costs_no_buffer)
 	EXPECT_EQ(0, cqe_bid(&cqe));
 }
 
+/* A program takes back what it has published, and publishes it again. */
+TEST_F(pbuf, tail_moved_back)
+{
+	struct io_uring_cqe cqe;
+	int i, pipes[2];
+
+	if (variant->list)
+		SKIP(return, "a list has no tail");
+	if (variant->flags & IOU_PBUF_RING_INC)
+		SKIP(return, "one buffer would do for all");
+	ASSERT_EQ(0, pipe(pipes));
+	ASSERT_EQ(3, write(pipes[1], "abc", 3));
+	ASSERT_EQ(0, give(self, variant, 0, NR));
+	for (i = 0; i < 3; i++) {
+		__atomic_store_n(&self->bufs.br->tail, i == 1 ? 1 : self->bufs.tail,
+				 __ATOMIC_RELEASE);
+		prep_select(&self->ring, IORING_OP_READ, pipes[0], NULL, 1);
+		ASSERT_EQ(0, one(&self->ring, &cqe));
+		EXPECT_EQ(i == 1 ? -ENOBUFS : 1, cqe.res);
+	}
+	EXPECT_EQ(1, cqe_bid(&cqe));
+	close(pipes[0]);
+	close(pipes[1]);
+}
+
 TEST_F(pbuf, length_is_capped)
 {
 	struct io_uring_cqe cqe;
