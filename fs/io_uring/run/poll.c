@@ -20,6 +20,7 @@
  * takes the waitqueue's lock, which outlives it by a grace period. That it was
  * POLLFREE stays in ->events.
  */
+#include <linux/fs.h>
 #include <linux/poll.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
@@ -208,7 +209,8 @@ static void pass_on_proc(struct file *file, struct wait_queue_head *head,
  * iou_poll_pass_on() - the file's next waiter has to look instead
  * @req: was parked, is not any more, and ends without having looked
  *
- * With EPOLLEXCLUSIVE its wake-up was perhaps the only one.
+ * With EPOLLEXCLUSIVE its wake-up was perhaps the only one. For sockets: other files may
+ * not like to be asked at any time (FUSE's do so in user space), or to be woken by others.
  *
  * Context: ring lock.
  */
@@ -216,10 +218,14 @@ void iou_poll_pass_on(const struct iou_req *req)
 {
 	struct poll_table_struct pt;
 
-	if (likely(!(req->poll.events & EPOLLEXCLUSIVE)) || !poll_now(req))
+	if (likely(!(req->poll.events & EPOLLEXCLUSIVE)) ||
+	    !S_ISSOCK(file_inode(req->file)->i_mode))
 		return;
-	init_poll_funcptr(&pt, pass_on_proc);
-	pt._key = req->poll.events & ~(EPOLLEXCLUSIVE | EPOLLONESHOT);
+	/* What others are told has to be true for them, too */
+	pt._key = poll_now(req);
+	if (!pt._key)
+		return;
+	pt._qproc = pass_on_proc;
 	vfs_poll(req->file, &pt);
 }
 
