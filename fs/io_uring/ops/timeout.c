@@ -23,7 +23,8 @@ static int get_time(const struct io_uring_sqe __shared *sqe, u64 addr, ktime_t *
 		return -EFAULT;
 	if (ts.tv_sec < 0 || ts.tv_nsec < 0)
 		return -EINVAL;
-	*time = timespec64_to_ktime(ts);
+	/* More nanoseconds than a second has are accepted, and may be too many */
+	*time = ktime_add_safe(ktime_set(ts.tv_sec, 0), ts.tv_nsec);
 	return 0;
 }
 

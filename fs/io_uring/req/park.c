@@ -4,8 +4,8 @@
  *
  * A parked request is wanted by two: its event, in any context, and a cancel,
  * under the ring lock. Each way of waiting has an arbiter between them, behind
- * iou_park_ops.claim; for waitqueues and timers it is the compare-and-exchange
- * PARKED -> CLAIMED. Who loses walks away without touching the request.
+ * iou_park_ops.claim; for waitqueues it is the compare-and-exchange PARKED -> CLAIMED,
+ * for timers the lock of their queue. Who loses walks away without touching the request.
  *
  * The index finds requests by their user_data, so that cancelling one among
  * many does not look at all of them. It doubles when it gets crowded; if there

@@ -129,6 +129,14 @@ static const struct iou_park_ops timeout_park_ops = {
 	.claim	= timeout_claim,
 };
 
+/* When a span is over that begins now. Not too early where clocks are coarse */
+static ktime_t span_end(ktime_t now, ktime_t span)
+{
+	if (IS_ENABLED(CONFIG_TIME_LOW_RES))
+		span = ktime_add_safe(span, hrtimer_resolution);
+	return ktime_add_safe(now, span);
+}
+
 /**
  * iou_timeout_start() - wait for a time
  * @req: with a struct iou_timeout, and with ->event for when it has come
@@ -151,11 +159,11 @@ int iou_timeout_start(struct iou_req *req)
 		due->node.expires = timeout->time;
 		due->clock = &clock[timeout->clock];
 	} else if (unlikely(timeout->clock == IOU_BOOTTIME)) {
-		due->node.expires = ktime_add_safe(ktime_get_boottime(), timeout->time);
+		due->node.expires = span_end(ktime_get_boottime(), timeout->time);
 		due->clock = &clock[IOU_BOOTTIME];
 	} else {
 		/* Setting the time of day changes no span */
-		due->node.expires = ktime_add_safe(ktime_get(), timeout->time);
+		due->node.expires = span_end(ktime_get(), timeout->time);
 		due->clock = &clock[IOU_MONOTONIC];
 	}
 	due_add(due);

@@ -284,11 +284,10 @@ static int wait_set_time(struct iou_wait *wait, const struct iou_wait_args *args
 
 		if (get_timespec64(&ts, args->ts))
 			return -EFAULT;
-		wait->expires = timespec64_to_ktime(ts);
 		/* A time before now is no error: it is over */
+		wait->expires = max_t(ktime_t, timespec64_to_ktime(ts), 0);
 		if (!args->absolute)
-			wait->expires = wait->expires < 0 ? now :
-					ktime_add_safe(wait->expires, now);
+			wait->expires = ktime_add_safe(wait->expires, now);
 	}
 	if (args->min_wait_us)
 		wait->min_expires = ktime_add_us(now, args->min_wait_us);

@@ -123,6 +123,13 @@ TEST_F(timeout, huge)
 	PUT(3, 0, sqe_timeout(&ts, IORING_TIMEOUT_MULTISHOT, 0));
 	SUBMIT(3);
 	EXPECT_TRUE(ring_quiet(&self->ring));
+	/* The seconds would fit, but not with the rest. */
+	ts = (struct __kernel_timespec){ .tv_sec = LLONG_MAX / 1000000000 - 1,
+					 .tv_nsec = LLONG_MAX };
+	PUT(4, 0, sqe_timeout(&ts, 0, 0));
+	PUT(5, 0, sqe_timeout(&ts, IORING_TIMEOUT_ABS, 0));
+	SUBMIT(2);
+	EXPECT_TRUE(ring_quiet(&self->ring));
 }
 
 /* In the order in which they are due. */

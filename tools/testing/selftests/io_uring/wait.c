@@ -241,6 +241,10 @@ TEST_F(wait, odd_timespecs)
 		EXPECT_EQ(-ETIME, sys_enter(self->ring.fd, 0, 1, EXT, &arg, sizeof(arg))) {
 			TH_LOG("timespec %u", i);
 		}
+		EXPECT_EQ(-ETIME, sys_enter(self->ring.fd, 0, 1, EXT | IORING_ENTER_ABS_TIMER,
+					    &arg, sizeof(arg))) {
+			TH_LOG("timespec %u, absolute", i);
+		}
 	}
 	EXPECT_GT(SOON_MS, now_ms() - start);
 }
