@@ -70,11 +70,10 @@ FIXTURE_VARIANT_ADD(hostile, iopoll_sqpoll) {
 FIXTURE_SETUP(hostile)
 {
 	const char *missing = setup_missing(variant->setup);
-	const char *seconds = getenv("IOU_TEST_SECONDS");
 
 	if (missing)
 		SKIP(return, "kernel lacks %s", missing);
-	self->ms = seconds ? atoi(seconds) * 1000 : 1000;
+	self->ms = 1000 * test_seconds(1);
 	self->shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, self->shared);
 	ASSERT_EQ(0, pipe(self->pipe));

@@ -152,6 +152,14 @@ static inline long now_ms(void)
 	return now_ns() / 1000000;
 }
 
+/* For how long a test looks for what is rare. */
+static inline int test_seconds(int by_default)
+{
+	const char *seconds = getenv("IOU_TEST_SECONDS");
+
+	return seconds ? atoi(seconds) : by_default;
+}
+
 /* For conditions that no event announces (thread states, /proc). */
 static inline void nap(void)
 {

@@ -89,12 +89,11 @@ FIXTURE_VARIANT_ADD(race, sqpoll) {
 FIXTURE_SETUP(race)
 {
 	const char *missing = setup_missing(variant->setup);
-	const char *seconds = getenv("IOU_TEST_SECONDS");
 	const char *seed = getenv("IOU_TEST_SEED");
 
 	if (missing)
 		SKIP(return, "kernel lacks %s", missing);
-	self->seconds = seconds ? atoi(seconds) : 1;
+	self->seconds = test_seconds(1);
 	self->race = calloc(1, sizeof(*self->race));
 	ASSERT_NE(NULL, self->race);
 	self->race->setup = variant->setup;
