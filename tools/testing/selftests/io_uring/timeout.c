@@ -66,6 +66,21 @@ static long long clock_ns(clockid_t clock)
 	return ts.tv_sec * 1000000000LL + ts.tv_nsec;
 }
 
+/* A time on a clock, so many milliseconds from now. */
+static struct __kernel_timespec ts_at(clockid_t clock, int ms)
+{
+	long long ns = clock_ns(clock) + ms * 1000000LL;
+
+	return (struct __kernel_timespec){
+		.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000,
+	};
+}
+
+static long long ts_ns(const struct __kernel_timespec *ts)
+{
+	return ts->tv_sec * 1000000000LL + ts->tv_nsec;
+}
+
 static const struct {
 	clockid_t id;
 	unsigned int flag;
@@ -93,14 +108,11 @@ TEST_F(timeout, absolute)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_LEN(clocks); i++) {
-		long long end = clock_ns(clocks[i].id) + 30000000;
-		struct __kernel_timespec ts = {
-			.tv_sec = end / 1000000000, .tv_nsec = end % 1000000000,
-		};
+		struct __kernel_timespec ts = ts_at(clocks[i].id, 30);
 
 		PUT(1, 0, sqe_timeout(&ts, clocks[i].flag | IORING_TIMEOUT_ABS, 0));
 		EXPECT_EQ(-ETIME, ring_result(&self->ring));
-		EXPECT_LE(end, clock_ns(clocks[i].id));
+		EXPECT_LE(ts_ns(&ts), clock_ns(clocks[i].id));
 	}
 }
 
@@ -148,26 +160,12 @@ TEST_F(timeout, many)
 		EXPECT_EQ(-ETIME, RES(i));
 }
 
-/* ------------------------------------------------------------------------
- * What is refused
- */
-
 static struct io_uring_sqe sqe_remove(__u64 user_data)
 {
 	return (struct io_uring_sqe) {
 		.opcode = IORING_OP_TIMEOUT_REMOVE,
 		.fd = -1,
 		.addr = user_data,
-	};
-}
-
-/* A time on a clock, so many milliseconds from now. */
-static struct __kernel_timespec ts_at(clockid_t clock, int ms)
-{
-	long long ns = clock_ns(clock) + ms * 1000000LL;
-
-	return (struct __kernel_timespec){
-		.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000,
 	};
 }
 
@@ -194,8 +192,7 @@ TEST_F(timeout, first_removed)
 		EXPECT_EQ(-ETIME, log_res(&self->log, 2));
 		EXPECT_EQ(-ETIME, log_res(&self->log, 3));
 		EXPECT_GT(log_place(&self->log, 3), log_place(&self->log, 2));
-		EXPECT_LE(ts[2].tv_sec * 1000000000LL + ts[2].tv_nsec,
-			  clock_ns(clocks[i].id));
+		EXPECT_LE(ts_ns(&ts[2]), clock_ns(clocks[i].id));
 	}
 }
 
@@ -229,6 +226,10 @@ TEST_F(timeout, same_time)
 		EXPECT_EQ(-ETIME, self->log.cqe[i].res);
 	}
 }
+
+/* ------------------------------------------------------------------------
+ * What is refused
+ */
 
 TEST_F(timeout, bad_fields)
 {
