@@ -2,7 +2,7 @@
 #
 # io_uring for Linux 6.12. "make" alone lists what can be made.
 #
-# KERNEL=plain|debug|fault|stock selects the kernel (see vm/config/), KERNEL_SRC=PATH
+# KERNEL=plain|debug|fault|kcsan|stock selects the kernel (see vm/config/), KERNEL_SRC=PATH
 # the 6.12.y tree or tarball to start from (see vm/fetch).
 
 KERNEL ?= plain
@@ -21,7 +21,8 @@ help:
 	@echo 'make bench    measure against the untouched base'
 	@echo 'make clean    remove build/'
 	@echo
-	@echo 'KERNEL=plain, debug (KASAN, lockdep, ...), fault (allocations fail) or stock (the untouched base)'
+	@echo 'KERNEL=plain, debug (KASAN, lockdep, ...), fault (allocations fail),'
+	@echo 'kcsan (data races) or stock (the untouched base)'
 
 kernel:
 	@vm/packages build
