@@ -154,7 +154,7 @@ struct io_uring_task {
  * @events: [A] requests whose event has come, newest first
  * @batch: [R] those that were taken off @events and not run yet, oldest first
  * @nr_events: [A] how many, on deferred lanes
- * @urgent: [A] on deferred lanes: some event of IOU_URGENT is among them
+ * @urgent: [A] on deferred lanes: some event of IOU_NOTE_URGENT is among them
  * @asleep: [A] on deferred lanes: the task sleeps in enter() until ...
  * @target: [A] ... the CQ tail and the events together reach this
  * @ready_node: [A] in the task's ready list
@@ -500,26 +500,31 @@ enum iou_state {
 };
 
 /*
- * What completion must release. Written by the request's owner only.
+ * What completion must release, in iou_req.held. Written by the request's owner only.
  */
 enum iou_held {
 	IOU_HELD_FILE		= 1 << 0,	/* a reference to ->file */
 	IOU_HELD_INFLIGHT	= 1 << 1,	/* counted in its lane */
 	IOU_HELD_CREDS		= 1 << 2,	/* a reference to ->creds */
-	IOU_HELD_AUX		= 1 << 3,	/* ->aux, by the opcode's cleanup */
-	IOU_HELD_HASH		= 1 << 4,	/* its inode's turn in ring->hash */
+	IOU_HELD_CLEANUP	= 1 << 3,	/* something that the opcode's cleanup releases */
+	IOU_HELD_SERIAL		= 1 << 4,	/* its inode's turn in ring->hash */
 	IOU_HELD_FILE_NODE	= 1 << 5,	/* counted in ->file_node */
 	IOU_HELD_BUF		= 1 << 6,	/* counted in ->buf_node */
-	/* Not held, but noted here */
-	IOU_NOTIFIES		= 1 << 7,	/* its notification is in flight, too */
-	IOU_GUARDED		= 1 << 8,	/* ->link is its LINK_TIMEOUT */
-	IOU_SELECT		= 1 << 9,	/* wants a provided buffer, has none yet */
-	IOU_MULTISHOT		= 1 << 10,	/* goes on until it fails */
-	IOU_TIMER		= 1 << 11,	/* its CQE ends waits and is not counted */
-	IOU_URGENT		= 1 << 12,	/* its event wakes any waiter */
-	IOU_CANCEL		= 1 << 13,	/* was cancelled, may not park again */
-	IOU_FINE		= 1 << 14,	/* the error in ->res is no failure */
-	IOU_SHORT		= 1 << 15,	/* it did less than it was asked to */
+};
+
+/*
+ * What is known about a request, in iou_req.notes. Written by its owner only: that is
+ * a worker while it is WORKING, and else the holder of the ring lock. Who cancels a
+ * request need not be its owner, and has iou_req.cancelled instead.
+ */
+enum iou_note {
+	IOU_NOTE_GUARDED	= 1 << 0,	/* ->link is its LINK_TIMEOUT */
+	IOU_NOTE_SELECT		= 1 << 1,	/* wants a provided buffer, has none yet */
+	IOU_NOTE_MULTISHOT	= 1 << 2,	/* goes on until it fails */
+	IOU_NOTE_TIMER		= 1 << 3,	/* its CQE ends waits and is not counted */
+	IOU_NOTE_URGENT		= 1 << 4,	/* its event wakes any waiter */
+	IOU_NOTE_FINE		= 1 << 5,	/* the error in ->res is no failure */
+	IOU_NOTE_SHORT		= 1 << 6,	/* it did less than it was asked to */
 };
 
 /**
@@ -559,14 +564,19 @@ struct iou_work {
  * @file: NULL until looked up
  * @user_data: from the SQE
  * @head: the first eight bytes of the SQE, as they are; then its parts
- * @traits: the next three
+ * @traits: the next four
  * @opcode: from the SQE
  * @sqe_flags: from the SQE, constant
- * @held: enum iou_held; in the SQE, ioprio is here
+ * @held: enum iou_held; in the SQE, this and the next are ioprio
+ * @notes: enum iou_note
  * @fd: from the SQE, until @file is looked up or the result is known
  * @res: then the result
  * @cflags: flags of the CQE
  * @state: enum iou_state
+ * @cancelled: it was cancelled when its event was on the way: it may not park again.
+ *             Written under the ring lock, by others than the owner, too
+ * @nr_polls: how often it was parked in vain
+ * @mark: the opcode's, which has no room left for it in @cmd; 0 at first
  * @event: what to do, in the lane's task and under the ring lock, when it is
  *         taken from the lane. With @cancel the task cannot do anything any
  *         more and the request has to end
@@ -579,10 +589,8 @@ struct iou_work {
  * @creds: run with these, if held; while QUEUED or WORKING, in any case
  * @buf_node: a registered buffer, if held
  * @file_node: where @file is from, with IOSQE_FIXED_FILE; counted if held
- * @nr_polls: how often it was parked in vain
- * @mark: the opcode's, which has no room left for it in @cmd
  * @buf_group: with IOSQE_BUFFER_SELECT: where to take a buffer from ...
- * @buf_cap: ... and how much of it to use at most; while IOU_SELECT
+ * @buf_cap: ... and how much of it to use at most; while IOU_NOTE_SELECT
  * @verdict: of the worker
  * @poll: while PARKED
  * @poll2: a second waitqueue of the same file, allocated
@@ -605,7 +613,8 @@ struct iou_req {
 				struct {
 					u8 opcode;
 					u8 sqe_flags;
-					u16 held;
+					u8 held;
+					u8 notes;
 				};
 			};
 			union {
@@ -615,7 +624,10 @@ struct iou_req {
 		};
 	};
 	u32 cflags;
-	u32 state;
+	u8 state;
+	bool cancelled;
+	u8 nr_polls;
+	u8 mark;
 	void (*event)(struct iou_req *req, bool cancel);
 	void *aux;
 
@@ -630,8 +642,6 @@ struct iou_req {
 	const struct cred *creds;
 	struct iou_node *file_node;
 	struct iou_node *buf_node;
-	u8 nr_polls;
-	u8 mark;
 	u16 buf_group;
 	union {
 		iou_verdict_t verdict;

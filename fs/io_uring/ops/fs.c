@@ -46,7 +46,7 @@ static void cleanup_names(struct iou_req *req)
 /* The names now belong to the function that is called next */
 static void give_names(struct iou_req *req)
 {
-	req->held &= ~IOU_HELD_AUX;
+	req->held &= ~IOU_HELD_CLEANUP;
 }
 
 /* What none of these opcodes has */
@@ -74,7 +74,7 @@ static int prep_one(struct iou_req *req, const struct io_uring_sqe __shared *sqe
 		return iou_reject(req, sqe, PTR_ERR(names->old), "fs: bad path in addr");
 	iou_audit_leave(names->old);
 	names->new = NULL;
-	req->held |= IOU_HELD_AUX;
+	req->held |= IOU_HELD_CLEANUP;
 	return 0;
 }
 

@@ -61,7 +61,7 @@ static struct iou_futexes *futexes_alloc(struct iou_req *req, u32 nr)
 		return NULL;
 	futexes->nr = nr;
 	req->aux = futexes;
-	req->held |= IOU_HELD_AUX;
+	req->held |= IOU_HELD_CLEANUP;
 	return futexes;
 }
 

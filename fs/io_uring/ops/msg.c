@@ -172,7 +172,7 @@ static int msg_begin(struct iou_req *req, const struct iou_ring *target)
 	msg->file = iou_files_get(iou_req_ring(req), msg->src);
 	if (!msg->file)
 		return -EBADF;
-	req->held |= IOU_HELD_AUX;
+	req->held |= IOU_HELD_CLEANUP;
 	return 0;
 }
 

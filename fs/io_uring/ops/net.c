@@ -129,7 +129,7 @@ static int copy_msg(struct iou_req *req, struct iou_msg *msg, int dir)
 		return error;
 	msg->umsg = u64_to_user_ptr(xfer->addr);
 	msg->big = msg->fast;
-	if (req->held & IOU_SELECT) {
+	if (req->notes & IOU_NOTE_SELECT) {
 		msg->big = NULL;
 		return copy_cap(req, &vec);
 	}
@@ -163,7 +163,7 @@ int iou_net_copy_msg(struct iou_req *req, const struct io_uring_sqe __shared *sq
 		return iou_reject(req, sqe, error, "net: bad msghdr");
 	}
 	req->aux = msg;
-	req->held |= IOU_HELD_AUX;
+	req->held |= IOU_HELD_CLEANUP;
 	return 0;
 }
 
@@ -203,7 +203,7 @@ int iou_net_copy_name(struct iou_req *req, const struct io_uring_sqe __shared *s
 		return iou_reject(req, sqe, error, "net: bad socket address");
 	}
 	req->aux = name;
-	req->held |= IOU_HELD_AUX;
+	req->held |= IOU_HELD_CLEANUP;
 	return 0;
 }
 
@@ -218,7 +218,7 @@ void iou_net_cleanup_name(struct iou_req *req)
 
 /**
  * iou_net_select() - look at the next provided buffer, and be about to use it
- * @req: wants one (IOU_SELECT)
+ * @req: wants one (IOU_NOTE_SELECT)
  * @buf: where to describe it
  *
  * Context: ring lock.
@@ -238,7 +238,7 @@ int iou_net_select(struct iou_req *req, struct iou_pbuf *buf)
 
 /**
  * iou_net_take() - take a provided buffer, because a worker will need it
- * @req: wants one (IOU_SELECT)
+ * @req: wants one (IOU_NOTE_SELECT)
  *
  * Context: ring lock.
  * Return: 0 or -ENOBUFS.
@@ -259,7 +259,7 @@ static void note_short(struct iou_req *req, s32 ret)
 	const struct iou_xfer *xfer = iou_req_cmd(req, struct iou_xfer);
 
 	if ((xfer->msg_flags & MSG_WAITALL) && !xfer->partly && ret < (s32)xfer->len)
-		req->held |= IOU_SHORT;
+		req->notes |= IOU_NOTE_SHORT;
 }
 
 /**
@@ -313,11 +313,11 @@ bool iou_net_goes_on(const struct iou_xfer *xfer, const struct socket *sock)
  * iou_net_settle() - what an attempt to send or receive amounts to
  * @req: tried
  * @sock: its socket
- * @buf: with IOU_SELECT: the provided buffer it was tried with
+ * @buf: with IOU_NOTE_SELECT: the provided buffer it was tried with
  * @ret: bytes transferred, or a negative errno
  * @nowait: the attempt was not allowed to block
  *
- * Context: with IOU_SELECT the ring lock, since the buffer was selected.
+ * Context: with IOU_NOTE_SELECT the ring lock, since the buffer was selected.
  * Return: IOU_RETRY or IOU_DONE.
  */
 iou_verdict_t iou_net_settle(struct iou_req *req, const struct socket *sock,
@@ -333,7 +333,7 @@ iou_verdict_t iou_net_settle(struct iou_req *req, const struct socket *sock,
 	}
 	xfer->done += ret;
 	again = xfer->done < xfer->len && iou_net_goes_on(xfer, sock);
-	if (req->held & IOU_SELECT) {
+	if (req->notes & IOU_NOTE_SELECT) {
 		/* Who goes on needs the rest of the buffer, too */
 		if (again)
 			iou_pbuf_take(req, buf);

@@ -133,10 +133,10 @@ static __always_inline int iou_net_prep(struct iou_req *req,
  * iou_net_iter() - an iterator over what is left to do
  * @req: with a struct iou_xfer, and with one buffer
  * @dir: ITER_SOURCE to send, ITER_DEST to receive
- * @buf: with IOU_SELECT: where to describe the provided buffer
+ * @buf: with IOU_NOTE_SELECT: where to describe the provided buffer
  * @iter: to be set
  *
- * Context: with IOU_SELECT the ring lock, and the buffer stays where it is as long as
+ * Context: with IOU_NOTE_SELECT the ring lock, and the buffer stays where it is as long as
  * that is held; else any.
  * Return: 0; -EFAULT: not user memory; -ENOBUFS.
  */
@@ -147,7 +147,7 @@ static __always_inline int iou_net_iter(struct iou_req *req, int dir, struct iou
 	u32 len = min_t(u32, xfer->len - xfer->done, MAX_RW_COUNT);
 	void __user *addr = u64_to_user_ptr(xfer->addr + xfer->done);
 
-	if (req->held & IOU_SELECT) {
+	if (req->notes & IOU_NOTE_SELECT) {
 		int error = iou_net_select(req, buf);
 
 		if (likely(!error))

@@ -30,7 +30,7 @@ void iou_bundle_prep(struct iou_req *req)
 	bundle->cap = req->buf_cap;
 	bundle->rest = 0;
 	bundle->xfer.inq = -1;
-	req->held |= IOU_MULTISHOT;
+	req->notes |= IOU_NOTE_MULTISHOT;
 }
 
 /**
@@ -91,7 +91,7 @@ static void bundle_again(struct iou_req *req, int dir, struct iou_pbuf_run *run)
 	}
 	/* Perhaps less than it was meant to be; a send goes on with another bundle */
 	if (run->bytes < left && dir == ITER_DEST)
-		req->held |= IOU_SHORT;
+		req->notes |= IOU_NOTE_SHORT;
 	xfer->len = xfer->done + bundle->rest + run->bytes;
 }
 

@@ -371,7 +371,7 @@ static int prep_accept(struct iou_req *req, const struct io_uring_sqe __shared *
 		if (mid.file_index && mid.file_index != IORING_FILE_INDEX_ALLOC)
 			return iou_reject(req, sqe, -EINVAL,
 					  "accept: multishot into a single slot");
-		req->held |= IOU_MULTISHOT;
+		req->notes |= IOU_NOTE_MULTISHOT;
 	}
 	accept->addr = iou_sqe_get(sqe, addr);
 	accept->addr_len = iou_sqe_get(sqe, addr2);
@@ -454,7 +454,7 @@ static iou_verdict_t issue_accept(struct iou_req *req)
 		accept->poll_first = false;
 		return IOU_RETRY;
 	}
-	if (req->held & IOU_MULTISHOT)
+	if (req->notes & IOU_NOTE_MULTISHOT)
 		return accept_shots(req);
 	return iou_audited(req, accept_nowait);
 }

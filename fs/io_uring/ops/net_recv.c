@@ -53,11 +53,11 @@ static __always_inline int prep_common(struct iou_req *req,
 		xfer->msg_flags |= MSG_CMSG_COMPAT;
 	if (likely(!(xfer->flags & IORING_RECV_MULTISHOT)))
 		return 0;
-	if (!(req->held & IOU_SELECT))
+	if (!(req->notes & IOU_NOTE_SELECT))
 		return iou_reject(req, sqe, -EINVAL, "recv: multishot needs BUFFER_SELECT");
 	if (xfer->msg_flags & MSG_WAITALL)
 		return iou_reject(req, sqe, -EINVAL, "recv: multishot with MSG_WAITALL");
-	req->held |= IOU_MULTISHOT;
+	req->notes |= IOU_NOTE_MULTISHOT;
 	return 0;
 }
 
@@ -80,7 +80,7 @@ static void recv_note(struct iou_req *req, const struct msghdr *msg)
 	else
 		req->cflags &= ~IORING_CQE_F_SOCK_NONEMPTY;
 	if ((xfer->msg_flags & MSG_WAITALL) && (msg->msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
-		req->held |= IOU_SHORT;
+		req->notes |= IOU_NOTE_SHORT;
 }
 
 /*
@@ -150,7 +150,7 @@ static iou_verdict_t recv_shots(struct iou_req *req,
 /* BUNDLE means nothing to a request that selects no buffer */
 static void prep_bundle(struct iou_req *req)
 {
-	if (req->held & IOU_SELECT)
+	if (req->notes & IOU_NOTE_SELECT)
 		iou_bundle_prep(req);
 	else
 		iou_req_cmd(req, struct iou_xfer)->flags &= ~IORING_RECVSEND_BUNDLE;
@@ -234,7 +234,8 @@ static __always_inline bool recv_would_block(struct iou_req *req)
 	struct socket *sock;
 	int error;
 
-	if ((req->held & (IOU_HELD_INFLIGHT | IOU_SELECT)) || xfer->msg_flags || !xfer->len ||
+	if ((req->held & IOU_HELD_INFLIGHT) || (req->notes & IOU_NOTE_SELECT) ||
+	    xfer->msg_flags || !xfer->len ||
 	    !access_ok(u64_to_user_ptr(xfer->addr), xfer->len))
 		return false;
 	sock = iou_net_sock(req, &error);
@@ -244,7 +245,7 @@ static __always_inline bool recv_would_block(struct iou_req *req)
 static noinline iou_verdict_t recv_nowait(struct iou_req *req)
 	__must_hold(&iou_req_ring(req)->lock)
 {
-	if (unlikely(req->held & IOU_MULTISHOT))
+	if (unlikely(req->notes & IOU_NOTE_MULTISHOT))
 		return issue_shots(req);
 	return try_recv(req, true);
 }
@@ -309,7 +310,7 @@ static int prep_recvmsg(struct iou_req *req, const struct io_uring_sqe __shared 
 		return req->res;
 	copy = req->aux;
 	iou_req_cmd(req, struct iou_xfer)->partly = copy->hdr.msg_controllen;
-	return req->held & IOU_MULTISHOT ? prep_rooms(req, sqe) : 0;
+	return req->notes & IOU_NOTE_MULTISHOT ? prep_rooms(req, sqe) : 0;
 }
 
 static iou_verdict_t try_recvmsg(struct iou_req *req, bool nowait)
@@ -325,7 +326,7 @@ static iou_verdict_t try_recvmsg(struct iou_req *req, bool nowait)
 	if (unlikely(!sock))
 		return iou_done(req, ret);
 	msg = copy->hdr;
-	if (req->held & IOU_SELECT) {
+	if (req->notes & IOU_NOTE_SELECT) {
 		ret = iou_net_select(req, &buf);
 		if (ret)
 			return iou_done(req, ret);
@@ -431,7 +432,7 @@ static iou_verdict_t issue_recvmsg(struct iou_req *req)
 {
 	if (iou_net_waits(req))
 		return IOU_RETRY;
-	if (req->held & IOU_MULTISHOT)
+	if (req->notes & IOU_NOTE_MULTISHOT)
 		return recv_shots(req, audited_shot);
 	return iou_audited(req, recvmsg_nowait);
 }

@@ -25,7 +25,7 @@ struct iou_send {
 /* A bundle is sent completely, unless something goes wrong */
 static int prep_bundle(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
 {
-	if (!(req->held & IOU_SELECT))
+	if (!(req->notes & IOU_NOTE_SELECT))
 		return iou_reject(req, sqe, -EINVAL, "send: a bundle needs BUFFER_SELECT");
 	iou_req_cmd(req, struct iou_xfer)->msg_flags |= MSG_WAITALL;
 	iou_bundle_prep(req);
@@ -55,7 +55,7 @@ static __always_inline void send_msg(const struct iou_req *req, struct msghdr *m
 {
 	const struct iou_send *send = (const struct iou_send *)req->cmd;
 
-	if (req->held & IOU_HELD_AUX) {
+	if (req->held & IOU_HELD_CLEANUP) {
 		msg->msg_name = req->aux;
 		msg->msg_namelen = send->name_len;
 	}
@@ -108,7 +108,7 @@ static iou_verdict_t send_bundles(struct iou_req *req)
 	for (i = 0; i < IOU_MAX_SHOTS; i++) {
 		iou_verdict_t verdict = try_bundle(req);
 
-		if (verdict != IOU_DONE || req->res <= 0 || (req->held & IOU_SHORT) ||
+		if (verdict != IOU_DONE || req->res <= 0 || (req->notes & IOU_NOTE_SHORT) ||
 		    !iou_bundle_has_more(req) ||
 		    !iou_req_post_more(req, req->res, req->cflags))
 			return verdict;

@@ -52,7 +52,7 @@ static int prep_notif(struct iou_req *req, const struct io_uring_sqe __shared *s
 	zc->notif = iou_notif_create(req, zc->xfer.flags & IORING_SEND_ZC_REPORT_USAGE);
 	if (!zc->notif)
 		return iou_reject(req, sqe, -ENOMEM, "send_zc: no memory for the notification");
-	req->held |= IOU_HELD_AUX;
+	req->held |= IOU_HELD_CLEANUP;
 	req->cflags = IORING_CQE_F_MORE;
 	return 0;
 }
@@ -79,7 +79,7 @@ static int prep_send_zc(struct iou_req *req, const struct io_uring_sqe __shared 
 	error = prep_notif(req, sqe);
 	if (error) {
 		kfree(req->aux);
-		req->held &= ~IOU_HELD_AUX;
+		req->held &= ~IOU_HELD_CLEANUP;
 		return error;
 	}
 	/* The buffer is in use until the notification */
@@ -187,6 +187,7 @@ const struct iou_op iou_op_send_zc = {
 	.needs_file	= true,
 	.has_ioprio	= true,
 	.unbound	= true,
+	.notifies	= true,
 };
 
 static int prep_sendmsg_zc(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
@@ -202,7 +203,7 @@ static int prep_sendmsg_zc(struct iou_req *req, const struct io_uring_sqe __shar
 	error = prep_notif(req, sqe);
 	if (error) {
 		iou_net_cleanup_msg(req);
-		req->held &= ~IOU_HELD_AUX;
+		req->held &= ~IOU_HELD_CLEANUP;
 	}
 	return error;
 }
@@ -266,5 +267,6 @@ const struct iou_op iou_op_sendmsg_zc = {
 	.needs_file	= true,
 	.has_ioprio	= true,
 	.unbound	= true,
+	.notifies	= true,
 	.audit		= true,
 };

@@ -65,7 +65,7 @@ static int prep_open(struct iou_req *req, const struct io_uring_sqe __shared *sq
 	open->name = getname(u64_to_user_ptr(iou_sqe_get(sqe, addr)));
 	if (IS_ERR(open->name))
 		return iou_reject(req, sqe, PTR_ERR(open->name), "open: bad path in addr");
-	req->held |= IOU_HELD_AUX;
+	req->held |= IOU_HELD_CLEANUP;
 	return 0;
 }
 

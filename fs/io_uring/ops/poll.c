@@ -222,7 +222,7 @@ static iou_verdict_t issue_poll_remove(struct iou_req *req)
 	if (!iou_park_claim(target)) {
 		/* Its event was faster. That of a multishot is to be the last */
 		if (!update && !(target->poll.events & EPOLLONESHOT))
-			target->held |= IOU_CANCEL;
+			target->cancelled = true;
 		return iou_done(req, -EALREADY);
 	}
 	if (update)

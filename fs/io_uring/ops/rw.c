@@ -87,7 +87,6 @@ static __always_inline int prep_rw_inline(struct iou_req *req,
 	rw->addr = iou_sqe_get(sqe, addr);
 	rw->len = min_t(u32, iou_sqe_get(sqe, len), MAX_RW_COUNT);
 	rw->done = 0;
-	req->mark = 0;
 	/* None: as the task has, see rw_begin() */
 	rw->iocb.ki_ioprio = 0;
 	return unlikely(ioprio) ? prep_ioprio(req, sqe, ioprio) : 0;
@@ -120,7 +119,7 @@ static int prep_vec(struct iou_req *req, const struct io_uring_sqe __shared *sqe
 	}
 	rw->len = len;
 	req->aux = vec;
-	req->held |= IOU_HELD_AUX;
+	req->held |= IOU_HELD_CLEANUP;
 	return 0;
 }
 
@@ -324,7 +323,7 @@ static void rw_selected(struct iou_req *req, const struct iou_pbuf *buf, ssize_t
 	/* What may go on after a part needs all of the buffer */
 	if (ret > 0 && rw_is_disk(req->file))
 		iou_pbuf_use(req, buf, buf->len);
-	else if (ret > 0 || (!ret && !(req->held & IOU_MULTISHOT)))
+	else if (ret > 0 || (!ret && !(req->notes & IOU_NOTE_MULTISHOT)))
 		iou_pbuf_use(req, buf, ret);
 	else if (ret == -EIOCBQUEUED)
 		iou_pbuf_use(req, buf, buf->len);
@@ -367,7 +366,7 @@ static int rw_iter(struct iou_req *req, int dir, struct iov_iter *iter,
 
 	if (req->held & IOU_HELD_BUF)
 		return rw_iter_fixed(req, dir, iter);
-	if (unlikely(req->held & IOU_SELECT)) {
+	if (unlikely(req->notes & IOU_NOTE_SELECT)) {
 		if (file_can_poll(req->file))
 			error = rw_select(req, buf);
 		else
@@ -375,7 +374,7 @@ static int rw_iter(struct iou_req *req, int dir, struct iov_iter *iter,
 		if (error)
 			return error;
 	}
-	if (req->held & IOU_HELD_AUX) {
+	if (req->held & IOU_HELD_CLEANUP) {
 		*iter = vec->iter;
 	} else {
 		error = import_ubuf(dir, u64_to_user_ptr(rw->addr), rw->len, iter);
@@ -473,7 +472,7 @@ static __always_inline iou_verdict_t rw_succeed(struct iou_req *req, int dir, ss
 	struct iou_rw *rw = iou_req_cmd(req, struct iou_rw);
 
 	if (unlikely(ret != rw->len))
-		req->held |= IOU_SHORT;
+		req->notes |= IOU_NOTE_SHORT;
 	if (req->mark & RW_CUR_POS)
 		req->file->f_pos = rw->iocb.ki_pos;
 	if (dir == READ)
@@ -493,7 +492,7 @@ static noinline iou_verdict_t rw_finish(struct iou_req *req, int dir, ssize_t re
 	if (ret > 0)
 		return rw_succeed(req, dir, ret);
 	if (ret != rw->len)
-		req->held |= IOU_SHORT;
+		req->notes |= IOU_NOTE_SHORT;
 	return iou_done(req, ret);
 }
 
@@ -545,7 +544,7 @@ static noinline ssize_t rw_try(struct iou_req *req, int dir)
 		if (unlikely(ret))
 			return ret;
 		ret = rw_call(&rw->iocb, &iter, dir);
-		if (unlikely(req->held & IOU_SELECT))
+		if (unlikely(req->notes & IOU_NOTE_SELECT))
 			rw_selected(req, &buf, ret);
 		if (ret <= 0)
 			return ret;
@@ -566,9 +565,9 @@ static __always_inline ssize_t rw_try_inline(struct iou_req *req, int dir)
 	struct iov_iter iter __uninitialized;
 	ssize_t ret;
 
-	if (unlikely((req->held & IOU_HELD_AUX) || rw->done))
+	if (unlikely((req->held & IOU_HELD_CLEANUP) || rw->done))
 		return rw_try(req, dir);
-	if (unlikely(req->held & IOU_SELECT)) {
+	if (unlikely(req->notes & IOU_NOTE_SELECT)) {
 		if (file_can_poll(req->file))
 			return rw_try(req, dir);
 		ret = rw_iter_taken(req, dir, &iter);
@@ -873,7 +872,7 @@ static int prep_readv_select(struct iou_req *req, const struct io_uring_sqe __sh
 
 static int prep_readv(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
 {
-	if (unlikely(req->held & IOU_SELECT))
+	if (unlikely(req->notes & IOU_NOTE_SELECT))
 		return prep_readv_select(req, sqe);
 	return prep_vec(req, sqe, READ);
 }
@@ -1050,11 +1049,11 @@ const struct iou_op iou_op_write_fixed = {
 
 static int prep_read_multishot(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
 {
-	if (!(req->held & IOU_SELECT))
+	if (!(req->notes & IOU_NOTE_SELECT))
 		return iou_reject(req, sqe, -EINVAL, "read_multishot: needs BUFFER_SELECT");
 	if (iou_sqe_get(sqe, addr) || iou_sqe_get(sqe, len))
 		return iou_reject(req, sqe, -EINVAL, "read_multishot: addr and len must be 0");
-	req->held |= IOU_MULTISHOT;
+	req->notes |= IOU_NOTE_MULTISHOT;
 	return prep_rw(req, sqe);
 }
 

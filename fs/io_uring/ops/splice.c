@@ -93,7 +93,7 @@ static iou_verdict_t work_splice(struct iou_req *req)
 	ret = do_the_splice(req, in);
 	fput(in);
 	if (ret != splice->len)
-		req->held |= IOU_SHORT;
+		req->notes |= IOU_NOTE_SHORT;
 	return iou_done(req, ret);
 }
 

@@ -65,7 +65,7 @@ static int prep_timeout(struct iou_req *req, const struct io_uring_sqe __shared 
 	timeout->nr = iou_sqe_get(sqe, off);
 	INIT_LIST_HEAD(&timeout->count.node);
 	if (flags & IORING_TIMEOUT_ETIME_SUCCESS)
-		req->held |= IOU_FINE;
+		req->notes |= IOU_NOTE_FINE;
 	return 0;
 }
 
@@ -76,7 +76,7 @@ static bool timeout_goes_on(struct iou_req *req)
 	struct iou_timeout *timeout = iou_req_cmd(req, struct iou_timeout);
 
 	if (!(timeout->flags & IORING_TIMEOUT_MULTISHOT) || timeout->nr == 1 ||
-	    (req->held & IOU_CANCEL))
+	    req->cancelled)
 		return false;
 	if (!iou_req_post_more(req, -ETIME, 0))
 		return false;
@@ -93,11 +93,11 @@ static void timeout_event(struct iou_req *req, bool cancel)
 	if (!cancel && timeout_goes_on(req))
 		return;
 	iou_timeout_unpark(req);
-	if (!(req->held & IOU_CANCEL)) {
+	if (!req->cancelled) {
 		iou_req_end(req, -ETIME);
 		return;
 	}
-	req->held &= ~IOU_FINE;
+	req->notes &= ~IOU_NOTE_FINE;
 	iou_req_end(req, -ECANCELED);
 }
 
@@ -107,14 +107,14 @@ static iou_verdict_t issue_timeout(struct iou_req *req)
 	int error;
 
 	req->event = timeout_event;
-	req->held |= IOU_URGENT | IOU_TIMER;
+	req->notes |= IOU_NOTE_URGENT | IOU_NOTE_TIMER;
 	if (timeout->nr && !(timeout->flags & IORING_TIMEOUT_MULTISHOT))
 		iou_count_add(req, timeout->nr);
 	error = iou_timeout_start(req);
 	if (!error)
 		return IOU_PARKED;
 	iou_count_del(req);
-	req->held &= ~IOU_FINE;
+	req->notes &= ~IOU_NOTE_FINE;
 	return iou_done(req, error);
 }
 
@@ -145,7 +145,7 @@ static void link_timeout_event(struct iou_req *req, bool cancel)
 		ret = iou_cancel_req(guarded);
 	}
 	/* For CQE_SKIP_SUCCESS none of its results is a failure */
-	req->held |= IOU_FINE;
+	req->notes |= IOU_NOTE_FINE;
 	iou_req_end(req, ret ?: -ETIME);
 }
 
@@ -160,9 +160,9 @@ static int prep_link_timeout(struct iou_req *req, const struct io_uring_sqe __sh
 	if (iou_sqe_get(sqe, off))
 		return iou_reject(req, sqe, -EINVAL, "link_timeout: off must be 0");
 	req->aux = guarded;
-	guarded->held |= IOU_GUARDED;
+	guarded->notes |= IOU_NOTE_GUARDED;
 	req->event = link_timeout_event;
-	req->held |= IOU_URGENT;
+	req->notes |= IOU_NOTE_URGENT;
 	return prep_timeout(req, sqe);
 }
 
@@ -262,13 +262,13 @@ static struct iou_req *timeout_remove(struct iou_req *req)
 		/* Its time is up. That of a multishot is not to come again */
 		if (!update && (iou_req_cmd(target, struct iou_timeout)->flags &
 				IORING_TIMEOUT_MULTISHOT))
-			target->held |= IOU_CANCEL;
+			target->cancelled = true;
 		req->res = -EALREADY;
 		return NULL;
 	}
 	if (update && !timeout_update(target, remove))
 		return NULL;
-	target->held &= ~IOU_FINE;
+	target->notes &= ~IOU_NOTE_FINE;
 	return target;
 }
 

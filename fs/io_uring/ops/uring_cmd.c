@@ -112,13 +112,13 @@ static void cmd_copy_sqe(struct iou_req *req)
 {
 	struct io_uring_cmd *cmd = iou_req_cmd(req, struct io_uring_cmd);
 
-	if (req->held & IOU_HELD_AUX)
+	if (req->held & IOU_HELD_CLEANUP)
 		return;
 	req->aux = kmemdup(cmd->sqe, iou_req_ring(req)->sq.sqe_size,
 			   GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 	cmd->sqe = req->aux;
 	if (cmd->sqe)
-		req->held |= IOU_HELD_AUX;
+		req->held |= IOU_HELD_CLEANUP;
 }
 
 static void cleanup_uring_cmd(struct iou_req *req)
@@ -212,7 +212,7 @@ static iou_verdict_t try_uring_cmd(struct iou_req *req)
 	if (ret != -EAGAIN)
 		return iou_done(req, ret);
 	cmd_copy_sqe(req);
-	if (!(req->held & IOU_HELD_AUX))
+	if (!(req->held & IOU_HELD_CLEANUP))
 		return iou_done(req, -ENOMEM);
 	return IOU_RETRY;
 }

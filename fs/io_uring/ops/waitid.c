@@ -76,7 +76,7 @@ static int prep_waitid(struct iou_req *req, const struct io_uring_sqe __shared *
 		return iou_reject(req, sqe, -ENOMEM, "waitid: no memory");
 	wait->req = req;
 	req->aux = wait;
-	req->held |= IOU_HELD_AUX;
+	req->held |= IOU_HELD_CLEANUP;
 	return 0;
 }
 
@@ -207,7 +207,7 @@ static void waitid_event(struct iou_req *req, bool cancel)
 	struct iou_wait_child *wait = req->aux;
 	long ret = wait->ret;
 
-	if (!wait->done && !cancel && !(req->held & IOU_CANCEL)) {
+	if (!wait->done && !cancel && !req->cancelled) {
 		/* Who changes after this wakes it again */
 		smp_store_release(&req->state, IOU_S_PARKED);
 		/* Pairs with the compare-and-exchange in waitid_wake() */

@@ -50,7 +50,7 @@ static int prep_xattr(struct iou_req *req, const struct io_uring_sqe __shared *s
 	xattr->ctx.size = iou_sqe_get(sqe, len);
 	xattr->ctx.flags = iou_sqe_get(sqe, xattr_flags);
 	req->aux = xattr;
-	req->held |= IOU_HELD_AUX;
+	req->held |= IOU_HELD_CLEANUP;
 	return 0;
 }
 

@@ -18,17 +18,17 @@
 #include "hash.h"
 #include "park.h"
 
-#define HELD_RARELY	(IOU_HELD_AUX | IOU_HELD_HASH | IOU_HELD_FILE_NODE |	\
-			 IOU_HELD_BUF | IOU_HELD_CREDS)
+#define HELD_RARELY	(IOU_HELD_CLEANUP | IOU_HELD_SERIAL |			\
+			 IOU_HELD_FILE_NODE | IOU_HELD_BUF | IOU_HELD_CREDS)
 
 static noinline void req_drop_rare(struct iou_req *req)
 	__must_hold(&iou_req_ring(req)->lock)
 {
 	struct iou_ring *ring = iou_req_ring(req);
 
-	if (req->held & IOU_HELD_AUX)
+	if (req->held & IOU_HELD_CLEANUP)
 		iou_req_op(req)->cleanup(req);
-	if (req->held & IOU_HELD_HASH)
+	if (req->held & IOU_HELD_SERIAL)
 		iou_hash_leave(req);
 	if (req->held & IOU_HELD_FILE_NODE)
 		iou_node_put(req->file_node, &ring->cq);
@@ -61,7 +61,8 @@ static __always_inline void req_drop(struct iou_req *req)
 /* Is this a request that CQE_SKIP and links treat as failed? */
 static bool req_failed(const struct iou_req *req)
 {
-	return (req->res < 0 && !(req->held & IOU_FINE)) || (req->held & IOU_SHORT);
+	return (req->res < 0 && !(req->notes & IOU_NOTE_FINE)) ||
+	       (req->notes & IOU_NOTE_SHORT);
 }
 
 /* CQE, if wanted, and release */
@@ -74,7 +75,7 @@ static void req_finish(struct iou_req *req, bool post)
 	if (WARN_ON_ONCE(req->state == IOU_S_DONE))
 		return;
 	trace_io_uring_complete(ring, req, req->user_data, req->res, req->cflags, 0, 0);
-	if (unlikely(req->held & IOU_TIMER))
+	if (unlikely(req->notes & IOU_NOTE_TIMER))
 		iou_ring_count_timer(ring, post);
 	if (likely(post))
 		iou_cq_post(&ring->cq, req->user_data, req->res, req->cflags);
@@ -198,11 +199,10 @@ void iou_req_complete(struct iou_req *req)
 		return;
 	}
 	iou_req_post(ring, req);
-	if (req->held) {
-		if (unlikely(req->held & IOU_TIMER))
-			iou_ring_count_timer(ring, true);
+	if (unlikely(req->notes & IOU_NOTE_TIMER))
+		iou_ring_count_timer(ring, true);
+	if (req->held)
 		req_drop(req);
-	}
 	iou_req_recycle(ring, req);
 }
 

@@ -29,18 +29,20 @@ static inline struct iou_req *iou_chain_next(const struct iou_req *req)
 }
 
 /* These bits as they are in iou_req.traits */
-static __always_inline u32 iou_traits(u8 sqe_flags, u16 held)
+static __always_inline u32 iou_traits(u8 sqe_flags, u8 held, u8 notes)
 {
 	const union {
 		struct {
 			u8 opcode;
 			u8 sqe_flags;
-			u16 held;
+			u8 held;
+			u8 notes;
 		};
 		u32 word;
 	} traits = {
 		.sqe_flags = sqe_flags,
 		.held = held,
+		.notes = notes,
 	};
 
 	return traits.word;
@@ -49,7 +51,7 @@ static __always_inline u32 iou_traits(u8 sqe_flags, u16 held)
 /* Is there no more to a request's end than its CQE, and perhaps a successor? */
 static __always_inline bool iou_req_is_plain(const struct iou_req *req)
 {
-	return !(req->traits & iou_traits(IOSQE_CQE_SKIP_SUCCESS, 0xffff));
+	return !(req->traits & iou_traits(IOSQE_CQE_SKIP_SUCCESS, 0xff, 0xff));
 }
 
 /**

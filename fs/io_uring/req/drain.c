@@ -25,7 +25,7 @@ static u32 unit_size(const struct iou_req *req)
 	u32 nr = 0;
 
 	for (; req; req = iou_chain_next(req))
-		nr += req->held & IOU_NOTIFIES ? 2 : 1;
+		nr += iou_req_op(req)->notifies ? 2 : 1;
 	return nr;
 }
 

@@ -50,7 +50,7 @@ bool iou_hash_enter(struct iou_req *req)
 	/* Without turns they only queue up on the inode's lock */
 	if (unlikely(!ring->hash && !hash_create(ring)))
 		return true;
-	req->held |= IOU_HELD_HASH;
+	req->held |= IOU_HELD_SERIAL;
 	if (ring->hash[i].busy) {
 		list_add_tail(&req->work.node, &ring->hash[i].waiting);
 		return false;
@@ -71,7 +71,7 @@ void iou_hash_leave(struct iou_req *req)
 	u32 i = hash_of(req);
 
 	iou_assert_locked(ring);
-	req->held &= ~IOU_HELD_HASH;
+	req->held &= ~IOU_HELD_SERIAL;
 	if (list_empty(&ring->hash[i].waiting)) {
 		ring->hash[i].busy = false;
 		return;
@@ -89,6 +89,6 @@ void iou_hash_leave(struct iou_req *req)
 void iou_hash_abandon(struct iou_req *req)
 {
 	iou_assert_locked(iou_req_ring(req));
-	req->held &= ~IOU_HELD_HASH;
+	req->held &= ~IOU_HELD_SERIAL;
 	list_del(&req->work.node);
 }

@@ -307,7 +307,8 @@ void iou_lane_push(struct iou_req *req)
 	 * Somebody waits for it besides the program, or it leads to more than
 	 * one CQE: do not batch it.
 	 */
-	bool urgent = req->held & (IOU_HELD_HASH | IOU_URGENT | IOU_MULTISHOT);
+	bool urgent = (req->notes & (IOU_NOTE_URGENT | IOU_NOTE_MULTISHOT)) ||
+		      (req->held & IOU_HELD_SERIAL);
 	bool can_wait = event_can_wait(lane, req);
 	bool first;
 

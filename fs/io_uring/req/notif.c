@@ -64,10 +64,11 @@ struct iou_notif *iou_notif_create(struct iou_req *req, bool report)
 	other->opcode = req->opcode;
 	other->sqe_flags = 0;
 	other->held = 0;
+	other->notes = 0;
 	other->event = notif_event;
 	other->state = IOU_S_BUSY;
+	other->cancelled = false;
 	iou_req_keep(other);
-	req->held |= IOU_NOTIFIES;
 
 	notif = iou_req_cmd(other, struct iou_notif);
 	notif->ubuf.ops = &notif_ops;

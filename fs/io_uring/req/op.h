@@ -21,11 +21,11 @@ struct io_comp_batch;
  *         May be called again after IOU_RETRY
  * @work: do it in a worker: may block, no lock held. NULL: @issue never says
  *        IOU_RETRY. IOU_RETRY means: would block, park me
- * @take: with IOU_SELECT: take a provided buffer, because a worker will do it.
+ * @take: with IOU_NOTE_SELECT: take a provided buffer, because a worker will do it.
  *        Ring lock held. Returns 0 or -ENOBUFS
  * @partial: how much of it was done by earlier attempts, if it is not tried again: that
  *           is its result then, unless it is 0. NULL: each attempt does all or nothing
- * @cleanup: release ->aux, if IOU_HELD_AUX
+ * @cleanup: release ->aux, if IOU_HELD_CLEANUP
  * @iopoll: after IOU_POLLED: ask the device, put what it completes on the batch.
  *          Ring lock held. Returns an error of the driver, or anything >= 0
  * @iopoll_done: after iou_req_arrived_polled(): go on or complete. Ring lock held;
@@ -43,6 +43,7 @@ struct io_comp_batch;
  * @buffer_select: IOSQE_BUFFER_SELECT is possible
  * @hashed: work on a regular file is serialised per inode
  * @unbound: work on other than regular files and block devices may take for ever
+ * @notifies: it makes a notification, which is in flight as long as the request, or longer
  * @audit: leaves a record for each attempt. That of a worker is made for it; @issue
  *         makes its own with iou_audited()
  *
@@ -71,6 +72,7 @@ struct iou_op {
 	bool buffer_select;
 	bool hashed;
 	bool unbound;
+	bool notifies;
 	bool audit;
 };
 

@@ -116,7 +116,7 @@ u32 iou_park_claim_all(struct iou_ring *ring, iou_req_match_fn match, void *data
 			if (iou_park_claim(req))
 				hlist_add_head(&req->index, claimed);
 			else
-				req->held |= IOU_CANCEL;
+				req->cancelled = true;
 		}
 		cond_resched();
 	}

@@ -58,7 +58,7 @@ static inline int iou_park(struct iou_req *req, const struct iou_park_ops *ops)
 	struct iou_index *index = &ring->parked;
 
 	iou_assert_locked(ring);
-	if (unlikely(ring->closing || (req->held & IOU_CANCEL)))
+	if (unlikely(ring->closing || req->cancelled))
 		return -ECANCELED;
 	if (unlikely(index->nr >= IOU_INDEX_LOAD << index->bits))
 		iou_index_grow(index);

@@ -114,7 +114,6 @@ static inline void iou_req_keep(struct iou_req *req)
 	iou_assert_locked(iou_req_ring(req));
 	iou_req_own_file(req);
 	req->held |= IOU_HELD_INFLIGHT;
-	req->nr_polls = 0;
 	req->lane->nr_inflight++;
 }
 
@@ -139,7 +138,7 @@ static inline bool iou_file_nowait(const struct file *file)
 static inline void iou_req_next_shot(struct iou_req *req)
 {
 	if (req->sqe_flags & IOSQE_BUFFER_SELECT)
-		req->held |= IOU_SELECT;
+		req->notes |= IOU_NOTE_SELECT;
 	req->cflags = 0;
 	req->nr_polls = 0;
 }

@@ -230,9 +230,9 @@ void iou_pbuf_use_run(struct iou_req *req, const struct iou_pbuf_run *run, u32 b
 	buf.full = i == last ? run->full : buf.len;
 	bytes = min(bytes, buf.len);
 
-	if (req->held & IOU_SELECT)
+	if (req->notes & IOU_NOTE_SELECT)
 		req->cflags |= IORING_CQE_F_BUFFER | (u32)run->bid << IORING_CQE_BUFFER_SHIFT;
-	req->held &= ~IOU_SELECT;
+	req->notes &= ~IOU_NOTE_SELECT;
 	req->cflags &= ~IORING_CQE_F_BUF_MORE;
 	if (!rest && group->is_inc && iou_pbuf_shrink(group, &buf, bytes)) {
 		req->cflags |= IORING_CQE_F_BUF_MORE;

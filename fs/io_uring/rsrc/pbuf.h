@@ -124,7 +124,7 @@ static inline u32 iou_pbuf_cap(u32 len)
 
 /**
  * iou_pbuf_select() - look at the next buffer of a request's group
- * @req: wants one (IOU_SELECT)
+ * @req: wants one (IOU_NOTE_SELECT)
  * @buf: where to describe it
  *
  * It stays where it is until iou_pbuf_use(), before which the ring lock must not
@@ -187,7 +187,7 @@ static inline void iou_pbuf_use(struct iou_req *req, const struct iou_pbuf *buf,
 {
 	struct iou_pbuf_group *group = buf->group;
 
-	req->held &= ~IOU_SELECT;
+	req->notes &= ~IOU_NOTE_SELECT;
 	req->cflags |= IORING_CQE_F_BUFFER | (u32)buf->bid << IORING_CQE_BUFFER_SHIFT;
 	if (unlikely(group->is_inc) && iou_pbuf_shrink(group, buf, bytes)) {
 		req->cflags |= IORING_CQE_F_BUF_MORE;
@@ -209,7 +209,7 @@ static inline void iou_pbuf_use(struct iou_req *req, const struct iou_pbuf *buf,
 static inline void iou_pbuf_take(struct iou_req *req, const struct iou_pbuf *buf)
 	__must_hold(&iou_req_ring(req)->lock)
 {
-	req->held &= ~IOU_SELECT;
+	req->notes &= ~IOU_NOTE_SELECT;
 	req->cflags |= IORING_CQE_F_BUFFER | (u32)buf->bid << IORING_CQE_BUFFER_SHIFT;
 	buf->group->head++;
 }

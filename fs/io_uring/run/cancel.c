@@ -138,7 +138,7 @@ static void search_events(struct llist_node *events, struct search *search)
 
 	llist_for_each_entry(req, events, qnode)
 		if (req->state == IOU_S_RETURNED && search_match(req, search))
-			req->held |= IOU_CANCEL;
+			req->cancelled = true;
 }
 
 /* What workers have given back. After the pools: from there it comes here */
@@ -289,7 +289,7 @@ int iou_cancel_req(struct iou_req *req)
 	default:
 		return -ENOENT;
 	}
-	req->held |= IOU_CANCEL;
+	req->cancelled = true;
 	return -EALREADY;
 }
 

@@ -89,7 +89,7 @@ static void issue_retry(struct iou_req *req)
 {
 	iou_verdict_t verdict = IOU_RETRY;
 
-	if (req->held & IOU_MULTISHOT) {
+	if (req->notes & IOU_NOTE_MULTISHOT) {
 		iou_shots_park(req, park_mask(req));
 		return;
 	}
@@ -143,7 +143,7 @@ void iou_issue_again(struct iou_req *req, bool cancel)
 void iou_issue_prepared(struct iou_req *req)
 {
 	const struct iou_op *op = iou_req_op(req);
-	struct iou_req *next = req->held & IOU_GUARDED ? req->link : NULL;
+	struct iou_req *next = req->notes & IOU_NOTE_GUARDED ? req->link : NULL;
 
 	req->state = IOU_S_ISSUED;
 	if (!op->issue || ((req->sqe_flags & IOSQE_ASYNC) && op->work))
@@ -165,7 +165,7 @@ static void chain_keep(struct iou_req *req)
 		next = iou_chain_next(req);
 		/* Its end leads to more CQEs than its own */
 		if (next)
-			req->held |= IOU_URGENT;
+			req->notes |= IOU_NOTE_URGENT;
 		if (req->held & IOU_HELD_INFLIGHT)
 			continue;
 		iou_req_keep(req);
@@ -208,8 +208,8 @@ void iou_issue_chain(struct iou_req *req)
 
 		/* For a worker, or guarded by a LINK_TIMEOUT, or with a personality */
 		if (unlikely(!op->issue ||
-			     (req->traits & iou_traits(IOSQE_ASYNC,
-						       IOU_GUARDED | IOU_HELD_CREDS)))) {
+			     (req->traits & iou_traits(IOSQE_ASYNC, IOU_HELD_CREDS,
+						       IOU_NOTE_GUARDED)))) {
 			chain_keep(req);
 			iou_issue_prepared(req);
 			return;
@@ -250,7 +250,7 @@ void iou_issue_held(struct iou_req *req, bool cancel)
 	}
 	/* So far for its turn; from now on for its own sake, or its successor's */
 	if (!iou_chain_next(req))
-		req->held &= ~IOU_URGENT;
+		req->notes &= ~IOU_NOTE_URGENT;
 	iou_issue_prepared(req);
 }
 
@@ -277,7 +277,7 @@ static bool work_run(struct iou_work *work)
 static void work_park_event(struct iou_req *req, bool cancel)
 	__must_hold(&iou_req_ring(req)->lock)
 {
-	if (cancel || iou_req_ring(req)->closing || (req->held & IOU_CANCEL)) {
+	if (cancel || iou_req_ring(req)->closing || req->cancelled) {
 		iou_req_end(req, -ECANCELED);
 		return;
 	}
@@ -310,7 +310,7 @@ static void work_post(struct iou_req *req)
 {
 	req->event = work_done_event;
 	req->state = IOU_S_CLAIMED;
-	if (iou_req_ring(req)->deferred && !(req->held & IOU_HELD_HASH))
+	if (iou_req_ring(req)->deferred && !(req->held & IOU_HELD_SERIAL))
 		iou_lane_push(req);
 	else
 		iou_ring_push_done(req);
@@ -433,7 +433,7 @@ static bool async_allowed(struct iou_req *req)
 		issue_retry(req);
 		return false;
 	}
-	error = req->held & IOU_MULTISHOT ? -EBADFD : iou_req_op(req)->take(req);
+	error = req->notes & IOU_NOTE_MULTISHOT ? -EBADFD : iou_req_op(req)->take(req);
 	if (error)
 		iou_req_end(req, error);
 	return !error;
@@ -461,7 +461,7 @@ void iou_issue_async(struct iou_req *req)
 	bool hashed;
 
 	/* Between being woken and this */
-	if (unlikely(req->held & IOU_CANCEL)) {
+	if (unlikely(req->cancelled)) {
 		iou_req_end(req, -ECANCELED);
 		return;
 	}
@@ -476,7 +476,7 @@ void iou_issue_async(struct iou_req *req)
 	if (!(req->held & IOU_HELD_INFLIGHT))
 		iou_req_keep(req);
 	iou_req_own_file(req);
-	if (unlikely(req->held & (IOU_SELECT | IOU_MULTISHOT)) && !async_allowed(req))
+	if (unlikely(req->notes & (IOU_NOTE_SELECT | IOU_NOTE_MULTISHOT)) && !async_allowed(req))
 		return;
 	if (!(req->held & IOU_HELD_CREDS))
 		work_set_creds(req);
@@ -485,7 +485,7 @@ void iou_issue_async(struct iou_req *req)
 	hashed = work_is_hashed(req);
 	trace_io_uring_queue_async_work(iou_req_ring(req), req, req->user_data,
 					req->opcode, req->sqe_flags, &req->work, hashed);
-	if (hashed && !(req->held & IOU_HELD_HASH) && !iou_hash_enter(req)) {
+	if (hashed && !(req->held & IOU_HELD_SERIAL) && !iou_hash_enter(req)) {
 		iou_pool_expect(pool, &req->work);
 		return;
 	}

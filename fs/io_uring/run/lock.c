@@ -79,7 +79,7 @@ static void start_held(struct iou_req *req)
 				iou_task_is_ending());
 		return;
 	}
-	req->held |= IOU_URGENT;
+	req->notes |= IOU_NOTE_URGENT;
 	req->state = IOU_S_CLAIMED;
 	iou_lane_push(req);
 }

@@ -307,7 +307,7 @@ int iou_poll_park(struct iou_req *req, __poll_t events)
 	iou_napi_note(ring, req->file);
 	/* One event may stand for several wake-ups, and lead to several CQEs */
 	if (is_lasting(req))
-		req->held |= IOU_URGENT;
+		req->notes |= IOU_NOTE_URGENT;
 	error = iou_park(req, &poll_park_ops);
 	if (error)
 		return error;

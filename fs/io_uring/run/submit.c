@@ -61,7 +61,7 @@ static int take_creds(struct iou_req *req, const struct io_uring_sqe __shared *s
 /* It wants a provided buffer */
 static void set_select(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
 {
-	req->held |= IOU_SELECT;
+	req->notes |= IOU_NOTE_SELECT;
 	req->buf_group = iou_sqe_get(sqe, buf_group);
 	req->buf_cap = iou_pbuf_cap(iou_sqe_get(sqe, len));
 }
@@ -76,6 +76,7 @@ static int check_sqe(struct iou_req *req, const struct io_uring_sqe __shared *sq
 
 	/* There is ioprio, see iou_req.head */
 	req->held = 0;
+	req->notes = 0;
 	/* Or what follows would hide it, and change the ring */
 	if (head.opcode >= IORING_OP_LAST)
 		return iou_reject(req, sqe, -EINVAL, "opcode is not supported");
@@ -260,7 +261,7 @@ static __always_inline bool sqe_is_link(const struct iou_ring *ring, const struc
 {
 	const u8 others = 0xff ^ (IOU_LINK_FLAGS | IOSQE_FIXED_FILE);
 
-	return !(req->traits & iou_traits(others, 0xffff)) && !iou_sqe_get(sqe, personality) &&
+	return !(req->traits & iou_traits(others, 0xff, 0xff)) && !iou_sqe_get(sqe, personality) &&
 	       !(ring->strict & ~IOU_STRICT_CHAIN) &&
 	       ((req->sqe_flags & IOU_LINK_FLAGS) || ring->strict);
 }
@@ -364,6 +365,9 @@ static int submit_batch(struct iou_ring *ring, struct iou_lane *lane, u32 to_sub
 		req->head = head.word;
 		req->cflags = 0;
 		req->state = IOU_S_ISSUED;
+		req->cancelled = false;
+		req->nr_polls = 0;
+		req->mark = 0;
 		trace_io_uring_submit_req(ring, req, req->user_data, head.opcode, head.flags,
 					  false);
 

@@ -154,7 +154,7 @@ static int wait_collect(struct iou_ring *ring, struct iou_lane *lane)
 /*
  * May one event lead to more than one CQE? If others wait for a drain, or count
  * CQEs. Only the waiter itself can change the answer to yes. (Events that may do
- * so on their own account are IOU_URGENT.)
+ * so on their own account are IOU_NOTE_URGENT.)
  */
 static bool wait_for_each(const struct iou_ring *ring)
 {

@@ -8,6 +8,7 @@
 #include <kunit/test.h>
 
 #include "../iou.h"
+#include "../ops/table.h"
 #include "../req/park.h"
 
 #define FAKE_CQ_ENTRIES	64
@@ -43,6 +44,7 @@ static inline struct fake *fake_ring(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, fake);
 	ring = &fake->ring;
 	mutex_init(&ring->lock);
+	ring->ops = iou_optab;
 	ring->cq.hdr = (void __force __shared *)&fake->hdr;
 	ring->cq.cqes = (void __force __shared *)fake->cqes;
 	ring->cq.entries = FAKE_CQ_ENTRIES;

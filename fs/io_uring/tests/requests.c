@@ -154,8 +154,8 @@ static void index_claim_all(struct kunit *test)
 		seen++;
 	}
 	KUNIT_EXPECT_EQ(test, nr / 2 - 1, seen);
-	KUNIT_EXPECT_EQ(test, IOU_CANCEL, reqs[51].held);
-	KUNIT_EXPECT_EQ(test, 0, reqs[50].held);
+	KUNIT_EXPECT_TRUE(test, reqs[51].cancelled);
+	KUNIT_EXPECT_FALSE(test, reqs[50].cancelled);
 	KUNIT_EXPECT_EQ(test, nr / 2 + 1, ring->parked.nr);
 	iou_unpark(&reqs[51]);
 	KUNIT_EXPECT_EQ(test, -ECANCELED, iou_park(&reqs[51], &park_ops));
