@@ -73,7 +73,6 @@
 #include "mem/cq.h"
 #include "mem/region.h"
 #include "mem/sq.h"
-#include "rsrc/node.h"
 
 struct cred;
 struct file;
@@ -82,6 +81,7 @@ struct iou_clocks;
 struct iou_evfd;
 struct iou_lane;
 struct iou_napi;
+struct iou_node;
 struct iou_op;
 struct iou_park_ops;
 struct iou_pbuf_group;
@@ -272,6 +272,16 @@ enum iou_gate {
 struct iou_turn {
 	struct list_head waiting;
 	bool busy;
+};
+
+/**
+ * struct iou_table - the files or buffers of a ring, in slots
+ * @slots: NULL if empty
+ * @nr: number of slots, 0: there is no table
+ */
+struct iou_table {
+	struct iou_node **slots;
+	u32 nr;
 };
 
 /**

@@ -11,6 +11,7 @@
 #include <linux/uaccess.h>
 
 #include "../rsrc/bufs.h"
+#include "../rsrc/node.h"
 #include "../rsrc/pin.h"
 #include "../rsrc/ringfile.h"
 #include "../run/lock.h"

@@ -14,6 +14,7 @@
 #include <linux/user_namespace.h>
 
 #include "../req/park.h"
+#include "../rsrc/node.h"
 #include "../rsrc/pin.h"
 #include "../run/lock.h"
 #include "../run/napi.h"

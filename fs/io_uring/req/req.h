@@ -12,6 +12,7 @@
 #include <trace/events/io_uring.h>
 
 #include "../iou.h"
+#include "../rsrc/node.h"
 #include "../rsrc/pin.h"
 #include "lane.h"
 #include "op.h"

@@ -6,6 +6,7 @@
 #define IOU_RSRC_FILES_H
 
 #include "../iou.h"
+#include "node.h"
 
 long iou_files_register(struct iou_ring *ring, void __user *arg, u32 nr)
 	__must_hold(&ring->lock);

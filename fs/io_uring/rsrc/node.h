@@ -9,7 +9,7 @@
 #include <linux/types.h>
 #include <uapi/linux/io_uring.h>
 
-#include "../mem/cq.h"
+#include "../iou.h"
 
 /**
  * struct iou_node - a registered file or buffer
@@ -27,16 +27,6 @@ struct iou_node {
 	u64 tag;
 	void *what;
 	void (*release)(void *what);
-};
-
-/**
- * struct iou_table - the files or buffers of a ring, in slots
- * @slots: NULL if empty
- * @nr: number of slots, 0: there is no table
- */
-struct iou_table {
-	struct iou_node **slots;
-	u32 nr;
 };
 
 /**
