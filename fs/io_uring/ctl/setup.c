@@ -20,6 +20,7 @@
 #include "../req/lane.h"
 #include "../req/park.h"
 #include "../req/req.h"
+#include "../rsrc/fput.h"
 #include "../rsrc/pin.h"
 #include "../rsrc/ringfile.h"
 #include "../rsrc/pbuf.h"
@@ -483,7 +484,7 @@ static_assert(offsetof(struct iou_shared, cq_overflow) == 44);
 
 static int __init iou_init(void)
 {
-	int error = iou_req_init_cache();
+	int error = iou_req_init_cache() ?: iou_fput_init();
 
 	iou_optab_init();
 	iou_ringfile_init(&iou_ring_fops);

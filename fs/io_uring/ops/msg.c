@@ -21,6 +21,7 @@
 #include "../req/complete.h"
 #include "../req/req.h"
 #include "../rsrc/files.h"
+#include "../rsrc/fput.h"
 #include "../rsrc/ringfile.h"
 #include "../run/lock.h"
 #include "ops.h"
@@ -54,7 +55,7 @@ static void cleanup_msg(struct iou_req *req)
 	struct iou_msg *msg = iou_req_cmd(req, struct iou_msg);
 
 	if (msg->file)
-		fput(msg->file);
+		iou_fput_for(msg->file, req->lane->task->task);
 }
 
 static int prep_data(struct iou_req *req, const struct io_uring_sqe __shared *sqe)

@@ -13,6 +13,7 @@
 #include <linux/cred.h>
 #include <linux/fs.h>
 
+#include "../rsrc/fput.h"
 #include "../rsrc/node.h"
 #include "complete.h"
 #include "hash.h"
@@ -20,6 +21,20 @@
 
 #define HELD_RARELY	(IOU_HELD_CLEANUP | IOU_HELD_SERIAL |			\
 			 IOU_HELD_FILE_NODE | IOU_HELD_BUF | IOU_HELD_CREDS)
+
+/* The file in a slot, which has perhaps been changed meanwhile: then this may close it */
+static void req_drop_file_node(struct iou_req *req)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	struct iou_node *node = req->file_node;
+	struct file *file = NULL;
+
+	if (node->refs == 1)
+		file = get_file(node->what);
+	iou_node_put(node, &iou_req_ring(req)->cq);
+	if (file)
+		iou_fput_for(file, req->lane->task->task);
+}
 
 static noinline void req_drop_rare(struct iou_req *req)
 	__must_hold(&iou_req_ring(req)->lock)
@@ -31,7 +46,7 @@ static noinline void req_drop_rare(struct iou_req *req)
 	if (req->held & IOU_HELD_SERIAL)
 		iou_hash_leave(req);
 	if (req->held & IOU_HELD_FILE_NODE)
-		iou_node_put(req->file_node, &ring->cq);
+		req_drop_file_node(req);
 	if (req->held & IOU_HELD_BUF)
 		iou_node_put(req->buf_node, &ring->cq);
 	if (req->held & IOU_HELD_CREDS)
@@ -48,7 +63,7 @@ static __always_inline void req_drop(struct iou_req *req)
 	if (req->held & HELD_RARELY)
 		req_drop_rare(req);
 	if (req->held & IOU_HELD_FILE)
-		fput(req->file);
+		iou_fput_for(req->file, lane->task->task);
 	if (req->held & IOU_HELD_INFLIGHT) {
 		lane->nr_inflight--;
 		lane->ring->cold |= lane->ring->watch;
