@@ -70,8 +70,12 @@ static noinline int enter_wait(struct iou_ring *ring, u32 min_complete, u32 flag
 	return iou_wait_events(ring, min_complete, &args);
 }
 
-/* Submit; who wants events gets those that are there in the same lock section */
-static int enter_submit(struct iou_ring *ring, u32 to_submit, u32 flags)
+/*
+ * Submit; who wants events gets those that are there in the same lock section.
+ * Return: number of SQEs consumed, or an error; *@yielded: others have waited for the
+ * lock, which is free now, and there may be more.
+ */
+static int enter_submit_some(struct iou_ring *ring, u32 to_submit, u32 flags, bool *yielded)
 {
 	struct iou_lane *lane;
 	int ret;
@@ -80,11 +84,32 @@ static int enter_submit(struct iou_ring *ring, u32 to_submit, u32 flags)
 		return -EINTR;
 	lane = iou_task_lane(ring);
 	ret = likely(lane) ? iou_submit(ring, lane, to_submit) : -ENOMEM;
+	if (unlikely(ret != to_submit) && lane) {
+		*yielded = lane->yielded;
+		lane->yielded = false;
+	}
 	if ((flags & IORING_ENTER_GETEVENTS) && ring->deferred && lane &&
 	    iou_lane_pending(lane))
 		iou_task_run_lane(lane, false);
-	iou_ring_unlock(ring);
+	iou_lane_unlock(ring, lane);
 	return ret;
+}
+
+static __always_inline int enter_submit(struct iou_ring *ring, u32 to_submit, u32 flags)
+{
+	bool yielded = false;
+	int submitted = enter_submit_some(ring, to_submit, flags, &yielded);
+
+	while (unlikely(yielded)) {
+		int ret;
+
+		yielded = false;
+		ret = enter_submit_some(ring, to_submit - submitted, flags, &yielded);
+		if (ret <= 0)
+			break;
+		submitted += ret;
+	}
+	return submitted;
 }
 
 /* The usual end: no wait, or it need not begin. Its arguments would be checked first */

@@ -153,6 +153,7 @@ struct io_uring_task {
  *          who has taken it off
  * @events: [A] requests whose event has come, newest first
  * @batch: [R] those that were taken off @events and not run yet, oldest first
+ * @yielded: [R] the last submission ended early, because somebody waited for the lock
  * @nr_events: [A] how many, on deferred lanes
  * @urgent: [A] on deferred lanes: some event of IOU_NOTE_URGENT is among them
  * @asleep: [A] on deferred lanes: the task sleeps in enter() until ...
@@ -177,6 +178,7 @@ struct iou_lane {
 	u32 queued;
 	struct llist_head events;
 	struct llist_node *batch;
+	bool yielded;
 	atomic_t nr_events;
 	bool urgent;
 	bool asleep;
@@ -198,6 +200,9 @@ enum iou_cold {
 	IOU_COLD_COUNT	= 1 << 3,	/* timeouts count CQEs; stays while there are */
 	IOU_COLD_KICK	= 1 << 4,	/* ->kick is to be looked after */
 };
+
+/* Of these, what may end requests, or make some ready */
+#define IOU_COLD_SETTLE	(IOU_COLD_READY | IOU_COLD_DRAIN | IOU_COLD_COUNT)
 
 /*
  * Reasons why an SQE is looked at closely even if it looks harmless. Under the
@@ -347,6 +352,8 @@ struct iou_wake {
  * @cq: completion queue
  * @done: [A] requests that workers have finished, and those of other rings that
  *        want something from this one
+ * @stranded: [A] lanes whose task is gone, for whose events nobody got the ring lock
+ * @stranded_mark: [A] on @done while @stranded is not empty
  * @kick: [R] another ring, on whose @done something was put; a reference
  * @cq_wait: waiters in enter() and poll(2) on the ring's file
  * @wake: [A] from which CQE on they are woken; read after a full barrier
@@ -367,7 +374,7 @@ struct iou_wake {
  * @hash: [R] per-inode serialisation of work: IOU_NR_TURNS of them, or NULL: it was
  *        not needed yet
  * @ready: [R] work whose turn has come, successors, requests that were
- *         cancelled: the unlock starts or ends them
+ *         cancelled: the unlock passes them on or ends them
  * @chain: [R] while a batch is being submitted
  * @drain: [R] what IO_DRAIN holds back
  * @counting: [R] requests that end after a number of CQEs, the next first
@@ -416,6 +423,8 @@ struct iou_ring {
 	struct iou_sq sq;
 	struct iou_cq cq;
 	struct llist_head done;
+	struct llist_head stranded;
+	struct llist_node stranded_mark;
 	struct iou_ring *kick;
 	wait_queue_head_t cq_wait;
 	struct iou_wake wake;

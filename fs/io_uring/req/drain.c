@@ -33,7 +33,7 @@ static u32 unit_size(const struct iou_req *req)
  * iou_drain_enter() - queue a unit
  * @head: HELD. It has IO_DRAIN, or the ring is IOU_STRICT_DRAIN
  *
- * The next unlock starts what can be started.
+ * Whoever unlocks next finds out what can start.
  *
  * Context: ring lock.
  */

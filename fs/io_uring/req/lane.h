@@ -22,7 +22,7 @@ struct llist_node *iou_lane_take(struct iou_lane *lane);
 /* Are there events to run? Lock-free. */
 static inline bool iou_lane_pending(const struct iou_lane *lane)
 {
-	return !llist_empty(&lane->events);
+	return !llist_empty(&lane->events) || READ_ONCE(lane->batch);
 }
 
 /*

@@ -138,11 +138,11 @@ void iou_iopoll_join(struct iou_req *req)
 static int iopoll_breathe(struct iou_ring *ring)
 	__must_hold(&ring->lock)
 {
-	struct iou_lane *lane = ring->deferred ? ring->owner_lane : NULL;
+	struct iou_lane *lane = iou_task_lane(ring);
 
-	if (lane && iou_lane_pending(lane))
+	if (lane && lane->deferred && iou_lane_pending(lane))
 		iou_task_run_lane(lane, fatal_signal_pending(current));
-	iou_ring_unlock(ring);
+	iou_lane_unlock(ring, lane);
 	cond_resched();
 	iou_task_run_work();
 	iou_ring_lock(ring);
@@ -213,7 +213,7 @@ int iou_iopoll_wait(struct iou_ring *ring, u32 min_complete)
 	} else if (!iopoll_ready(ring)) {
 		ret = iopoll_loop(ring, min(min_complete, ring->cq.entries));
 	}
-	iou_ring_unlock(ring);
+	iou_lane_unlock(ring, iou_task_lane(ring));
 	return ret;
 }
 

@@ -187,6 +187,17 @@ void iou_issue_drain(struct iou_req *head)
 	iou_drain_enter(head);
 }
 
+/* Let others have the lock before a chain goes on with @req */
+static void chain_pause(struct iou_req *req)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	struct iou_ring *ring = iou_req_ring(req);
+
+	chain_keep(req);
+	list_add_tail(&req->work.node, &ring->ready);
+	ring->cold |= IOU_COLD_READY;
+}
+
 /**
  * iou_issue_chain() - start a chain that was just submitted
  * @req: its first member, HELD. Nothing of it is kept; the last one's ->link is NULL
@@ -228,9 +239,17 @@ void iou_issue_chain(struct iou_req *req)
 			next = iou_req_complete_next(req);
 		}
 		req = next;
-		if (unlikely(iou_ring_breathes(ring, ++nr) && req)) {
+		if (likely(++nr % IOU_HOLD_STEPS || !req))
+			continue;
+		switch (iou_ring_look_around(ring)) {
+		case IOU_HOLD_END:
 			iou_chain_cancel(req);
 			return;
+		case IOU_HOLD_YIELD:
+			chain_pause(req);
+			return;
+		default:
+			break;
 		}
 	}
 }

@@ -2,10 +2,19 @@
 /*
  * The ring lock, and what releasing it entails.
  *
- * iou_ring_unlock() is the only publisher: it shows the program all CQEs that
+ * iou_ring_unlock() publishes and completes. It shows the program all CQEs that
  * were written since the lock was taken, and wakes who waits for them. And it
  * completes what workers have finished meanwhile (ring->done), so that no
- * worker sleeps for the lock to report a result:
+ * worker sleeps for the lock to report a result.
+ *
+ * It starts nothing, because whoever unlocks may be in the middle of anything: a
+ * kernel worker, another process, the reader of a file of /proc. Requests whose
+ * turn has come are pushed on the lane that they belong to, work goes to its pool.
+ * A lane's own task, where it might as well submit, calls iou_lane_unlock(): that
+ * starts what is ready for this lane before it unlocks, which saves the way over
+ * the lane.
+ *
+ * Between a worker that has finished and the holder of the lock:
  *
  *   worker                            holder
  *
@@ -38,144 +47,6 @@
 
 /* Rings that one unlocker goes on to kick; a kworker takes the rest */
 #define IOU_MAX_HOPS	16
-
-/* A worker has finished this */
-static void end_work(struct iou_req *req)
-	__must_hold(&iou_req_ring(req)->lock)
-{
-	if (likely(!iou_req_ring(req)->deferred)) {
-		iou_req_complete(req);
-		return;
-	}
-	/*
-	 * Here CQEs appear only when the owner asks for them. But who comes next
-	 * on the inode does not have to wait for that.
-	 */
-	iou_hash_leave(req);
-	WRITE_ONCE(iou_req_ring(req)->evfd_by_worker, true);
-	iou_lane_push(req);
-}
-
-static void drain_done(struct iou_ring *ring)
-	__must_hold(&ring->lock)
-{
-	struct llist_node *list = iou_lane_in_order(llist_del_all(&ring->done));
-	struct iou_req *req, *next;
-
-	llist_for_each_entry_safe(req, next, list, qnode) {
-		if (unlikely(iou_req_ring(req) != ring))
-			iou_req_op(req)->deliver(req, ring);
-		else
-			end_work(req);
-	}
-}
-
-/* A held request whose turn has come: here if this is its task, else over there */
-static void start_held(struct iou_req *req)
-	__must_hold(&iou_req_ring(req)->lock)
-{
-	if (likely(current == req->lane->task->task)) {
-		req->event(req, iou_req_ring(req)->closing || req->lane->detached ||
-				iou_task_is_ending());
-		return;
-	}
-	req->notes |= IOU_NOTE_URGENT;
-	req->state = IOU_S_CLAIMED;
-	iou_lane_push(req);
-}
-
-/* Work whose turn has come on its inode: its pool has been expecting it */
-static void start_work(struct iou_req *req)
-	__must_hold(&iou_req_ring(req)->lock)
-{
-	struct iou_pool *pool = req->lane->task->pool;
-	struct iou_work work = { .unbound = req->work.unbound };
-
-	if (iou_req_ring(req)->closing || !iou_pool_queue(pool, &req->work))
-		iou_req_end(req, -ECANCELED);
-	iou_pool_unexpect(pool, &work);
-}
-
-/* Work whose turn has come on its inode, successors in chains, what was cancelled */
-static void start_ready(struct iou_ring *ring)
-	__must_hold(&ring->lock)
-{
-	while (!list_empty(&ring->ready)) {
-		struct iou_req *req = list_first_entry(&ring->ready, struct iou_req,
-						       work.node);
-
-		list_del(&req->work.node);
-		if (req->state == IOU_S_HELD)
-			start_held(req);
-		else if (req->state == IOU_S_CLAIMED)
-			iou_req_complete(req);
-		else
-			start_work(req);
-		cond_resched();
-	}
-}
-
-/* Let lanes go that nobody needs. Return: the ring goes with the last. */
-static bool reap_lanes(struct iou_ring *ring)
-	__must_hold(&ring->lock)
-{
-	struct iou_lane *lane, *next;
-
-	list_for_each_entry_safe(lane, next, &ring->lanes, ring_node) {
-		if (lane->nr_inflight || !(lane->detached || ring->closing))
-			continue;
-		iou_lane_detach(lane);
-		iou_lane_free(lane);
-	}
-	if (!ring->closing || ring->dead || !list_empty(&ring->lanes))
-		return false;
-	ring->dead = true;
-	return true;
-}
-
-/* Let a kernel worker look after a ring. Takes over a reference. */
-static void ring_drain_later(struct iou_ring *ring)
-{
-	if (!queue_work(system_unbound_wq, &ring->drain_work))
-		iou_ring_put(ring);
-}
-
-/* Which ring is to be kicked after unlocking? One; others are left to a worker. */
-static void take_kick(struct iou_ring *ring, struct iou_ring **kick)
-	__must_hold(&ring->lock)
-{
-	if (*kick)
-		ring_drain_later(ring->kick);
-	else
-		*kick = ring->kick;
-	ring->kick = NULL;
-}
-
-/* Return: the caller has to put the ring after unlocking, and kick *@kick */
-static bool do_cold(struct iou_ring *ring, struct iou_ring **kick)
-	__must_hold(&ring->lock)
-{
-	u32 cold;
-
-	/* Each of these may end requests, and so make others ready */
-	while ((cold = ring->cold & ~IOU_COLD_REAP)) {
-		ring->cold &= IOU_COLD_REAP;
-		if (cold & IOU_COLD_DRAIN)
-			iou_drain_advance(ring);
-		if ((cold | ring->cold) & IOU_COLD_READY)
-			start_ready(ring);
-		if (cold & IOU_COLD_COUNT)
-			iou_count_check(ring);
-		if (cold & IOU_COLD_KICK)
-			take_kick(ring, kick);
-		if (!(ring->cold & ~(IOU_COLD_REAP | IOU_COLD_COUNT)))
-			break;
-	}
-	if (!(ring->cold & IOU_COLD_REAP))
-		return false;
-	ring->cold &= ~IOU_COLD_REAP;
-	return reap_lanes(ring);
-}
 
 static void wake_waiters(struct iou_ring *ring)
 {
@@ -225,11 +96,236 @@ static __always_inline void tell(struct iou_ring *ring, bool by_worker)
 		signal_evfd(ring, by_worker);
 }
 
-/* Is there more to complete? Return: locked again */
-static bool relock(struct iou_ring *ring, u32 rounds)
+/* In the midst of completing many that workers have finished */
+static noinline void show_some(struct iou_ring *ring)
+	__must_hold(&ring->lock)
 {
-	if (likely(llist_empty(&ring->done)))
+	if (ring->cq.published != ring->cq.tail) {
+		iou_cq_publish(&ring->cq);
+		/* As in iou_ring_unlock() */
+		smp_mb();
+		tell(ring, true);
+	}
+	cond_resched();
+}
+
+/* A worker has finished this */
+static void end_work(struct iou_req *req)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	if (likely(!iou_req_ring(req)->deferred)) {
+		iou_req_complete(req);
+		return;
+	}
+	/*
+	 * Here CQEs appear only when the owner asks for them. But who comes next
+	 * on the inode does not have to wait for that.
+	 */
+	iou_hash_leave(req);
+	WRITE_ONCE(iou_req_ring(req)->evfd_by_worker, true);
+	iou_lane_push(req);
+}
+
+/* The lock was taken when somebody wanted to run the events of these lanes */
+static void release_stranded(struct iou_ring *ring)
+{
+	struct llist_node *list = llist_del_all(&ring->stranded);
+	struct iou_lane *lane, *next;
+
+	llist_for_each_entry_safe(lane, next, list, ready_node)
+		iou_lane_hand_over(lane, 0);
+}
+
+static void drain_one(struct iou_ring *ring, struct llist_node *node)
+	__must_hold(&ring->lock)
+{
+	struct iou_req *req = llist_entry(node, struct iou_req, qnode);
+
+	if (unlikely(node == &ring->stranded_mark))
+		release_stranded(ring);
+	else if (unlikely(iou_req_ring(req) != ring))
+		iou_req_op(req)->deliver(req, ring);
+	else
+		end_work(req);
+}
+
+/* Return: workers had finished something */
+static bool drain_done(struct iou_ring *ring)
+	__must_hold(&ring->lock)
+{
+	struct llist_node *node, *next;
+	u32 nr = 0;
+
+	if (llist_empty(&ring->done))
 		return false;
+
+	node = iou_lane_in_order(llist_del_all(&ring->done));
+	for (; node; node = next) {
+		next = node->next;
+		drain_one(ring, node);
+		if (unlikely(++nr % IOU_HOLD_STEPS == 0))
+			show_some(ring);
+	}
+	return true;
+}
+
+/*
+ * The turn of a held request has come. If its lane is @mine, current is where it
+ * could submit, and starts it. A kernel worker, that does the same for a task that
+ * is gone, ends it.
+ */
+static void settle_held(struct iou_req *req, const struct iou_lane *mine)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	struct iou_lane *lane = req->lane;
+
+	if (unlikely(lane->ring->closing)) {
+		req->event(req, true);
+		return;
+	}
+	if (lane == mine) {
+		req->event(req, lane->detached || current != lane->task->task ||
+				iou_task_is_ending());
+		return;
+	}
+	req->notes |= IOU_NOTE_URGENT;
+	req->state = IOU_S_CLAIMED;
+	iou_lane_push(req);
+}
+
+/* The turn of work on its inode has come: its pool has been expecting it */
+static void settle_work(struct iou_req *req)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	struct iou_pool *pool = req->lane->task->pool;
+	struct iou_work work = { .unbound = req->work.unbound };
+
+	if (iou_req_ring(req)->closing || !iou_pool_queue(pool, &req->work))
+		iou_req_end(req, -ECANCELED);
+	iou_pool_unexpect(pool, &work);
+}
+
+/*
+ * Deal with what is ready: successors in chains, units whose drain is over, work
+ * whose turn has come on its inode, and what was cancelled.
+ * Return: false: somebody wants the lock, and there is more.
+ */
+static bool settle_ready(struct iou_ring *ring, const struct iou_lane *mine)
+	__must_hold(&ring->lock)
+{
+	u32 nr = 0;
+
+	while (!list_empty(&ring->ready)) {
+		struct iou_req *req = list_first_entry(&ring->ready, struct iou_req,
+						       work.node);
+
+		list_del(&req->work.node);
+		if (req->state == IOU_S_HELD)
+			settle_held(req, mine);
+		else if (req->state == IOU_S_CLAIMED)
+			iou_req_complete(req);
+		else
+			settle_work(req);
+
+		if (unlikely(iou_ring_hold(ring, ++nr) == IOU_HOLD_YIELD || ring->kick)) {
+			ring->cold |= IOU_COLD_READY;
+			return list_empty(&ring->ready);
+		}
+	}
+	return true;
+}
+
+/*
+ * Make ready what can be, and deal with it, until nothing is. @mine: start what is
+ * this lane's; NULL: start nothing.
+ * Return: false: somebody wants the lock, and there is more.
+ */
+static bool settle(struct iou_ring *ring, const struct iou_lane *mine)
+	__must_hold(&ring->lock)
+{
+	u32 cold;
+
+	/* Each of these may end requests, and so make others ready */
+	while ((cold = ring->cold & IOU_COLD_SETTLE)) {
+		ring->cold &= ~IOU_COLD_SETTLE;
+		if (cold & IOU_COLD_DRAIN)
+			iou_drain_advance(ring);
+		if (!list_empty(&ring->ready) && !settle_ready(ring, mine)) {
+			ring->cold |= cold & IOU_COLD_COUNT;
+			return false;
+		}
+		if (cold & IOU_COLD_COUNT)
+			iou_count_check(ring);
+		if (!(ring->cold & IOU_COLD_SETTLE & ~IOU_COLD_COUNT))
+			break;
+	}
+	return true;
+}
+
+/* Let lanes go that nobody needs. Return: the ring goes with the last. */
+static bool reap_lanes(struct iou_ring *ring)
+	__must_hold(&ring->lock)
+{
+	struct iou_lane *lane, *next;
+
+	list_for_each_entry_safe(lane, next, &ring->lanes, ring_node) {
+		if (lane->nr_inflight || !(lane->detached || ring->closing))
+			continue;
+		iou_lane_detach(lane);
+		iou_lane_free(lane);
+	}
+	if (!ring->closing || ring->dead || !list_empty(&ring->lanes))
+		return false;
+	ring->dead = true;
+	return true;
+}
+
+/* Let a kernel worker look after a ring. Takes over a reference. */
+static void ring_drain_later(struct iou_ring *ring)
+{
+	if (!queue_work(system_unbound_wq, &ring->drain_work))
+		iou_ring_put(ring);
+}
+
+/* Which ring is to be kicked after unlocking? One; others are left to a worker. */
+static void take_kick(struct iou_ring *ring, struct iou_ring **kick)
+	__must_hold(&ring->lock)
+{
+	if (*kick)
+		ring_drain_later(ring->kick);
+	else
+		*kick = ring->kick;
+	ring->kick = NULL;
+	ring->cold &= ~IOU_COLD_KICK;
+}
+
+/**
+ * struct iou_release - what there is to do for an unlock
+ * @kick: a ring to look after when this one is unlocked, with a reference; or NULL
+ * @last: the ring is dead, and its reference has to go
+ * @more: something is ready that was left for after the release
+ */
+struct iou_release {
+	struct iou_ring *kick;
+	bool last;
+	bool more;
+};
+
+static void do_cold(struct iou_ring *ring, struct iou_release *release)
+	__must_hold(&ring->lock)
+{
+	if (ring->kick)
+		take_kick(ring, &release->kick);
+	release->more = !settle(ring, NULL);
+	if (!(ring->cold & IOU_COLD_REAP))
+		return;
+	ring->cold &= ~IOU_COLD_REAP;
+	release->last |= reap_lanes(ring);
+}
+
+/* There is more to do, perhaps. Return: locked again */
+static noinline bool relock(struct iou_ring *ring, u32 rounds)
+{
 	if (rounds >= IOU_MAX_DRAINS) {
 		if (refcount_inc_not_zero(&ring->refs))
 			ring_drain_later(ring);
@@ -244,10 +340,11 @@ static bool relock(struct iou_ring *ring, u32 rounds)
 }
 
 /*
- * Release the lock, and tell who waits.
+ * Release the lock, and tell who waits. @more: there is something left to do.
  * Return: locked again, because there is more to complete.
  */
-static __always_inline bool unlock_once(struct iou_ring *ring, bool by_worker, u32 rounds)
+static __always_inline bool unlock_once(struct iou_ring *ring, bool by_worker, bool more,
+					u32 rounds)
 {
 	bool posted = ring->cq.published != ring->cq.tail;
 	bool again;
@@ -261,7 +358,7 @@ static __always_inline bool unlock_once(struct iou_ring *ring, bool by_worker, u
 	smp_mb();
 	if (posted)
 		tell(ring, by_worker);
-	again = relock(ring, rounds);
+	again = unlikely(more || !llist_empty(&ring->done)) && relock(ring, rounds);
 	rcu_read_unlock();
 	return again;
 }
@@ -269,21 +366,18 @@ static __always_inline bool unlock_once(struct iou_ring *ring, bool by_worker, u
 /* There is more to do than to publish. Return: a ring to kick, with a reference, or NULL */
 static struct iou_ring *unlock_rounds(struct iou_ring *ring, bool by_worker)
 {
-	struct iou_ring *kick = NULL;
-	bool last = false;
+	struct iou_release release = { };
 	u32 rounds = 0;
 
 	do {
-		if (!llist_empty(&ring->done)) {
-			drain_done(ring);
-			by_worker = true;
-		}
+		by_worker |= drain_done(ring);
+		release.more = false;
 		if (ring->cold)
-			last |= do_cold(ring, &kick);
-	} while (unlock_once(ring, by_worker, rounds++));
-	if (unlikely(last))
+			do_cold(ring, &release);
+	} while (unlock_once(ring, by_worker, release.more, rounds++));
+	if (unlikely(release.last))
 		iou_ring_put(ring);
-	return kick;
+	return release.kick;
 }
 
 /*
@@ -313,12 +407,22 @@ static noinline void unlock_slow(struct iou_ring *ring, bool by_worker)
 		ring_drain_later(kick);
 }
 
-/* @by_worker: CQEs were posted for a worker */
-static __always_inline void ring_unlock(struct iou_ring *ring, bool by_worker)
+/* Start what is ready for a lane, then unlock */
+static noinline void unlock_run_ready(struct iou_ring *ring, const struct iou_lane *lane)
 {
-	if (unlikely(ring->cold || !llist_empty(&ring->done)) ||
-	    unlikely(unlock_once(ring, by_worker, 0)))
-		unlock_slow(ring, by_worker);
+	bool drained = false;
+
+	/* What completes may make more ready, and the other way round */
+	do
+		drained |= drain_done(ring);
+	while (settle(ring, lane) && !llist_empty(&ring->done));
+
+	unlock_slow(ring, drained);
+}
+
+static __always_inline bool has_more_to_do(const struct iou_ring *ring)
+{
+	return unlikely(ring->cold || !llist_empty(&ring->done));
 }
 
 /**
@@ -326,11 +430,54 @@ static __always_inline void ring_unlock(struct iou_ring *ring, bool by_worker)
  * @ring: locked. After this only who has the file open or a request in flight
  *        may touch it
  *
+ * Starts no request.
+ *
  * Context: may sleep.
  */
 void iou_ring_unlock(struct iou_ring *ring)
 {
-	ring_unlock(ring, false);
+	if (has_more_to_do(ring) || unlikely(unlock_once(ring, false, false, 0)))
+		unlock_slow(ring, false);
+}
+
+/**
+ * iou_lane_unlock() - start what is ready for a lane, then iou_ring_unlock()
+ * @ring: locked
+ * @lane: its, and current's: at a point where current could submit; or of a task
+ *        that is gone, and current is a kernel worker that ends what is ready. NULL: as
+ *        iou_ring_unlock()
+ *
+ * Context: may sleep.
+ */
+void iou_lane_unlock(struct iou_ring *ring, const struct iou_lane *lane)
+{
+	if (has_more_to_do(ring))
+		unlock_run_ready(ring, lane);
+	else if (unlikely(unlock_once(ring, false, false, 0)))
+		unlock_slow(ring, false);
+}
+
+/**
+ * iou_ring_end_peek() - release a ring that was only looked at
+ * @ring: after iou_ring_try_peek(); its file is open
+ *
+ * Whoever looks is not concerned with what has come in meanwhile: a kernel worker
+ * completes it.
+ *
+ * Context: any that may sleep.
+ */
+void iou_ring_end_peek(struct iou_ring *ring)
+{
+	/* Left by an unlock that could not get the lock again, because of us */
+	bool more = ring->cold & ~IOU_COLD_COUNT;
+
+	mutex_unlock(&ring->lock);
+	/* L-M above */
+	smp_mb();
+	if (unlikely(more || !llist_empty(&ring->done))) {
+		refcount_inc(&ring->refs);
+		ring_drain_later(ring);
+	}
 }
 
 /**
@@ -343,9 +490,8 @@ void iou_ring_unlock(struct iou_ring *ring)
  */
 void iou_ring_publish(struct iou_ring *ring)
 {
-	bool drained = !llist_empty(&ring->done);
+	bool drained = drain_done(ring);
 
-	drain_done(ring);
 	if (ring->cq.published == ring->cq.tail)
 		return;
 	iou_cq_publish(&ring->cq);
@@ -371,20 +517,97 @@ void iou_ring_flush_backlog(struct iou_ring *ring)
 	iou_cq_end_overflow(&ring->cq);
 }
 
+/* Does somebody sleep, or spin, for a lock that is held? */
+#if defined(CONFIG_PREEMPT_RT)
+static bool lock_is_contended(struct mutex *lock)
+{
+	return !RB_EMPTY_ROOT(&lock->rtmutex.waiters.rb_root);
+}
+#elif defined(CONFIG_MUTEX_SPIN_ON_OWNER)
+static bool lock_is_contended(struct mutex *lock)
+{
+	return !list_empty(&lock->wait_list) || osq_is_locked(&lock->osq);
+}
+#else
+static bool lock_is_contended(struct mutex *lock)
+{
+	return !list_empty(&lock->wait_list);
+}
+#endif
+
+/* Does anybody want something that a long hold keeps from them? */
+static bool hold_is_disturbed(struct iou_ring *ring)
+	__must_hold(&ring->lock)
+{
+	/* One look at the flags: need_resched() alone is never true on PREEMPT kernels */
+	if (read_thread_flags() & (_TIF_NEED_RESCHED | _TIF_SIGPENDING))
+		return true;
+	if (!llist_empty(&ring->done) || ring->kick || lock_is_contended(&ring->lock))
+		return true;
+	/*
+	 * CQEs that nobody has seen: a waiter may want them, or they fill the CQ. No barrier:
+	 * publishing has one, and looks for waiters again.
+	 */
+	return ring->cq.tail != ring->cq.published &&
+	       (waitqueue_active(&ring->cq_wait) ||
+		ring->cq.tail - ring->cq.published >= ring->cq.entries / 4);
+}
+
 /**
- * iou_ring_breathe() - publish, and let others run, if there is a reason
+ * iou_ring_forward() - let a kernel worker deliver what was sent under this hold
+ * @ring: locked, and for longer
+ *
+ * Delivering it here would mean to hold two ring locks.
+ *
+ * Context: ring lock.
+ */
+void iou_ring_forward(struct iou_ring *ring)
+{
+	iou_assert_locked(ring);
+	if (!ring->kick)
+		return;
+	ring_drain_later(ring->kick);
+	ring->kick = NULL;
+	ring->cold &= ~IOU_COLD_KICK;
+}
+
+/**
+ * iou_ring_look_around() - iou_ring_hold(), when it is time to
  * @ring: locked, for long
  *
  * Context: ring lock. May sleep.
- * Return: whether the task is being killed; perhaps only the next time.
+ * Return: as there.
  */
-bool iou_ring_breathe(struct iou_ring *ring)
+enum iou_hold iou_ring_look_around(struct iou_ring *ring)
 {
-	if (likely(llist_empty(&ring->done) && !need_resched()))
-		return false;
+	if (likely(!hold_is_disturbed(ring)))
+		return IOU_HOLD_ON;
+
 	iou_ring_publish(ring);
+	iou_ring_forward(ring);
 	cond_resched();
-	return fatal_signal_pending(current);
+	if (unlikely(fatal_signal_pending(current)))
+		return IOU_HOLD_END;
+	return lock_is_contended(&ring->lock) ? IOU_HOLD_YIELD : IOU_HOLD_ON;
+}
+
+/* K. Something was put on the ring's done queue, in an RCU read section, which ends here */
+static void pushed_done(struct iou_ring *ring)
+	__releases(RCU)
+{
+	bool locked;
+
+	/* J before K, against L before M */
+	smp_mb();
+	locked = iou_ring_trylock(ring);
+	/* A dead ring has no requests: what was put there was taken, and was the last */
+	if (locked && ring->dead) {
+		mutex_unlock(&ring->lock);
+		locked = false;
+	}
+	rcu_read_unlock();
+	if (locked)
+		iou_ring_unlock(ring);
 }
 
 /**
@@ -397,28 +620,38 @@ bool iou_ring_breathe(struct iou_ring *ring)
 void iou_ring_push_done(struct iou_req *req)
 {
 	struct iou_ring *ring = iou_req_ring(req);
-	bool locked;
 
 	/* As long as it is in flight the ring is not dead */
 	if (likely(iou_ring_trylock(ring))) {
 		end_work(req);
-		ring_unlock(ring, true);
+		if (has_more_to_do(ring) || unlikely(unlock_once(ring, true, false, 0)))
+			unlock_slow(ring, true);
 		return;
 	}
 	rcu_read_lock();
 	/* J */
 	llist_add(&req->qnode, &ring->done);
-	/* J before K, against L before M */
-	smp_mb();
-	/* K. A dead ring has no requests: ours was taken, and was the last */
-	locked = iou_ring_trylock(ring);
-	if (locked && ring->dead) {
-		mutex_unlock(&ring->lock);
-		locked = false;
-	}
-	rcu_read_unlock();
-	if (locked)
-		iou_ring_unlock(ring);
+	pushed_done(ring);
+}
+
+/**
+ * iou_ring_strand() - a kernel worker cannot run a lane's events, as the ring is locked
+ * @ring: the lane's, by somebody who may be stuck
+ * @lane: of a task that is gone, not deferred; has events, and is on no list. Not to be
+ *        touched afterwards
+ *
+ * When the ring is unlocked, a kernel worker is asked again.
+ *
+ * Context: kernel worker.
+ */
+void iou_ring_strand(struct iou_ring *ring, struct iou_lane *lane)
+{
+	rcu_read_lock();
+	/* Events keep the lane, and by that the ring; once it is queued only RCU does */
+	if (llist_add(&lane->ready_node, &ring->stranded))
+		/* J */
+		llist_add(&ring->stranded_mark, &ring->done);
+	pushed_done(ring);
 }
 
 /**
@@ -499,6 +732,7 @@ void iou_ring_init_lock(struct iou_ring *ring)
 {
 	mutex_init(&ring->lock);
 	init_llist_head(&ring->done);
+	init_llist_head(&ring->stranded);
 	init_waitqueue_head(&ring->cq_wait);
 	init_irq_work(&ring->poll_wake, ring_poll_wake);
 	timer_setup(&ring->evfd_late, ring_evfd_late, 0);

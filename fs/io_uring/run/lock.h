@@ -8,10 +8,13 @@
 #include "../iou.h"
 
 void iou_ring_unlock(struct iou_ring *ring);
+void iou_lane_unlock(struct iou_ring *ring, const struct iou_lane *lane);
+void iou_ring_end_peek(struct iou_ring *ring);
 void iou_ring_publish(struct iou_ring *ring) __must_hold(&ring->lock);
 void iou_ring_flush_backlog(struct iou_ring *ring) __must_hold(&ring->lock);
-bool iou_ring_breathe(struct iou_ring *ring) __must_hold(&ring->lock);
+void iou_ring_forward(struct iou_ring *ring) __must_hold(&ring->lock);
 void iou_ring_push_done(struct iou_req *req);
+void iou_ring_strand(struct iou_ring *ring, struct iou_lane *lane);
 void iou_ring_send(struct iou_ring *ring, struct iou_ring *target, struct iou_req *req)
 	__must_hold(&ring->lock);
 void iou_ring_put(struct iou_ring *ring);
@@ -38,21 +41,58 @@ static inline bool __must_check iou_ring_trylock(struct iou_ring *ring)
 	return mutex_trylock(&ring->lock);
 }
 
+/**
+ * iou_ring_try_peek() - lock a ring in order to look at it
+ * @ring: its file is open
+ *
+ * The caller changes nothing, is quick, and calls iou_ring_end_peek().
+ *
+ * Return: false: it is locked by somebody else, perhaps for long.
+ */
+static inline bool __must_check iou_ring_try_peek(struct iou_ring *ring)
+{
+	return iou_ring_trylock(ring);
+}
+
 /* So often a long loop looks whether there is something else to do */
-#define IOU_BREATHE	16
+#define IOU_HOLD_STEPS	16
 
 /**
- * iou_ring_breathes() - in a loop under the lock: look after others now and then
- * @ring: locked, for long
- * @nr: how often the loop has been passed
+ * enum iou_hold - how a loop under the ring lock goes on
+ * @IOU_HOLD_ON: nobody is kept from anything
+ * @IOU_HOLD_YIELD: somebody waits for the lock. The loop lets it go as soon as its state
+ *                  allows, and comes back for the rest
+ * @IOU_HOLD_END: the task is being killed. The loop ends, or does what remains the
+ *                short way
+ */
+enum iou_hold {
+	IOU_HOLD_ON,
+	IOU_HOLD_YIELD,
+	IOU_HOLD_END,
+};
+
+enum iou_hold iou_ring_look_around(struct iou_ring *ring) __must_hold(&ring->lock);
+
+/**
+ * iou_ring_hold() - in a loop under the lock: how is it to go on?
+ * @ring: locked; any number of things is to be done under this hold
+ * @nr: how many have been done
+ *
+ * Every so often it publishes, when somebody waits for CQEs, or many have not been shown
+ * yet; completes what workers have finished; leaves messages to a kernel worker; and
+ * reschedules. It does not release the lock: only the loop knows when it can do that.
+ * So one step must be short, and all that the loop works on must bear that requests
+ * complete meanwhile.
  *
  * Context: ring lock. May sleep.
- * Return: true: the loop is to end, the task is being killed.
+ * Return: what the loop should do. It may ignore IOU_HOLD_YIELD, if the rest is short.
  */
-static __always_inline bool iou_ring_breathes(struct iou_ring *ring, u32 nr)
+static __always_inline enum iou_hold iou_ring_hold(struct iou_ring *ring, u32 nr)
 	__must_hold(&ring->lock)
 {
-	return unlikely(nr % IOU_BREATHE == 0) && iou_ring_breathe(ring);
+	if (likely(nr % IOU_HOLD_STEPS))
+		return IOU_HOLD_ON;
+	return iou_ring_look_around(ring);
 }
 
 #endif

@@ -152,15 +152,12 @@ static void seat_move_workers(struct iou_seat *seat, struct iou_lane *lane)
 }
 
 /* Take some SQEs */
-static void seat_submit(struct iou_seat *seat)
+static void seat_submit(struct iou_seat *seat, struct iou_lane *lane)
 	__must_hold(&seat->ring->lock)
 {
 	struct iou_ring *ring = seat->ring;
-	struct iou_lane *lane = iou_task_lane(ring);
 	const struct cred *old = NULL;
 
-	if (!lane)
-		return;
 	if (unlikely(seat->cpus))
 		seat_move_workers(seat, lane);
 	if (unlikely(seat->creds != current_cred())) {
@@ -178,6 +175,7 @@ static bool seat_serve(struct iou_seat *seat)
 {
 	struct iou_ring *ring = seat->ring;
 	bool closing, polled, moved;
+	struct iou_lane *lane;
 	u32 head;
 
 	if (!seat_has_work(seat))
@@ -186,13 +184,14 @@ static bool seat_serve(struct iou_seat *seat)
 	head = ring->sq.head;
 	closing = ring->closing;
 	polled = !closing && !list_empty(&ring->polling);
-	if (!closing && !ring->disabled)
-		seat_submit(seat);
+	lane = closing ? NULL : iou_task_lane(ring);
+	if (lane && !ring->disabled)
+		seat_submit(seat, lane);
 	if (polled)
 		iou_iopoll_pass(ring);
 	/* Even if nothing was submitted: an entry that names no SQE leaves room, too */
 	moved = ring->sq.head != head;
-	iou_ring_unlock(ring);
+	iou_lane_unlock(ring, lane);
 	if (moved && wq_has_sleeper(&seat->room))
 		wake_up_all(&seat->room);
 	if (closing)

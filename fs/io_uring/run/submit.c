@@ -136,6 +136,9 @@ static void chain_close(struct iou_ring *ring)
 		iou_issue_drain(chain.head);
 	else
 		iou_issue_chain(chain.head);
+	/* A message must not wait for the SQEs behind the chain, which may sleep */
+	if (unlikely(ring->kick) && iou_sq_pending(&ring->sq))
+		iou_ring_forward(ring);
 }
 
 /* Put @req behind the last member. Drain on any member is for all of them */
@@ -326,6 +329,27 @@ static noinline bool submit_settle(struct iou_ring *ring, struct iou_req *req,
 	return verdict != IOU_REJECTED || ring->submit_all;
 }
 
+/* The rest of a batch is for later, unless a chain is being built */
+static noinline bool batch_yields(struct iou_ring *ring, struct iou_lane *lane)
+	__must_hold(&ring->lock)
+{
+	lane->yielded = !ring->chain.head;
+	return lane->yielded;
+}
+
+static __always_inline bool batch_pauses(struct iou_ring *ring, struct iou_lane *lane, u32 done)
+	__must_hold(&ring->lock)
+{
+	switch (iou_ring_hold(ring, done)) {
+	case IOU_HOLD_YIELD:
+		return batch_yields(ring, lane);
+	case IOU_HOLD_END:
+		return true;
+	default:
+		return false;
+	}
+}
+
 /*
  * The loop that every SQE goes through. A request that is complete at once is
  * used for the next SQE without a way over the free list.
@@ -389,10 +413,11 @@ static int submit_batch(struct iou_ring *ring, struct iou_lane *lane, u32 to_sub
 			req = NULL;
 			if (unlikely(!ok))
 				break;
+			/* A message must not wait for the next SQE, which may sleep */
+			if (unlikely(ring->kick) && done < nr && batch_yields(ring, lane))
+				break;
 		}
-		if (unlikely(iou_ring_breathes(ring, done)))
-			break;
-	} while (done < nr);
+	} while (done < nr && likely(!batch_pauses(ring, lane, done)));
 
 	if (req)
 		iou_req_recycle(ring, req);

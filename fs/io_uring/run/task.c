@@ -16,27 +16,54 @@
 #include "task.h"
 #include "worker.h"
 
+/* Run what is in lane->batch. Return: whether something is left */
+static bool run_batch(struct iou_lane *lane, bool cancel)
+	__must_hold(&lane->ring->lock)
+{
+	struct iou_ring *ring = lane->ring;
+	bool yield = false;
+	u32 nr = 0;
+
+	while (lane->batch && !yield) {
+		struct iou_req *req = llist_entry(lane->batch, struct iou_req, qnode);
+
+		/* Where a cancel finds the others */
+		WRITE_ONCE(lane->batch, lane->batch->next);
+		if (unlikely(task_sigpending(current)))
+			cancel |= iou_task_is_ending();
+		req->event(req, cancel);
+
+		/* A message must not wait for the next event, which may sleep */
+		yield = iou_ring_hold(ring, ++nr) == IOU_HOLD_YIELD || unlikely(ring->kick);
+		yield &= !cancel;
+	}
+	if (lane->deferred)
+		trace_io_uring_local_work_run(ring, nr, 1);
+	return lane->batch;
+}
+
 /**
  * iou_task_run_lane() - run the events of a lane
  * @lane: its ring is locked
- * @cancel: its task cannot do anything any more: requests have to end
+ * @cancel: its task cannot do anything any more: requests have to end. A task that is
+ *          being killed meanwhile notices that itself
  *
  * Context: ring lock; in the lane's task, or with @cancel.
+ * Return: true: some are left, because somebody waits for the lock, or for a message.
+ * Never with @cancel.
  */
-void iou_task_run_lane(struct iou_lane *lane, bool cancel)
+bool iou_task_run_lane(struct iou_lane *lane, bool cancel)
 {
-	struct llist_node *list = iou_lane_take(lane);
-	struct iou_req *req, *next;
-	u32 nr = 0;
+	/* What was left the last time comes first */
+	bool more = unlikely(lane->batch) && run_batch(lane, cancel);
 
-	llist_for_each_entry_safe(req, next, list, qnode) {
-		/* Where a cancel finds them */
-		lane->batch = req->qnode.next;
-		req->event(req, cancel);
-		nr++;
+	if (likely(!more)) {
+		WRITE_ONCE(lane->batch, iou_lane_take(lane));
+		more = run_batch(lane, cancel);
 	}
-	if (lane->deferred)
-		trace_io_uring_local_work_run(lane->ring, nr, 1);
+	if (unlikely(more) && lane->taskrun_flag)
+		iou_sq_set_flag(&lane->ring->sq, IORING_SQ_TASKRUN);
+	return more;
 }
 
 /*
@@ -59,28 +86,53 @@ static bool ready_lane_begin(struct iou_lane *lane)
 	return there;
 }
 
-static void ready_lane_run(struct iou_lane *lane, bool cancel)
+/* From here on an event that comes has the lane queued again */
+static void ready_lane_taken(struct iou_lane *lane)
 	__must_hold(&lane->ring->lock)
 {
-	if (lane->deferred) {
-		WRITE_ONCE(lane->queued, 0);
-		/* An event that comes from here on is queued again */
-		smp_mb();
-	}
-	if (!lane->gone)
-		iou_task_run_lane(lane, cancel);
+	if (!lane->deferred)
+		return;
+	WRITE_ONCE(lane->queued, 0);
+	/* Before the events are taken, pairs with the xchg() of who queues it */
+	smp_mb();
 }
 
-static void ready_lane_end(struct iou_lane *lane, struct iou_ring *ring)
+/* @deferred: of the lane, that may be gone, but for the reference */
+static void ready_lane_put(struct iou_lane *lane, struct iou_ring *ring, bool deferred)
 {
-	/* Without a reference, the lane may go with the unlock */
-	bool deferred = lane->deferred;
-
-	iou_ring_unlock(ring);
 	if (deferred) {
 		iou_lane_put(lane);
 		iou_ring_put(ring);
 	}
+}
+
+static void ready_lane_end(struct iou_lane *lane, struct iou_ring *ring)
+	__must_hold(&ring->lock)
+{
+	/* Without a reference, the lane may go with the unlock */
+	bool deferred = lane->deferred;
+
+	iou_lane_unlock(ring, lane->gone ? NULL : lane);
+	ready_lane_put(lane, ring, deferred);
+}
+
+/*
+ * Run a ready lane's events, in its task. If that is killed while the lock is
+ * somebody else's, its exit finds what is left.
+ */
+static void ready_lane_run(struct iou_lane *lane, struct iou_ring *ring, bool cancel)
+	__must_hold(&lane->ring->lock)
+{
+	ready_lane_taken(lane);
+	while (!lane->gone && iou_task_run_lane(lane, cancel)) {
+		/* What is left keeps the lane */
+		iou_lane_unlock(ring, lane);
+		if (iou_ring_lock_killable(ring)) {
+			ready_lane_put(lane, ring, lane->deferred);
+			return;
+		}
+	}
+	ready_lane_end(lane, ring);
 }
 
 /* Nobody waits for the lock: its holder may be stuck in a fault */
@@ -112,10 +164,21 @@ static void task_work(struct callback_head *cb)
 			ready_lane_hand_over(lane, 0);
 			continue;
 		}
-		ready_lane_run(lane, cancel);
-		ready_lane_end(lane, ring);
+		ready_lane_run(lane, ring, cancel);
 	}
 	trace_io_uring_task_work_run(task, nr);
+}
+
+/*
+ * The ring is locked. Who unlocks it asks a kernel worker again. A deferred lane is only
+ * here when its ring is being closed, which nobody is stuck with.
+ */
+static void run_orphan_later(struct iou_lane *lane)
+{
+	if (lane->deferred)
+		ready_lane_hand_over(lane, 1);
+	else
+		iou_ring_strand(lane->ring, lane);
 }
 
 /* Run the events of lanes in a kernel worker. It does not sleep for a ring. */
@@ -129,10 +192,12 @@ static void run_orphans(struct llist_node *list)
 		if (!ready_lane_begin(lane))
 			continue;
 		if (!iou_ring_trylock(ring)) {
-			ready_lane_hand_over(lane, 1);
+			run_orphan_later(lane);
 			continue;
 		}
-		ready_lane_run(lane, true);
+		ready_lane_taken(lane);
+		if (!lane->gone)
+			iou_task_run_lane(lane, true);
 		ready_lane_end(lane, ring);
 	}
 }

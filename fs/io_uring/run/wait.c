@@ -138,16 +138,21 @@ static void wait_lower(struct iou_wait *wait, u32 target)
 static int wait_collect(struct iou_ring *ring, struct iou_lane *lane)
 {
 	bool backlog = !list_empty_careful(&ring->cq.backlog);
+	bool more;
 
 	iou_task_run_work();
 	if (!backlog && !(lane && iou_lane_pending(lane)))
 		return 0;
-	if (iou_ring_lock_killable(ring))
-		return -EINTR;
-	if (lane)
-		iou_task_run_lane(lane, fatal_signal_pending(current));
-	iou_ring_flush_backlog(ring);
-	iou_ring_unlock(ring);
+	do {
+		if (iou_ring_lock_killable(ring))
+			return -EINTR;
+		more = lane && iou_task_run_lane(lane, fatal_signal_pending(current));
+		iou_ring_flush_backlog(ring);
+		iou_lane_unlock(ring, lane);
+	} while (more);
+
+	/* The last reference to a file was dropped: a peer may wait for its end */
+	iou_task_run_work();
 	return 0;
 }
 
