@@ -13,10 +13,12 @@
 #include <linux/namei.h>
 #include <linux/openat2.h>
 #include <linux/resource.h>
+#include <linux/task_work.h>
 #include <linux/uaccess.h>
 
 #include "../../internal.h"
 #include "../req/audit.h"
+#include "../req/complete.h"
 #include "../req/req.h"
 #include "../rsrc/files.h"
 #include "../run/lock.h"
@@ -253,10 +255,14 @@ const struct iou_op iou_op_openat2 = {
  * struct iou_close - what is to be closed
  * @fd: a descriptor
  * @slot: if not 0 a fixed file, as in the SQE
+ * @file: what an SQPOLL thread has taken away, with a reference
+ * @work: drops that
  */
 struct iou_close {
 	int fd;
 	u32 slot;
+	struct file *file;
+	struct callback_head work;
 };
 
 static int prep_close(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
@@ -298,25 +304,78 @@ static struct file *close_take(int fd, bool nowait)
 	return file;
 }
 
-/* Return: 0, or negative errno; -EAGAIN with @nowait: a worker has to do it */
-static long close_fd_of(struct iou_close *close, bool nowait)
+/*
+ * Close a descriptor. @nowait: -EAGAIN if a worker has to do it. @closed: receives the
+ * file, with a reference, if there was one; or NULL.
+ * Return: 0 or negative errno.
+ */
+static long do_close_fd(int fd, bool nowait, struct file **closed)
 {
-	struct file *file = close_take(close->fd, nowait);
+	struct file *file = close_take(fd, nowait);
 
 	if (IS_ERR(file))
 		return PTR_ERR(file);
+	if (closed)
+		*closed = get_file(file);
 	return filp_close(file, current->files);
+}
+
+/* The same for a fixed file */
+static long do_close_slot(struct iou_ring *ring, u32 slot, struct file **closed)
+	__must_hold(&ring->lock)
+{
+	if (closed)
+		*closed = iou_files_get(ring, slot);
+	return iou_files_remove(ring, slot);
+}
+
+static void close_event(struct iou_req *req, bool cancel)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	iou_req_complete(req);
+}
+
+static void close_late(struct callback_head *work)
+{
+	struct iou_close *close = container_of(work, struct iou_close, work);
+
+	__fput_sync(close->file);
+	iou_req_arrived(iou_cmd_req(close));
+}
+
+/*
+ * Other tasks drop the last reference when they return to the program, which an SQPOLL
+ * thread never does: a program that has seen the CQE would find the file still open. So
+ * the request completes when it is closed, and that is done without the ring lock.
+ */
+static iou_verdict_t close_in_thread(struct iou_req *req, long ret)
+{
+	struct iou_close *close = iou_req_cmd(req, struct iou_close);
+
+	init_task_work(&close->work, close_late);
+	req->res = ret;
+	req->event = close_event;
+	req->state = IOU_S_BUSY;
+	if (!task_work_add(current, &close->work, TWA_NONE))
+		return IOU_BUSY;
+	fput(close->file);
+	return iou_done(req, ret);
 }
 
 static iou_verdict_t try_close(struct iou_req *req)
 {
 	struct iou_close *close = iou_req_cmd(req, struct iou_close);
+	bool in_thread = current->flags & PF_IO_WORKER;
+	struct file **closed = in_thread ? &close->file : NULL;
 	long ret;
 
+	close->file = NULL;
 	if (close->slot)
-		ret = iou_files_remove(iou_req_ring(req), close->slot - 1);
+		ret = do_close_slot(iou_req_ring(req), close->slot - 1, closed);
 	else
-		ret = close_fd_of(close, true);
+		ret = do_close_fd(close->fd, true, closed);
+	if (close->file)
+		return close_in_thread(req, ret);
 	return ret == -EAGAIN ? IOU_RETRY : iou_done(req, ret);
 }
 
@@ -331,13 +390,19 @@ static iou_verdict_t work_close(struct iou_req *req)
 {
 	struct iou_close *close = iou_req_cmd(req, struct iou_close);
 	struct iou_ring *ring = iou_req_ring(req);
+	struct file *file = NULL;
 	long ret;
 
-	if (!close->slot)
-		return iou_done(req, close_fd_of(close, false));
-	iou_ring_lock(ring);
-	ret = iou_files_remove(ring, close->slot - 1);
-	iou_ring_unlock(ring);
+	if (close->slot) {
+		iou_ring_lock(ring);
+		ret = do_close_slot(ring, close->slot - 1, &file);
+		iou_ring_unlock(ring);
+	} else {
+		ret = do_close_fd(close->fd, false, &file);
+	}
+	/* Before the program sees the CQE, as close(2) does it */
+	if (file)
+		__fput_sync(file);
 	return iou_done(req, ret);
 }
 

@@ -55,6 +55,16 @@ static bool wait_visible(struct ring *r, unsigned int nr)
 	return ring_ready(r) >= nr;
 }
 
+/* The same, and see it in the moment it comes */
+static bool spin_visible(struct ring *r)
+{
+	long end = now_ms() + WAIT_MS;
+
+	while (!ring_ready(r) && now_ms() < end)
+		;
+	return ring_ready(r);
+}
+
 static int sq_tid(struct ring *r)
 {
 	long long tid = -1;
@@ -198,6 +208,47 @@ TEST_F(sqpoll, waits_for_completions)
 		ASSERT_EQ(1, ring_submit_wait(&self->ring, 1));
 		ASSERT_TRUE(ring_reap(&self->ring, &cqe));
 		EXPECT_EQ(i, (int)cqe.user_data);
+	}
+}
+
+/* A pipe whose reader sees the end when its other end, @fd, is closed. Return: whether it does */
+static bool sees_end(int fd)
+{
+	char c;
+
+	return read(fd, &c, 1) == 0;
+}
+
+/* A program that has seen the CQE of a CLOSE finds the file closed */
+TEST_F(sqpoll, close_is_over)
+{
+	struct ring *r = &self->ring;
+	struct io_uring_cqe cqe;
+	struct io_uring_sqe *sqe;
+	int i, p[2], empty = -1;
+
+	if (variant->setup & IORING_SETUP_IOPOLL)
+		SKIP(return, "no CLOSE on such a ring");
+	if (untouched())
+		SKIP(return, "there it is not");
+	ASSERT_EQ(0, sys_register(r->fd, IORING_REGISTER_FILES, &empty, 1));
+	for (i = 0; i < 100; i++) {
+		struct io_uring_rsrc_update update = { .data = (uintptr_t)&p[1] };
+		bool fixed = i % 2;
+
+		ASSERT_EQ(0, pipe2(p, O_NONBLOCK));
+		if (fixed) {
+			ASSERT_EQ(1, sys_register(r->fd, IORING_REGISTER_FILES_UPDATE, &update, 1));
+			close(p[1]);
+		}
+		sqe = prep(r, IORING_OP_CLOSE, fixed ? 0 : p[1], NULL, 0, 0);
+		sqe->file_index = fixed;
+		ASSERT_EQ(1, ring_submit(r));
+		ASSERT_TRUE(spin_visible(r));
+		EXPECT_TRUE(sees_end(p[0]));
+		ASSERT_TRUE(ring_reap(r, &cqe));
+		EXPECT_EQ(0, cqe.res);
+		close(p[0]);
 	}
 }
 
