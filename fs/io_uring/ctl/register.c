@@ -19,7 +19,7 @@
 #include "../rsrc/files.h"
 #include "../rsrc/pbuf.h"
 #include "../rsrc/restrict.h"
-#include "../run/issue.h"
+#include "../run/async.h"
 #include "../run/lock.h"
 #include "../run/napi.h"
 #include "../run/ringfd.h"
@@ -144,7 +144,7 @@ static struct iou_pool *current_pool(struct iou_ring *ring)
 {
 	struct iou_lane *lane = iou_task_lane(ring);
 
-	return lane ? iou_issue_pool(lane) : NULL;
+	return lane ? iou_async_pool(lane) : NULL;
 }
 
 /* IOWQ_MAX_WORKERS: limits for the worker pools of all tasks of the ring */
@@ -162,7 +162,7 @@ static long register_max_workers(struct iou_ring *ring, void __user *arg, u32 nr
 	if (new[0] > INT_MAX || new[1] > INT_MAX)
 		return -EINVAL;
 	/* What the submitter's pool would have, if there is none */
-	iou_issue_max_workers(ring, old);
+	iou_async_max_workers(ring, old);
 	for (i = 0; i < 2; i++)
 		if (new[i])
 			ring->max_workers[i] = new[i];

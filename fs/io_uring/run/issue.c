@@ -7,23 +7,19 @@
  *   .work  says RETRY -> it would block for long on a file that can be polled:
  *                        back to the lane, which parks it
  */
-#include <linux/cred.h>
 #include <linux/fs.h>
 #include <linux/poll.h>
 
-#include "../req/audit.h"
 #include "../req/complete.h"
 #include "../req/drain.h"
-#include "../req/hash.h"
-#include "../req/lane.h"
 #include "../req/req.h"
+#include "async.h"
 #include "iopoll.h"
 #include "issue.h"
 #include "lock.h"
 #include "poll.h"
 #include "shots.h"
 #include "timeout.h"
-#include "worker.h"
 
 static void issue_retry(struct iou_req *req) __must_hold(&iou_req_ring(req)->lock);
 
@@ -273,168 +269,17 @@ void iou_issue_held(struct iou_req *req, bool cancel)
 	iou_issue_prepared(req);
 }
 
-/*
- * The worker's side. A worker holds no ring lock.
- */
-
-static bool work_run(struct iou_work *work)
-{
-	struct iou_req *req = container_of(work, struct iou_req, work);
-	const struct iou_op *op = iou_req_op(req);
-	const struct cred *old = NULL;
-
-	req->state = IOU_S_WORKING;
-	if (req->creds != current_cred())
-		old = override_creds(req->creds);
-	req->verdict = op->audit ? iou_audited(req, op->work) : op->work(req);
-	if (old)
-		revert_creds(old);
-	return req->verdict == IOU_RETRY;
-}
-
 /* A worker would block for long: park instead */
-static void work_park_event(struct iou_req *req, bool cancel)
+static void returned_event(struct iou_req *req, bool cancel)
 	__must_hold(&iou_req_ring(req)->lock)
 {
 	if (cancel || iou_req_ring(req)->closing || req->cancelled) {
 		iou_req_end(req, -ECANCELED);
 		return;
 	}
+
 	req->state = IOU_S_ISSUED;
 	issue_retry(req);
-}
-
-static void work_cancel_event(struct iou_req *req, bool cancel)
-	__must_hold(&iou_req_ring(req)->lock)
-{
-	iou_req_end(req, -ECANCELED);
-}
-
-static void work_give_back(struct iou_work *work, bool cancelled)
-{
-	struct iou_req *req = container_of(work, struct iou_req, work);
-
-	req->event = cancelled ? work_cancel_event : work_park_event;
-	req->state = IOU_S_RETURNED;
-	iou_lane_push(req);
-}
-
-static void work_done_event(struct iou_req *req, bool cancel)
-	__must_hold(&iou_req_ring(req)->lock)
-{
-	iou_req_complete(req);
-}
-
-static void work_post(struct iou_req *req)
-{
-	req->event = work_done_event;
-	req->state = IOU_S_CLAIMED;
-	if (iou_req_ring(req)->deferred && !(req->held & IOU_HELD_SERIAL))
-		iou_lane_push(req);
-	else
-		iou_ring_push_done(req);
-}
-
-static void work_done(struct iou_work *work)
-{
-	struct iou_req *req = container_of(work, struct iou_req, work);
-
-	if (req->verdict == IOU_BUSY) {
-		/* The second of callee and worker pushes, see iou_req_arrived() */
-		if (cmpxchg(&req->state, IOU_S_WORKING, IOU_S_BUSY) != IOU_S_WORKING)
-			iou_lane_push(req);
-		return;
-	}
-	if (req->verdict == IOU_POLLED) {
-		iou_iopoll_join(req);
-		return;
-	}
-	work_post(req);
-}
-
-static void work_fail(struct iou_work *work, int error)
-{
-	struct iou_req *req = container_of(work, struct iou_req, work);
-
-	iou_req_set_result(req, error);
-	work_post(req);
-}
-
-static const struct iou_pool_ops work_ops = {
-	.run		= work_run,
-	.give_back	= work_give_back,
-	.done		= work_done,
-	.fail		= work_fail,
-};
-
-/**
- * iou_issue_max_workers() - the limits of a pool that is made for a ring
- * @ring: locked
- * @max: of bounded and unbounded work
- *
- * Context: ring lock.
- */
-void iou_issue_max_workers(const struct iou_ring *ring, u32 max[2])
-{
-	int i;
-
-	iou_assert_locked(ring);
-	max[IO_WQ_BOUND] = min(ring->sq.entries, 4 * num_online_cpus());
-	max[IO_WQ_UNBOUND] = iou_pool_cap(U32_MAX) ?: 1;
-	for (i = 0; i < 2; i++)
-		max[i] = iou_pool_cap(ring->max_workers[i]) ?: max[i];
-}
-
-static noinline struct iou_pool *make_pool(struct iou_lane *lane)
-	__must_hold(&lane->ring->lock)
-{
-	struct iou_task *task = lane->task;
-	struct iou_pool *pool;
-	u32 max[2];
-
-	iou_issue_max_workers(lane->ring, max);
-	pool = iou_pool_create(task, max, &work_ops);
-	if (!pool)
-		return NULL;
-	put_cred(task->creds);
-	task->creds = get_current_cred();
-	/* See iou_task_pool() */
-	smp_store_release(&task->pool, pool);
-	return pool;
-}
-
-/**
- * iou_issue_pool() - the worker pool of a lane's task
- * @lane: current's
- *
- * Context: ring lock. May sleep.
- * Return: the pool, made if need be; or NULL without memory.
- */
-struct iou_pool *iou_issue_pool(struct iou_lane *lane)
-{
-	return lane->task->pool ?: make_pool(lane);
-}
-
-static bool work_is_hashed(const struct iou_req *req)
-{
-	const struct file *file = req->file;
-
-	if (!iou_req_op(req)->hashed || !S_ISREG(file_inode(file)->i_mode))
-		return false;
-	return !((file->f_flags & O_DIRECT) &&
-		 (file->f_op->fop_flags & FOP_DIO_PARALLEL_WRITE));
-}
-
-static bool work_is_unbound(const struct iou_req *req)
-{
-	umode_t mode;
-
-	if (!iou_req_op(req)->unbound)
-		return false;
-	if (!req->file)
-		return true;
-	mode = file_inode(req->file)->i_mode;
-	return !S_ISREG(mode) && !S_ISBLK(mode);
 }
 
 /*
@@ -452,20 +297,11 @@ static bool async_allowed(struct iou_req *req)
 		issue_retry(req);
 		return false;
 	}
+
 	error = req->notes & IOU_NOTE_MULTISHOT ? -EBADFD : iou_req_op(req)->take(req);
 	if (error)
 		iou_req_end(req, error);
 	return !error;
-}
-
-/* A worker has to run with the credentials of now. The usual ones are held already */
-static void work_set_creds(struct iou_req *req)
-{
-	req->creds = current_cred();
-	if (unlikely(req->creds != req->lane->task->creds)) {
-		get_cred(req->creds);
-		req->held |= IOU_HELD_CREDS;
-	}
 }
 
 /**
@@ -476,38 +312,22 @@ static void work_set_creds(struct iou_req *req)
  */
 void iou_issue_async(struct iou_req *req)
 {
-	struct iou_pool *pool = iou_issue_pool(req->lane);
-	bool hashed;
+	int error;
 
 	/* Between being woken and this */
 	if (unlikely(req->cancelled)) {
 		iou_req_end(req, -ECANCELED);
 		return;
 	}
-	if (!pool) {
-		iou_req_end(req, -ENOMEM);
+
+	error = iou_async_begin(req);
+	if (unlikely(error)) {
+		iou_req_end(req, error);
 		return;
 	}
-	if (iou_req_op(req)->needs_file && !iou_req_get_file(req)) {
-		iou_req_end(req, -EBADF);
-		return;
-	}
-	if (!(req->held & IOU_HELD_INFLIGHT))
-		iou_req_keep(req);
-	iou_req_own_file(req);
 	if (unlikely(req->notes & (IOU_NOTE_SELECT | IOU_NOTE_MULTISHOT)) && !async_allowed(req))
 		return;
-	if (!(req->held & IOU_HELD_CREDS))
-		work_set_creds(req);
-	req->work.unbound = work_is_unbound(req);
-	req->state = IOU_S_QUEUED;
-	hashed = work_is_hashed(req);
-	trace_io_uring_queue_async_work(iou_req_ring(req), req, req->user_data,
-					req->opcode, req->sqe_flags, &req->work, hashed);
-	if (hashed && !(req->held & IOU_HELD_SERIAL) && !iou_hash_enter(req)) {
-		iou_pool_expect(pool, &req->work);
-		return;
-	}
-	if (!iou_pool_queue(pool, &req->work))
-		iou_req_end(req, -ECANCELED);
+
+	req->event = returned_event;
+	iou_async_queue(req);
 }

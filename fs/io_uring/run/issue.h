@@ -7,9 +7,6 @@
 
 #include "../iou.h"
 
-void iou_issue_max_workers(const struct iou_ring *ring, u32 max[2])
-	__must_hold(&ring->lock);
-struct iou_pool *iou_issue_pool(struct iou_lane *lane) __must_hold(&lane->ring->lock);
 void iou_issue_settle(struct iou_req *req, iou_verdict_t verdict)
 	__must_hold(&iou_req_ring(req)->lock);
 void iou_issue_async(struct iou_req *req) __must_hold(&iou_req_ring(req)->lock);

@@ -38,10 +38,10 @@
 #include <linux/security.h>
 #include <linux/slab.h>
 
+#include "async.h"
 #include "cancel.h"
 #include "exit.h"
 #include "iopoll.h"
-#include "issue.h"
 #include "lock.h"
 #include "napi.h"
 #include "sqpoll.h"
@@ -142,7 +142,7 @@ static void seat_leave(struct iou_seat *seat)
 static void seat_move_workers(struct iou_seat *seat, struct iou_lane *lane)
 	__must_hold(&seat->ring->lock)
 {
-	struct iou_pool *pool = iou_issue_pool(lane);
+	struct iou_pool *pool = iou_async_pool(lane);
 
 	/* The cpuset may have changed meanwhile: then they stay where they are */
 	if (pool)
