@@ -565,10 +565,12 @@ struct iou_poll {
  * struct iou_work - a piece of work for the pool
  * @node: in the pool's queue, or in ring->hash
  * @unbound: may take as long as it likes
+ * @async: the program asked for a thread (IOSQE_ASYNC)
  */
 struct iou_work {
 	struct list_head node;
 	bool unbound;
+	bool async;
 };
 
 /**

@@ -219,6 +219,7 @@ void iou_async_queue(struct iou_req *req)
 	if (!(req->held & IOU_HELD_CREDS))
 		work_set_creds(req);
 	req->work.unbound = work_is_unbound(req);
+	req->work.async = req->sqe_flags & IOSQE_ASYNC;
 	req->state = IOU_S_QUEUED;
 	hashed = work_is_hashed(req);
 	trace_io_uring_queue_async_work(iou_req_ring(req), req, req->user_data,

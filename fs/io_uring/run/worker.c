@@ -10,17 +10,37 @@
  * gets few threads; unbounded work may wait for another program and gets as
  * many as the user may have.
  *
+ * The states of a thread
+ *
+ *                 +--------------------------------------+
+ *                 v                                      |
+ *   (made) --> STARTING --> BUSY <--> BLOCKED            |
+ *                 |          |                           |
+ *                 +----------+----> IDLE --- (woken) ----+
+ *                 |          |       |
+ *                 +----------+-------+--> ENDING
+ *
+ *   A thread is BUSY from taking a piece of work until it looks for the next
+ *   one: that includes what follows the work, like the last reference to a file.
+ *   Whenever it sleeps meanwhile it is BLOCKED; the scheduler tells us through
+ *   the two hooks below. Only worker_set_state() changes a state, and counts.
+ *
  * How many threads
  *
- *   A class aims at one running thread. "Running" counts those that execute
- *   work and do not sleep; the scheduler tells us through the two hooks below.
- *   When the last one sleeps, or ends, while work is queued, an idle thread is
- *   woken; if there is none, the task is asked to make one. A thread that is
- *   being woken or made counts as running, so nobody asks twice, and there are
- *   never more threads than work to do.
+ *   class_need() says that. Threads that are STARTING or BUSY run, and there
+ *   shall be one of them for each piece of work, but not more than CPUs. Idle
+ *   threads are woken for that. Others are made if nobody runs at all, and for
+ *   work whose program asked for a thread (IOSQE_ASYNC). So work that computes
+ *   uses all CPUs, work that sleeps gets another thread as soon as the last one
+ *   that runs has gone to sleep, and on one CPU nobody is woken in vain.
+ *
+ *   The task makes the threads, in task work, for which it is interrupted. Only the
+ *   first one of a class it makes at once, when it submits work: a task that is
+ *   stopped by a debugger when it leaves the system call runs no task work.
  *
  *   Idle threads sleep without a timer. One timer per pool ends those that were
  *   idle for five seconds, but one, and repeats failed attempts to make one.
+ *   When the last ring of the task has gone, all of them end.
  *
  * Locking: pool->lock guards all, see struct iou_pool. It is raw and taken with
  * interrupts off, because schedule() takes it.
@@ -44,26 +64,43 @@
 #define IOU_RETRY_TIME	(HZ / 20)	/* between attempts to make a thread */
 #define IOU_MAX_RETRIES	20
 
+/* The state of a thread, see above */
+enum worker_state {
+	WORKER_STARTING,	/* new, or woken: about to take work */
+	WORKER_BUSY,
+	WORKER_BLOCKED,
+	WORKER_IDLE,
+	WORKER_ENDING,		/* takes no more work */
+	NR_WORKER_STATES
+};
+
+/* Has the task been told that threads are to be made? */
+enum pool_ask {
+	POOL_ASK_NOT,		/* none are */
+	POOL_ASK_NOW,		/* not yet: whoever unlocks the pool does that */
+	POOL_ASK_SENT,		/* yes, or it is making them */
+};
+
 /**
  * struct iou_class - one kind of work
  * @queue: work to do, oldest first
  * @idle: threads that wait for work, the latest first
- * @nr_workers: threads, those being made included
- * @nr_running: of these, neither idle nor asleep
- * @nr_idle: length of @idle
- * @max: limit of @nr_workers
- * @nr_wanted: threads that the task has been asked for
+ * @nr: threads, by their state
+ * @nr_asked: threads to be made
+ * @nr_queued: length of @queue
+ * @nr_async: how much of it asked for a thread
  * @nr_expected: work that will be queued later
+ * @max: limit of the number of threads
  */
 struct iou_class {
 	struct list_head queue;
 	struct list_head idle;
-	u32 nr_workers;
-	u32 nr_running;
-	u32 nr_idle;
-	u32 max;
-	u32 nr_wanted;
+	u32 nr[NR_WORKER_STATES];
+	u32 nr_asked;
+	u32 nr_queued;
+	u32 nr_async;
 	u32 nr_expected;
+	u32 max;
 };
 
 /**
@@ -76,11 +113,14 @@ struct iou_class {
  * @dying: threads end when there is nothing left to do, and the last one when
  *         nothing is expected, either; new work is accepted only while there is
  *         somebody to do it
- * @asked: @grow_work is queued
- * @nr_retries: attempts to make a thread that failed in a row
+ * @unused: the task has no ring left: nobody stays idle
+ * @ask: whether @grow_work is on its way
+ * @failed: a thread could not be made: none is asked for until @timer has expired
+ * @nr_retries: attempts to make a thread that failed in a row; the task's own
  * @grow_work: makes threads, in the task
- * @timer: ends idle threads, repeats @grow_work
+ * @timer: ends idle threads, and asks again for those that could not be made
  * @cpus: where threads may run, or NULL: as their maker. The task's own
+ * @nr_cpus: number of @cpus, 0: as many as the task may use
  * @joined: the last thread has ended, and @dying
  */
 struct iou_pool {
@@ -90,11 +130,14 @@ struct iou_pool {
 	struct iou_class class[2];
 	struct list_head workers;
 	bool dying;
-	bool asked;
+	bool unused;
+	enum pool_ask ask;
+	bool failed;
 	u32 nr_retries;
 	struct callback_head grow_work;
 	struct timer_list timer;
 	struct cpumask *cpus;
+	u32 nr_cpus;
 	struct completion joined;
 };
 
@@ -104,13 +147,11 @@ struct iou_pool {
  * @class: constant
  * @task: the thread
  * @node: in the pool's list
- * @idle_node: in the class's idle list, or empty
+ * @idle_node: in the class's idle list, while IDLE
  * @idle_since: in jiffies
- * @work: what it runs
+ * @state: only while IDLE others than the thread change it
+ * @work: what it runs, while a cancel may interrupt that
  * @cancelled: @work was, while it ran
- * @stop: it was told to end
- * @counting: it runs work, so its sleeping matters; own use
- * @asleep: the scheduler hook took it off nr_running; own use
  */
 struct iou_worker {
 	struct iou_pool *pool;
@@ -119,16 +160,85 @@ struct iou_worker {
 	struct list_head node;
 	struct list_head idle_node;
 	unsigned long idle_since;
+	enum worker_state state;
 	struct iou_work *work;
 	bool cancelled;
-	bool stop;
-	bool counting;
-	bool asleep;
 };
 
 static struct iou_class *pool_class(struct iou_pool *pool, const struct iou_work *work)
 {
 	return &pool->class[work->unbound ? IO_WQ_UNBOUND : IO_WQ_BOUND];
+}
+
+/* The one place where the state of a thread changes */
+static void worker_set_state(struct iou_worker *worker, enum worker_state state)
+{
+	static const u8 next[NR_WORKER_STATES] = {
+		[WORKER_STARTING] = BIT(WORKER_BUSY) | BIT(WORKER_IDLE) | BIT(WORKER_ENDING),
+		[WORKER_BUSY]	  = BIT(WORKER_BUSY) | BIT(WORKER_BLOCKED) |
+				    BIT(WORKER_IDLE) | BIT(WORKER_ENDING),
+		[WORKER_BLOCKED]  = BIT(WORKER_BUSY),
+		[WORKER_IDLE]	  = BIT(WORKER_STARTING) | BIT(WORKER_ENDING),
+	};
+	struct iou_class *class = worker->class;
+
+	lockdep_assert_held(&worker->pool->lock);
+	if (IS_ENABLED(CONFIG_PROVE_LOCKING))
+		WARN_ON_ONCE(!(next[worker->state] & BIT(state)));
+
+	class->nr[worker->state]--;
+	class->nr[state]++;
+	/* The hooks look at it without the lock */
+	WRITE_ONCE(worker->state, state);
+}
+
+/* How many threads count for the limit? */
+static u32 class_nr_workers(const struct iou_class *class)
+{
+	return class->nr[WORKER_STARTING] + class->nr[WORKER_BUSY] +
+	       class->nr[WORKER_BLOCKED] + class->nr[WORKER_IDLE] + class->nr_asked;
+}
+
+/* How many threads can run at the same time? */
+static u32 pool_nr_cpus(const struct iou_pool *pool)
+{
+	u32 allowed = pool->nr_cpus ?: READ_ONCE(pool->task->nr_cpus_allowed);
+
+	return clamp(allowed, 1, num_online_cpus());
+}
+
+/* What a class needs: threads to be woken, and to be made */
+struct class_need {
+	u32 wake;
+	u32 make;
+};
+
+/* How many more threads are wanted? */
+static struct class_need class_need(const struct iou_pool *pool,
+				    const struct iou_class *class)
+{
+	u32 coming = class->nr[WORKER_STARTING] + class->nr_asked;
+	u32 running = coming + class->nr[WORKER_BUSY];
+	u32 nr_cpus, workers, wanted;
+	struct class_need need = { };
+
+	/* For each thread that is coming there is work already */
+	if (class->nr_queued <= coming)
+		return need;
+	nr_cpus = pool_nr_cpus(pool);
+	if (running >= nr_cpus)
+		return need;
+
+	wanted = min(class->nr_queued - coming, nr_cpus - running);
+	need.wake = min(wanted, class->nr[WORKER_IDLE]);
+	running += need.wake;
+	wanted -= need.wake;
+
+	/* One in any case, or nothing would be done; others are for work that asked for it */
+	need.make = min(wanted, max(class->nr_async, !running));
+	workers = class_nr_workers(class);
+	need.make = min(need.make, class->max - min(workers, class->max));
+	return need;
 }
 
 static void pool_arm_timer(struct iou_pool *pool, unsigned long delay)
@@ -139,54 +249,66 @@ static void pool_arm_timer(struct iou_pool *pool, unsigned long delay)
 		timer_reduce(&pool->timer, jiffies + delay);
 }
 
-/* Ask the task to make the threads wanted. It is interrupted for that. */
-static void pool_ask(struct iou_pool *pool)
-{
-	lockdep_assert_held(&pool->lock);
-	if (pool->asked || pool->dying)
-		return;
-	if (!task_work_add(pool->task, &pool->grow_work, TWA_SIGNAL | TWAF_NO_ALLOC))
-		pool->asked = true;
-}
-
-static void wake_idle(struct iou_class *class, struct iou_worker *worker)
+static void worker_wake(struct iou_worker *worker, enum worker_state state)
 {
 	list_del_init(&worker->idle_node);
-	class->nr_idle--;
-	class->nr_running++;
+	worker_set_state(worker, state);
 	wake_up_process(worker->task);
+}
+
+static void class_wake_one(struct iou_class *class)
+{
+	worker_wake(list_first_entry(&class->idle, struct iou_worker, idle_node),
+		    WORKER_STARTING);
 }
 
 static void class_wake_all(struct iou_class *class)
 {
-	while (class->nr_idle)
-		wake_idle(class, list_first_entry(&class->idle, struct iou_worker, idle_node));
+	while (!list_empty(&class->idle))
+		class_wake_one(class);
 }
 
-/* Have another thread made, if there may be one */
-static void class_want(struct iou_pool *pool, struct iou_class *class)
+/* Have threads made */
+static void class_ask(struct iou_pool *pool, struct iou_class *class, u32 nr)
 {
 	lockdep_assert_held(&pool->lock);
-	if (class->nr_workers >= class->max || pool->dying)
+	if (likely(!nr) || pool->dying || pool->failed)
 		return;
-	class->nr_workers++;
-	class->nr_running++;
-	class->nr_wanted++;
-	pool_ask(pool);
+
+	class->nr_asked += nr;
+	if (pool->ask == POOL_ASK_NOT)
+		pool->ask = POOL_ASK_NOW;
 }
 
-/* There is work and nobody who runs: get somebody */
+/* Work came, or a thread went: get as many threads as are needed */
 static void class_activate(struct iou_pool *pool, struct iou_class *class)
 {
+	struct class_need need = class_need(pool, class);
+
 	lockdep_assert_held(&pool->lock);
-	if (class->nr_running || list_empty(&class->queue))
-		return;
-	if (class->nr_idle) {
-		wake_idle(class, list_first_entry(&class->idle, struct iou_worker,
-						  idle_node));
-		return;
-	}
-	class_want(pool, class);
+	while (need.wake--)
+		class_wake_one(class);
+	class_ask(pool, class, need.make);
+}
+
+/*
+ * Interrupt the task, so that it makes threads. Not under the lock. What is asked for by
+ * somebody who is no part of the task keeps a request of it in flight, and so the pool.
+ */
+static void pool_send_ask(struct iou_pool *pool)
+{
+	/* If the task runs no work any more, the pool is dying */
+	task_work_add(pool->task, &pool->grow_work, TWA_SIGNAL | TWAF_NO_ALLOC);
+}
+
+/* Return: after unlocking, the caller has to ask the task for threads */
+static bool pool_must_ask(struct iou_pool *pool)
+{
+	lockdep_assert_held(&pool->lock);
+	if (likely(pool->ask != POOL_ASK_NOW))
+		return false;
+	pool->ask = POOL_ASK_SENT;
+	return true;
 }
 
 /**
@@ -198,15 +320,22 @@ static void class_activate(struct iou_pool *pool, struct iou_class *class)
 void io_wq_worker_sleeping(struct task_struct *tsk)
 {
 	struct iou_worker *worker = tsk->worker_private;
+	struct iou_pool *pool;
 	unsigned long flags;
+	bool ask;
 
-	if (!worker || !worker->counting || worker->asleep)
+	if (!worker || READ_ONCE(worker->state) != WORKER_BUSY)
 		return;
-	worker->asleep = true;
-	raw_spin_lock_irqsave(&worker->pool->lock, flags);
-	worker->class->nr_running--;
-	class_activate(worker->pool, worker->class);
-	raw_spin_unlock_irqrestore(&worker->pool->lock, flags);
+
+	pool = worker->pool;
+	raw_spin_lock_irqsave(&pool->lock, flags);
+	worker_set_state(worker, WORKER_BLOCKED);
+	class_activate(pool, worker->class);
+	ask = pool_must_ask(pool);
+	raw_spin_unlock_irqrestore(&pool->lock, flags);
+
+	if (ask)
+		pool_send_ask(pool);
 }
 
 /**
@@ -220,72 +349,77 @@ void io_wq_worker_running(struct task_struct *tsk)
 	struct iou_worker *worker = tsk->worker_private;
 	unsigned long flags;
 
-	if (!worker || !worker->asleep)
+	if (!worker || READ_ONCE(worker->state) != WORKER_BLOCKED)
 		return;
-	worker->asleep = false;
+
 	raw_spin_lock_irqsave(&worker->pool->lock, flags);
-	worker->class->nr_running++;
+	worker_set_state(worker, WORKER_BUSY);
 	raw_spin_unlock_irqrestore(&worker->pool->lock, flags);
 }
 
-/* Finish one piece of work and take the next. Kicks are meant for either. */
-static struct iou_work *worker_next(struct iou_worker *worker)
+static void class_add(struct iou_class *class, struct iou_work *work)
+{
+	list_add_tail(&work->node, &class->queue);
+	class->nr_queued++;
+	class->nr_async += work->async;
+}
+
+static void class_remove(struct iou_class *class, struct iou_work *work)
+{
+	list_del_init(&work->node);
+	class->nr_queued--;
+	class->nr_async -= work->async;
+}
+
+/* Take a piece of work. Return: it, or NULL: there is none for this thread */
+static struct iou_work *worker_take(struct iou_worker *worker)
 {
 	struct iou_class *class = worker->class;
-
-	lockdep_assert_held(&worker->pool->lock);
-	if (test_thread_flag(TIF_NOTIFY_SIGNAL))
-		clear_notify_signal();
-	worker->work = NULL;
-	worker->cancelled = false;
-	if (worker->stop || fatal_signal_pending(current))
-		return NULL;
-	worker->work = list_first_entry_or_null(&class->queue, struct iou_work, node);
-	if (worker->work)
-		list_del_init(&worker->work->node);
-	return worker->work;
-}
-
-/* Run one piece of work. Return: the next one, or NULL */
-static struct iou_work *worker_do(struct iou_worker *worker, struct iou_work *work)
-{
-	struct iou_pool *pool = worker->pool;
-	struct iou_work *next;
-	bool back;
-
-	worker->counting = true;
-	back = pool->ops->run(work);
-	worker->counting = false;
-
-	raw_spin_lock_irq(&pool->lock);
-	if (unlikely(back))
-		pool->ops->give_back(work, worker->cancelled);
-	next = worker_next(worker);
-	raw_spin_unlock_irq(&pool->lock);
-
-	if (likely(!back))
-		pool->ops->done(work);
-	if (task_work_pending(current))
-		task_work_run();
-	if (need_resched())
-		cond_resched();
-	return next;
-}
-
-/* Do all there is to do. Pool locked before and after. */
-static void worker_run(struct iou_worker *worker)
-	__must_hold(&worker->pool->lock)
-{
-	struct iou_pool *pool = worker->pool;
 	struct iou_work *work;
 
-	while ((work = worker_next(worker))) {
-		raw_spin_unlock_irq(&pool->lock);
-		while (work)
-			work = worker_do(worker, work);
-		/* This thread counts as running: nobody was woken for newer work */
-		raw_spin_lock_irq(&pool->lock);
+	lockdep_assert_held(&worker->pool->lock);
+	/* It was meant for the work before */
+	if (test_thread_flag(TIF_NOTIFY_SIGNAL))
+		clear_notify_signal();
+	if (worker->state == WORKER_ENDING || fatal_signal_pending(current))
+		return NULL;
+	work = list_first_entry_or_null(&class->queue, struct iou_work, node);
+	if (!work)
+		return NULL;
+
+	class_remove(class, work);
+	worker_set_state(worker, WORKER_BUSY);
+	worker->cancelled = false;
+	WRITE_ONCE(worker->work, work);
+	return work;
+}
+
+static void worker_give_back(struct iou_worker *worker, struct iou_work *work)
+{
+	struct iou_pool *pool = worker->pool;
+
+	raw_spin_lock_irq(&pool->lock);
+	WRITE_ONCE(worker->work, NULL);
+	pool->ops->give_back(work, worker->cancelled);
+	raw_spin_unlock_irq(&pool->lock);
+}
+
+/* All that sleeps in here counts, so that others do what is queued meanwhile */
+static void worker_do(struct iou_worker *worker, struct iou_work *work)
+{
+	const struct iou_pool_ops *ops = worker->pool->ops;
+
+	if (unlikely(ops->run(work))) {
+		worker_give_back(worker, work);
+	} else {
+		/* From here on a cancel does not find it, see cancel_running() */
+		WRITE_ONCE(worker->work, NULL);
+		ops->done(work);
 	}
+
+	if (task_work_pending(current))
+		task_work_run();
+	cond_resched();
 }
 
 /* Sleep until there is work. Pool locked before and after. */
@@ -294,40 +428,45 @@ static void worker_idle(struct iou_worker *worker)
 {
 	struct iou_pool *pool = worker->pool;
 	struct iou_class *class = worker->class;
+	bool killed = false;
 	struct ksignal ksig;
 
-	class->nr_running--;
-	class->nr_idle++;
+	worker_set_state(worker, WORKER_IDLE);
 	list_add(&worker->idle_node, &class->idle);
 	worker->idle_since = jiffies;
-	if (class->nr_idle > 1)
+	if (class->nr[WORKER_IDLE] > 1)
 		pool_arm_timer(pool, IOU_IDLE_TIME);
 	set_current_state(TASK_INTERRUPTIBLE);
 	raw_spin_unlock_irq(&pool->lock);
+
 	schedule();
 	__set_current_state(TASK_RUNNING);
 	/* Signals here are SIGKILL, SIGSTOP and the freezer's */
-	if (signal_pending(current) && get_signal(&ksig))
-		worker->stop = true;
+	if (signal_pending(current))
+		killed = get_signal(&ksig);
+
 	raw_spin_lock_irq(&pool->lock);
-	if (!list_empty(&worker->idle_node)) {
-		/* Not woken by wake_idle() */
+	if (worker->state == WORKER_IDLE) {
+		/* Nobody has woken it: see itself whether there is something to do */
 		list_del_init(&worker->idle_node);
-		class->nr_idle--;
-		class->nr_running++;
+		worker_set_state(worker, WORKER_STARTING);
 	}
+	if (killed && worker->state != WORKER_ENDING)
+		worker_set_state(worker, WORKER_ENDING);
 }
 
 /* Has this thread no more to do? The last one stays for what is expected. */
 static bool worker_ends(const struct iou_worker *worker)
 {
 	const struct iou_class *class = worker->class;
+	const struct iou_pool *pool = worker->pool;
 
-	lockdep_assert_held(&worker->pool->lock);
-	if (worker->stop || fatal_signal_pending(current))
+	lockdep_assert_held(&pool->lock);
+	if (worker->state == WORKER_ENDING || fatal_signal_pending(current))
 		return true;
-	return worker->pool->dying &&
-	       (!class->nr_expected || class->nr_workers - class->nr_wanted > 1);
+	if (!pool->dying && !pool->unused)
+		return false;
+	return !class->nr_expected || class_nr_workers(class) > 1 + class->nr_asked;
 }
 
 /* No thread to be had, and none there is: the work cannot be done */
@@ -337,51 +476,80 @@ static void class_fail(struct iou_pool *pool, struct iou_class *class, int error
 	LIST_HEAD(failed);
 
 	raw_spin_lock_irq(&pool->lock);
-	if (!class->nr_workers)
+	if (!class_nr_workers(class)) {
 		list_splice_init(&class->queue, &failed);
+		class->nr_queued = 0;
+		class->nr_async = 0;
+	}
 	raw_spin_unlock_irq(&pool->lock);
+
 	list_for_each_entry_safe(work, next, &failed, node)
 		pool->ops->fail(work, error);
+}
+
+/* The thread does nothing any more */
+static void worker_end(struct iou_worker *worker)
+{
+	struct iou_pool *pool = worker->pool;
+	struct iou_class *class = worker->class;
+	bool ask;
+
+	raw_spin_lock_irq(&pool->lock);
+	if (worker->state != WORKER_ENDING)
+		worker_set_state(worker, WORKER_ENDING);
+	class_activate(pool, class);
+	ask = pool_must_ask(pool);
+	raw_spin_unlock_irq(&pool->lock);
+	if (ask)
+		pool_send_ask(pool);
+
+	/* Killed: what is left will never be done */
+	if (READ_ONCE(pool->dying))
+		class_fail(pool, class, -ECANCELED);
+
+	current->worker_private = NULL;
+	raw_spin_lock_irq(&pool->lock);
+	class->nr[WORKER_ENDING]--;
+	list_del(&worker->node);
+	if (pool->dying && list_empty(&pool->workers))
+		complete(&pool->joined);
+	raw_spin_unlock_irq(&pool->lock);
+	kfree(worker);
 }
 
 static int worker_main(void *arg)
 {
 	struct iou_worker *worker = arg;
 	struct iou_pool *pool = worker->pool;
-	struct iou_class *class = worker->class;
 	struct task_struct *owner = pool->task;
 	char name[TASK_COMM_LEN];
+	struct iou_work *work;
 
 	snprintf(name, sizeof(name), "iou-wrk-%d", owner->pid);
 	set_task_comm(current, name);
 
 	raw_spin_lock_irq(&pool->lock);
 	for (;;) {
-		worker_run(worker);
-		if (worker_ends(worker))
-			break;
-		worker_idle(worker);
+		work = worker_take(worker);
+		if (!work) {
+			if (worker_ends(worker))
+				break;
+			worker_idle(worker);
+			continue;
+		}
+
+		raw_spin_unlock_irq(&pool->lock);
+		worker_do(worker, work);
+		raw_spin_lock_irq(&pool->lock);
 	}
-	current->worker_private = NULL;
-	worker->work = NULL;
-	class->nr_running--;
-	class->nr_workers--;
-	class_activate(pool, class);
-	raw_spin_unlock_irq(&pool->lock);
-	/* Killed: what is left will never be done */
-	if (READ_ONCE(pool->dying))
-		class_fail(pool, class, -ECANCELED);
-	raw_spin_lock_irq(&pool->lock);
-	list_del(&worker->node);
-	if (pool->dying && list_empty(&pool->workers))
-		complete(&pool->joined);
 	raw_spin_unlock_irq(&pool->lock);
 
-	kfree(worker);
+	worker_end(worker);
 	put_task_struct(owner);
 	do_exit(0);
 }
 
+/* Make one of the threads that were asked for. In the task. Return: 0 or an error */
 static int worker_create(struct iou_pool *pool, struct iou_class *class)
 {
 	struct iou_worker *worker = kzalloc(sizeof(*worker), GFP_KERNEL_ACCOUNT);
@@ -391,19 +559,24 @@ static int worker_create(struct iou_pool *pool, struct iou_class *class)
 		return -ENOMEM;
 	worker->pool = pool;
 	worker->class = class;
+	worker->state = WORKER_STARTING;
 	INIT_LIST_HEAD(&worker->idle_node);
 	task = create_io_thread(worker_main, worker, NUMA_NO_NODE);
 	if (IS_ERR(task)) {
 		kfree(worker);
 		return PTR_ERR(task);
 	}
+
 	worker->task = task;
 	task->worker_private = worker;
 	if (pool->cpus)
 		set_cpus_allowed_ptr(task, pool->cpus);
 	get_task_struct(pool->task);
+
 	raw_spin_lock_irq(&pool->lock);
 	list_add(&worker->node, &pool->workers);
+	class->nr_asked--;
+	class->nr[WORKER_STARTING]++;
 	raw_spin_unlock_irq(&pool->lock);
 	wake_up_new_task(task);
 	return 0;
@@ -411,88 +584,109 @@ static int worker_create(struct iou_pool *pool, struct iou_class *class)
 
 static void class_grow(struct iou_pool *pool, struct iou_class *class)
 {
-	bool give_up;
-	int error;
-
-	error = worker_create(pool, class);
-	if (!error) {
+	if (!worker_create(pool, class)) {
 		pool->nr_retries = 0;
 		return;
 	}
+
 	/*
 	 * A pending signal makes fork fail; others may pass, too. Try again
 	 * when there is still work and still nobody to do it.
 	 */
 	raw_spin_lock_irq(&pool->lock);
-	class->nr_workers--;
-	class->nr_running--;
-	give_up = ++pool->nr_retries > IOU_MAX_RETRIES;
-	if (give_up)
-		pool->nr_retries = 0;
-	else
-		pool_arm_timer(pool, IOU_RETRY_TIME);
+	pool->nr_retries++;
+	class->nr_asked = 0;
+	pool->failed = true;
+	pool_arm_timer(pool, IOU_RETRY_TIME);
 	raw_spin_unlock_irq(&pool->lock);
-	if (give_up)
-		class_fail(pool, class, -EAGAIN);
 }
 
-/* Task work: make the threads that were asked for */
-static void pool_grow(struct callback_head *cb)
+/* Some class that has asked for threads; or NULL, and that ends the asking */
+static struct iou_class *pool_next_asked(struct iou_pool *pool)
 {
-	struct iou_pool *pool = container_of(cb, struct iou_pool, grow_work);
-	u32 wanted[2];
+	struct iou_class *found = NULL;
 	int i;
 
 	raw_spin_lock_irq(&pool->lock);
-	pool->asked = false;
-	for (i = 0; i < 2; i++) {
-		wanted[i] = pool->class[i].nr_wanted;
-		pool->class[i].nr_wanted = 0;
-		if (pool->dying) {
-			pool->class[i].nr_workers -= wanted[i];
-			pool->class[i].nr_running -= wanted[i];
-			wanted[i] = 0;
-		}
-	}
+	for (i = 0; i < 2 && !found; i++)
+		if (pool->class[i].nr_asked)
+			found = &pool->class[i];
+	if (!found)
+		pool->ask = POOL_ASK_NOT;
 	raw_spin_unlock_irq(&pool->lock);
-	for (i = 0; i < 2; i++) {
-		while (wanted[i]--)
-			class_grow(pool, &pool->class[i]);
-		if (READ_ONCE(pool->dying))
-			class_fail(pool, &pool->class[i], -ECANCELED);
-	}
+	return found;
+}
+
+/* Make the threads that were asked for. In the task; may sleep */
+static void pool_make(struct iou_pool *pool)
+{
+	struct iou_class *class;
+
+	while ((class = pool_next_asked(pool)))
+		class_grow(pool, class);
+}
+
+/* Task work. Work fails only here, as that takes ring locks: the caller has none */
+static void pool_grow(struct callback_head *cb)
+{
+	struct iou_pool *pool = container_of(cb, struct iou_pool, grow_work);
+	int i;
+
+	pool_make(pool);
+	if (pool->nr_retries <= IOU_MAX_RETRIES)
+		return;
+
+	pool->nr_retries = 0;
+	for (i = 0; i < 2; i++)
+		class_fail(pool, &pool->class[i], -EAGAIN);
+}
+
+/*
+ * After pool_must_ask(). @first: nobody is there who could do the work, so the task does
+ * not wait for its task work. Who is not about to submit work is never the first.
+ */
+static void pool_get_threads(struct iou_pool *pool, bool first)
+{
+	if (first && current == pool->task)
+		pool_make(pool);
+	else
+		pool_send_ask(pool);
 }
 
 /* End threads that were idle for long, but one */
 static void class_reap(struct iou_class *class)
 {
-	while (class->nr_idle > 1) {
+	while (class->nr[WORKER_IDLE] > 1) {
 		struct iou_worker *worker =
 			list_last_entry(&class->idle, struct iou_worker, idle_node);
 
 		if (time_before(jiffies, worker->idle_since + IOU_IDLE_TIME))
 			break;
-		worker->stop = true;
-		wake_idle(class, worker);
+		worker_wake(worker, WORKER_ENDING);
 	}
 }
 
 static void pool_tick(struct timer_list *timer)
 {
 	struct iou_pool *pool = container_of(timer, struct iou_pool, timer);
+	bool again = false, ask;
 	unsigned long flags;
-	bool again = false;
 	int i;
 
 	raw_spin_lock_irqsave(&pool->lock, flags);
+	pool->failed = false;
 	for (i = 0; i < 2; i++) {
 		class_activate(pool, &pool->class[i]);
 		class_reap(&pool->class[i]);
-		again |= pool->class[i].nr_idle > 1;
+		again |= pool->class[i].nr[WORKER_IDLE] > 1;
 	}
 	if (again)
 		pool_arm_timer(pool, IOU_IDLE_TIME);
+	ask = pool_must_ask(pool);
 	raw_spin_unlock_irqrestore(&pool->lock, flags);
+
+	if (ask)
+		pool_send_ask(pool);
 }
 
 /**
@@ -557,22 +751,27 @@ void iou_pool_free(struct iou_pool *pool)
  * @pool: the pool
  * @work: owned by the pool from here on
  *
- * Context: any that may not be in an interrupt. Does not sleep.
+ * Context: may sleep.
  * Return: false if the pool has died: the work is still the caller's.
  */
 bool iou_pool_queue(struct iou_pool *pool, struct iou_work *work)
 {
 	struct iou_class *class = pool_class(pool, work);
-	unsigned long flags;
-	bool ok;
+	bool ok, ask, first;
 
-	raw_spin_lock_irqsave(&pool->lock, flags);
-	ok = !pool->dying || class->nr_workers;
-	if (ok) {
-		list_add_tail(&work->node, &class->queue);
+	raw_spin_lock_irq(&pool->lock);
+	ok = !pool->dying || class_nr_workers(class);
+	if (likely(ok)) {
+		pool->unused = false;
+		class_add(class, work);
 		class_activate(pool, class);
 	}
-	raw_spin_unlock_irqrestore(&pool->lock, flags);
+	ask = pool_must_ask(pool);
+	first = ask && class_nr_workers(class) == class->nr_asked;
+	raw_spin_unlock_irq(&pool->lock);
+
+	if (unlikely(ask))
+		pool_get_threads(pool, first);
 	return ok;
 }
 
@@ -581,20 +780,26 @@ bool iou_pool_queue(struct iou_pool *pool, struct iou_work *work)
  * @pool: of the current task
  * @work: waits for something else first; @unbound is set
  *
- * So that there is somebody to do it even if the task has exited by then. An
- * exiting task cannot make threads: one that has none gets one now.
+ * So that there is somebody to do it even if the task has exited by then, and can
+ * make no threads any more: if it has none it gets one now.
  *
- * Context: any that may not be in an interrupt. Does not sleep.
+ * Context: the task. May sleep.
  */
 void iou_pool_expect(struct iou_pool *pool, const struct iou_work *work)
 {
 	struct iou_class *class = pool_class(pool, work);
+	bool ask;
 
 	raw_spin_lock_irq(&pool->lock);
+	pool->unused = false;
 	class->nr_expected++;
-	if (!class->nr_workers)
-		class_want(pool, class);
+	if (!class_nr_workers(class))
+		class_ask(pool, class, 1);
+	ask = pool_must_ask(pool);
 	raw_spin_unlock_irq(&pool->lock);
+
+	if (unlikely(ask))
+		pool_get_threads(pool, true);
 }
 
 /**
@@ -609,15 +814,52 @@ void iou_pool_unexpect(struct iou_pool *pool, const struct iou_work *work)
 	struct iou_class *class = pool_class(pool, work);
 
 	raw_spin_lock_irq(&pool->lock);
-	if (!--class->nr_expected && pool->dying)
+	if (!--class->nr_expected && (pool->dying || pool->unused))
 		class_wake_all(class);
 	raw_spin_unlock_irq(&pool->lock);
+}
+
+static void class_cancel(struct iou_class *class, iou_work_match_fn match, void *data,
+			 struct list_head *removed)
+{
+	struct iou_work *work, *next;
+
+	list_for_each_entry_safe(work, next, &class->queue, node) {
+		if (!match(work, data))
+			continue;
+		class_remove(class, work);
+		list_add_tail(&work->node, removed);
+	}
+}
+
+/*
+ * The thread forgets its work, without a lock, before it passes that on. So here
+ * it may be just ending. It is there until a grace period has passed, and if it is of a
+ * ring whose lock the caller holds, it has not ended: then it is interrupted too late.
+ */
+static u32 cancel_running(struct iou_pool *pool, iou_work_match_fn match, void *data)
+{
+	struct iou_worker *worker;
+	u32 nr = 0;
+
+	/* The lock is raw, and as good as rcu_read_lock() */
+	lockdep_assert_held(&pool->lock);
+	list_for_each_entry(worker, &pool->workers, node) {
+		struct iou_work *work = READ_ONCE(worker->work);
+
+		if (!work || !match(work, data))
+			continue;
+		worker->cancelled = true;
+		set_notify_signal(worker->task);
+		nr++;
+	}
+	return nr;
 }
 
 /**
  * iou_pool_cancel() - take back or interrupt work
  * @pool: the pool
- * @match: which; called under a raw lock
+ * @match: which; called under a raw lock, perhaps with work that is just ending
  * @data: for @match
  * @removed: work that had not been started is moved there
  *
@@ -630,25 +872,14 @@ void iou_pool_unexpect(struct iou_pool *pool, const struct iou_work *work)
 u32 iou_pool_cancel(struct iou_pool *pool, iou_work_match_fn match, void *data,
 		    struct list_head *removed)
 {
-	struct iou_work *work, *next;
-	struct iou_worker *worker;
-	unsigned long flags;
-	u32 nr = 0;
+	u32 nr;
 	int i;
 
-	raw_spin_lock_irqsave(&pool->lock, flags);
+	raw_spin_lock_irq(&pool->lock);
 	for (i = 0; i < 2; i++)
-		list_for_each_entry_safe(work, next, &pool->class[i].queue, node)
-			if (match(work, data))
-				list_move_tail(&work->node, removed);
-	list_for_each_entry(worker, &pool->workers, node) {
-		if (!worker->work || !match(worker->work, data))
-			continue;
-		worker->cancelled = true;
-		set_notify_signal(worker->task);
-		nr++;
-	}
-	raw_spin_unlock_irqrestore(&pool->lock, flags);
+		class_cancel(&pool->class[i], match, data, removed);
+	nr = cancel_running(pool, match, data);
+	raw_spin_unlock_irq(&pool->lock);
 	return nr;
 }
 
@@ -668,9 +899,12 @@ void iou_pool_exit(struct iou_pool *pool)
 
 	raw_spin_lock_irq(&pool->lock);
 	pool->dying = true;
-	for (i = 0; i < 2; i++)
+	for (i = 0; i < 2; i++) {
+		pool->class[i].nr_asked = 0;
 		class_wake_all(&pool->class[i]);
+	}
 	raw_spin_unlock_irq(&pool->lock);
+
 	timer_delete_sync(&pool->timer);
 	for (i = 0; i < 2; i++)
 		class_fail(pool, &pool->class[i], -ECANCELED);
@@ -696,20 +930,23 @@ static bool pool_empty(struct iou_pool *pool)
  */
 void iou_pool_join(struct iou_pool *pool)
 {
-	/* Drop a request for threads that was not carried out */
-	task_work_run();
 	while (!pool_empty(pool))
 		wait_for_completion(&pool->joined);
+	/* A thread may have asked for another one at the last moment */
+	task_work_run();
 }
 
 /* Let all threads there are run on these CPUs. Only the task makes new ones. */
 static int pool_move_workers(struct iou_pool *pool, const struct cpumask *cpus)
 {
-	u32 max = READ_ONCE(pool->class[0].nr_workers) + READ_ONCE(pool->class[1].nr_workers);
 	struct iou_worker *worker;
 	struct task_struct **tasks;
-	u32 nr = 0;
+	u32 max = 0, nr = 0;
 
+	raw_spin_lock_irq(&pool->lock);
+	list_for_each_entry(worker, &pool->workers, node)
+		max++;
+	raw_spin_unlock_irq(&pool->lock);
 	tasks = kcalloc(max, sizeof(*tasks), GFP_KERNEL);
 	if (!tasks)
 		return -ENOMEM;
@@ -752,6 +989,7 @@ int iou_pool_set_cpus(struct iou_pool *pool, const struct cpumask *cpus)
 		kfree(mask);
 		return error;
 	}
+	WRITE_ONCE(pool->nr_cpus, cpumask_weight(mask));
 	swap(pool->cpus, mask);
 	kfree(mask);
 	return 0;
@@ -767,6 +1005,7 @@ int iou_pool_set_cpus(struct iou_pool *pool, const struct cpumask *cpus)
  */
 void iou_pool_set_max(struct iou_pool *pool, u32 max[2])
 {
+	bool ask;
 	int i;
 
 	raw_spin_lock_irq(&pool->lock);
@@ -779,5 +1018,9 @@ void iou_pool_set_max(struct iou_pool *pool, u32 max[2])
 		max[i] = old;
 		class_activate(pool, &pool->class[i]);
 	}
+	ask = pool_must_ask(pool);
 	raw_spin_unlock_irq(&pool->lock);
+
+	if (ask)
+		pool_send_ask(pool);
 }

@@ -9,11 +9,14 @@
 #include "iou_test.h"
 
 #include <dirent.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #ifndef MADV_POPULATE_READ
@@ -694,6 +697,210 @@ TEST_F_TIMEOUT(worker, idle_ones_leave, 60)
 		prep(&self->ring, IORING_OP_NOP, -1, NULL, 0, 0)->flags = IOSQE_ASYNC;
 		EXPECT_EQ(0, ring_result(&self->ring));
 	}
+}
+
+/* Workers of a task without a ring are of no use to anybody: not even the last one stays. */
+TEST_F(worker, leave_with_the_last_ring)
+{
+	struct io_uring_cqe cqe;
+	struct ring second;
+
+	if (untouched())
+		SKIP(return, "this kernel keeps one until the task ends");
+	ASSERT_EQ(0, ring_open(&second, 4, variant->setup));
+	ASSERT_TRUE(block(&self->ring, self->efd[0], &self->value, 1));
+	ASSERT_TRUE(block(&self->ring, self->efd[1], &self->value, 2));
+	ASSERT_TRUE(wait_workers(getpid(), 2, true, WAIT_MS));
+	ASSERT_TRUE(unblock(self->efd[0]));
+	ASSERT_EQ(0, ring_wait(&self->ring, &cqe));
+	EXPECT_EQ(1u, cqe.user_data);
+
+	/* There is another ring: a worker is kept for it. The one that works is interrupted */
+	ring_close(&self->ring);
+	prep(&second, IORING_OP_NOP, -1, NULL, 0, 0)->flags = IOSQE_ASYNC;
+	EXPECT_EQ(0, ring_result(&second));
+	EXPECT_LE(1u, count_workers(getpid()));
+	ring_close(&second);
+	EXPECT_TRUE(wait_workers(getpid(), 0, false, WAIT_MS));
+
+	/* The next ring has workers again. */
+	ASSERT_EQ(0, ring_open(&self->ring, 4, variant->setup));
+	prep(&self->ring, IORING_OP_NOP, -1, NULL, 0, 0)->flags = IOSQE_ASYNC;
+	EXPECT_EQ(0, ring_result(&self->ring));
+	EXPECT_LE(1u, count_workers(getpid()));
+}
+
+/* A connection over loopback whose sending side is full: closing @tx waits for @rx */
+static bool lingering_pair(int *tx, int *rx)
+{
+	struct sockaddr_in addr = { .sin_family = AF_INET };
+	struct linger linger = { .l_onoff = 1, .l_linger = 60 };
+	socklen_t len = sizeof(addr);
+	char junk[4096] = { };
+	int s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	*tx = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (bind(s, (void *)&addr, len) || listen(s, 1) ||
+	    getsockname(s, (void *)&addr, &len) || connect(*tx, (void *)&addr, len))
+		return false;
+	*rx = accept(s, NULL, NULL);
+	close(s);
+	while (send(*tx, junk, sizeof(junk), MSG_DONTWAIT) > 0)
+		;
+	return !setsockopt(*tx, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+}
+
+/* What a worker does after its work may last, too. Others do the work meanwhile. */
+TEST_F(worker, close_that_lingers)
+{
+	struct ring *r = &self->ring;
+	int fd = tmp_file(NULL, 4096);
+	struct io_uring_cqe cqe;
+	unsigned int i, closed = 0;
+	char buf[4096];
+	int tx, rx;
+
+	if (untouched())
+		SKIP(return, "this kernel lets one piece of work wait for that");
+	if (!lingering_pair(&tx, &rx))
+		SKIP(return, "no loopback device");
+	ASSERT_LE(0, fd);
+	prep(r, IORING_OP_CLOSE, tx, NULL, 0, 0)->flags = IOSQE_ASYNC;
+	r->sqes[(r->next - 1) & r->sq_mask].user_data = 100;
+	for (i = 0; i < 8; i++)
+		prep(r, IORING_OP_READ, fd, buf, sizeof(buf), 0)->flags = IOSQE_ASYNC;
+	ASSERT_EQ(9, ring_submit(r));
+	/* The CQE of the CLOSE may come before the end of the lingering, or after it */
+	for (i = 0; i < 8; i++) {
+		ASSERT_EQ(0, ring_wait(r, &cqe)) {
+			TH_LOG("%u of the reads were done", i - closed);
+			close(rx);
+		}
+		if (cqe.user_data == 100) {
+			closed = 1;
+			i--;
+			continue;
+		}
+		EXPECT_EQ(4096, cqe.res);
+	}
+	close(rx);
+	if (!closed) {
+		ASSERT_EQ(0, ring_wait(r, &cqe));
+		EXPECT_EQ(100u, cqe.user_data);
+	}
+	close(fd);
+}
+
+/* The CPU time in ticks that threads called iou-wrk have used, of each; how many */
+static unsigned int worker_ticks(unsigned long ticks[], unsigned int max)
+{
+	char path[PATH_MAX], text[1024];
+	struct dirent *entry;
+	unsigned int n = 0;
+	DIR *dir;
+
+	dir = opendir("/proc/self/task");
+	while (dir && n < max && (entry = readdir(dir))) {
+		unsigned long user, system;
+		char *p;
+
+		snprintf(path, sizeof(path), "/proc/self/task/%s/stat", entry->d_name);
+		if (!read_small_file(path, text, sizeof(text)) || !strstr(text, "(iou-wrk"))
+			continue;
+		p = strrchr(text, ')');
+		if (p && sscanf(p, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu",
+				&user, &system) == 2)
+			ticks[n++] = user + system;
+	}
+	if (dir)
+		closedir(dir);
+	return n;
+}
+
+/* Work that asked for a thread and never sleeps uses all CPUs, not one. */
+TEST_F_TIMEOUT(worker, computes_in_parallel, 120)
+{
+	const size_t size = 1 << 20;
+	unsigned long ticks[64], total = 0;
+	struct ring *r = &self->ring;
+	unsigned int i, n, used = 0;
+	int fd = tmp_file(NULL, size);
+	struct io_uring_cqe cqe;
+	char *buf = pages(size);
+
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		SKIP(return, "needs two processors");
+	ASSERT_LE(0, fd);
+	ASSERT_EQ((ssize_t)size, pread(fd, buf, size, 0));
+	while (total < 100) {
+		for (i = 0; i < 16; i++)
+			prep(r, IORING_OP_READ, fd, buf, size, 0)->flags = IOSQE_ASYNC;
+		ASSERT_EQ(16, ring_submit(r));
+		for (i = 0; i < 16; i++) {
+			ASSERT_EQ(0, ring_wait(r, &cqe));
+			EXPECT_EQ((int)size, cqe.res);
+		}
+		n = worker_ticks(ticks, ARRAY_LEN(ticks));
+		for (i = 0, total = 0; i < n; i++)
+			total += ticks[i];
+	}
+	for (i = 0; i < n; i++)
+		used += ticks[i] * 20 > total;
+	EXPECT_LE(2u, used) {
+		TH_LOG("%u of %u workers did %lu ticks", used, n, total);
+	}
+	close(fd);
+}
+
+/* Submit a write that needs a worker, while being traced */
+static void be_traced(unsigned int setup, int efd)
+{
+	__u64 value = 5;
+	struct ring r;
+
+	if (ring_open(&r, 4, setup) || ptrace(PTRACE_TRACEME, 0, NULL, NULL))
+		_exit(1);
+	raise(SIGSTOP);
+	prep(&r, IORING_OP_WRITE, efd, &value, 8, -1)->flags = IOSQE_ASYNC;
+	_exit(ring_submit(&r) == 1 && ring_works(&r) ? 0 : 2);
+}
+
+/* Let a child go on until it stops where its next system call begins or ends */
+static bool trace_on(pid_t pid)
+{
+	int status;
+
+	return !ptrace(PTRACE_SYSCALL, pid, NULL, NULL) && waitpid(pid, &status, 0) == pid &&
+	       WIFSTOPPED(status) && WSTOPSIG(status) == (SIGTRAP | 0x80);
+}
+
+/*
+ * A program is stopped by its debugger when it comes back from submitting: the work
+ * is done, although there was no worker before.
+ */
+TEST_F(worker, first_one_of_a_stopped_task)
+{
+	int efd = eventfd(0, EFD_CLOEXEC);
+	struct __ptrace_syscall_info info;
+	pid_t pid = fork();
+	int status;
+
+	if (!pid)
+		be_traced(variant->setup, efd);
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	ASSERT_TRUE(WIFSTOPPED(status));
+	ASSERT_EQ(0, ptrace(PTRACE_SETOPTIONS, pid, NULL,
+			    PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL));
+	do {
+		ASSERT_TRUE(trace_on(pid));
+		ASSERT_LE(0, ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof(info), &info));
+	} while (info.op != PTRACE_SYSCALL_INFO_ENTRY || info.entry.nr != __NR_io_uring_enter);
+	ASSERT_TRUE(trace_on(pid));
+	EXPECT_EQ(POLLIN, poll_fd(efd, POLLIN, WAIT_MS));
+	ASSERT_EQ(0, ptrace(PTRACE_DETACH, pid, NULL, NULL));
+	EXPECT_EQ(0, reap(pid, WAIT_MS));
+	close(efd);
 }
 
 /* ------------------------------------------------------------------------
