@@ -102,7 +102,7 @@ struct iou_seat;
  *             which is safe because a ring it holds open is not detached
  * @last_lane: [T] the lane used last
  * @pool: [O] worker pool, NULL before the first punt; others read it with
- *        acquire
+ *        acquire. Taken away under @lock
  * @creds: [O] those it had when @pool was made: a reference for all requests that
  *         go there with the same ones
  * @rings: [O] files of registered rings

@@ -154,6 +154,8 @@ static bool exec_cancel_lanes(struct iou_task *task)
  */
 static void task_exec(struct iou_task *task)
 {
+	struct iou_pool *pool = task->pool;
+
 	iou_ringfd_drop(task);
 	while (exec_cancel_lanes(task)) {
 		if (fatal_signal_pending(current))
@@ -161,12 +163,16 @@ static void task_exec(struct iou_task *task)
 		if (!iou_task_run_work())
 			schedule_timeout_killable(1);
 	}
-	if (!task->pool)
+	if (!pool)
 		return;
-	iou_pool_exit(task->pool);
-	iou_pool_join(task->pool);
-	iou_pool_free(task->pool);
+
+	/* Whoever takes the last ring away now looks at it, see task_retire_workers() */
+	spin_lock(&task->lock);
 	task->pool = NULL;
+	spin_unlock(&task->lock);
+	iou_pool_exit(pool);
+	iou_pool_join(pool);
+	iou_pool_free(pool);
 }
 
 /**

@@ -262,6 +262,18 @@ static bool settle(struct iou_ring *ring, const struct iou_lane *mine)
 	return true;
 }
 
+/*
+ * A lane has left its task. Was it the last one? Nobody needs the workers then. The task
+ * takes its pool away under the same lock.
+ */
+static void task_retire_workers(struct iou_task *task)
+{
+	spin_lock(&task->lock);
+	if (list_empty(&task->lanes) && task->pool)
+		iou_pool_retire(task->pool);
+	spin_unlock(&task->lock);
+}
+
 /* Let lanes go that nobody needs. Return: the ring goes with the last. */
 static bool reap_lanes(struct iou_ring *ring)
 	__must_hold(&ring->lock)
@@ -272,6 +284,7 @@ static bool reap_lanes(struct iou_ring *ring)
 		if (lane->nr_inflight || !(lane->detached || ring->closing))
 			continue;
 		iou_lane_detach(lane);
+		task_retire_workers(lane->task);
 		iou_lane_free(lane);
 	}
 	if (!ring->closing || ring->dead || !list_empty(&ring->lanes))

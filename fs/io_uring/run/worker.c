@@ -910,6 +910,26 @@ void iou_pool_exit(struct iou_pool *pool)
 		class_fail(pool, &pool->class[i], -ECANCELED);
 }
 
+/**
+ * iou_pool_retire() - the task has no rings any more
+ * @pool: nothing is in flight that could come here
+ *
+ * Its threads end as soon as they have nothing to do. Work that comes all the same, from
+ * a new ring, is done by new ones.
+ *
+ * Context: does not sleep.
+ */
+void iou_pool_retire(struct iou_pool *pool)
+{
+	int i;
+
+	raw_spin_lock_irq(&pool->lock);
+	pool->unused = true;
+	for (i = 0; i < 2; i++)
+		class_wake_all(&pool->class[i]);
+	raw_spin_unlock_irq(&pool->lock);
+}
+
 static bool pool_empty(struct iou_pool *pool)
 {
 	bool empty;

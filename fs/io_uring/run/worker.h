@@ -36,6 +36,7 @@ void iou_pool_expect(struct iou_pool *pool, const struct iou_work *work);
 void iou_pool_unexpect(struct iou_pool *pool, const struct iou_work *work);
 u32 iou_pool_cancel(struct iou_pool *pool, iou_work_match_fn match, void *data,
 		    struct list_head *removed);
+void iou_pool_retire(struct iou_pool *pool);
 void iou_pool_exit(struct iou_pool *pool);
 void iou_pool_join(struct iou_pool *pool);
 int iou_pool_set_cpus(struct iou_pool *pool, const struct cpumask *cpus);
