@@ -4,7 +4,7 @@
  *
  * Pushing is legal everywhere: in hard interrupts, under waitqueue locks, on
  * PREEMPT_RT. It takes no lock but those inside task_work_add() and of the
- * scheduler, and sleeps nowhere.
+ * scheduler, allocates nothing, and sleeps nowhere.
  */
 #include <linux/eventfd.h>
 #include <linux/io_uring.h>
@@ -170,10 +170,12 @@ static void lane_make_ready(struct iou_lane *lane)
 {
 	struct iou_task *task = lane->task;
 	bool self = task->task == current;
+	u32 how = self ? TWA_NONE : lane->notify;
 
 	if (!llist_add(&lane->ready_node, &task->ready))
 		return;
-	if (unlikely(task_work_add(task->task, &task->tw, self ? TWA_NONE : lane->notify))) {
+	/* KASAN's records would be allocated, which raw locks do not allow */
+	if (unlikely(task_work_add(task->task, &task->tw, how | TWAF_NO_ALLOC))) {
 		/* The task runs no work any more, so that a kernel worker may take the list */
 		WRITE_ONCE(task->ended, true);
 		task_run_orphans(task, 0);
