@@ -27,6 +27,7 @@
 #include "../req/complete.h"
 #include "../rsrc/pbuf.h"
 #include "../run/issue.h"
+#include "../run/worker.h"
 #include "ops.h"
 
 #define IOU_FAST_IOV	8
@@ -735,6 +736,18 @@ static __always_inline iou_verdict_t start_rw(struct iou_req *req, int dir)
 	return rw_issue(req, dir);
 }
 
+/* A worker that must not wait for the file had to, perhaps after a part of a write */
+static bool rw_was_refused(const struct iou_req *req, int dir, ssize_t ret)
+{
+	const struct iou_rw *rw = (const struct iou_rw *)req->cmd;
+
+	if (likely(!iou_worker_refused()))
+		return false;
+	if (ret > 0)
+		return dir == WRITE && ret < rw->len;
+	return ret == -EINTR || (ret <= -ERESTARTSYS && ret >= -ERESTART_RESTARTBLOCK);
+}
+
 static iou_verdict_t work_rw(struct iou_req *req, int dir)
 {
 	struct iou_rw *rw = iou_req_cmd(req, struct iou_rw);
@@ -760,7 +773,7 @@ static iou_verdict_t work_rw(struct iou_req *req, int dir)
 		return rw_queued(req);
 	if (dir == WRITE)
 		rw_end_write(&rw->iocb);
-	if (ret == -EAGAIN && park)
+	if ((ret == -EAGAIN && park) || unlikely(rw_was_refused(req, dir, ret)))
 		return IOU_RETRY;
 	return rw_finish(req, dir, ret);
 }

@@ -20,6 +20,33 @@
 #include "lock.h"
 #include "worker.h"
 
+static bool file_is_disk(const struct file *file)
+{
+	umode_t mode = file_inode(file)->i_mode;
+
+	return S_ISREG(mode) || S_ISBLK(mode);
+}
+
+/*
+ * Shall it wait in poll and not here, although its file cannot be told not to block?
+ * Some file systems let regular files be polled, too: there it says nothing.
+ */
+static bool work_is_for_poll(const struct iou_req *req)
+{
+	return iou_req_can_park(req) && !iou_file_nowait(req->file) && !file_is_disk(req->file);
+}
+
+/* An attempt, which finds iou_worker_refused() where the file has to be waited for */
+static iou_verdict_t work_nowait(struct iou_req *req)
+{
+	iou_verdict_t verdict;
+
+	iou_worker_begin_nowait();
+	verdict = iou_req_op(req)->work(req);
+	iou_worker_end_nowait();
+	return verdict;
+}
+
 static bool work_run(struct iou_work *work)
 {
 	struct iou_req *req = container_of(work, struct iou_req, work);
@@ -29,7 +56,14 @@ static bool work_run(struct iou_work *work)
 	req->state = IOU_S_WORKING;
 	if (req->creds != current_cred())
 		old = override_creds(req->creds);
-	req->verdict = op->audit ? iou_audited(req, op->work) : op->work(req);
+
+	if (op->audit)
+		req->verdict = iou_audited(req, op->work);
+	else if (op->poll_events && unlikely(work_is_for_poll(req)))
+		req->verdict = work_nowait(req);
+	else
+		req->verdict = op->work(req);
+
 	if (old)
 		revert_creds(old);
 	return req->verdict == IOU_RETRY;
@@ -163,14 +197,9 @@ static bool work_is_hashed(const struct iou_req *req)
 
 static bool work_is_unbound(const struct iou_req *req)
 {
-	umode_t mode;
-
 	if (!iou_req_op(req)->unbound)
 		return false;
-	if (!req->file)
-		return true;
-	mode = file_inode(req->file)->i_mode;
-	return !S_ISREG(mode) && !S_ISBLK(mode);
+	return !req->file || !file_is_disk(req->file);
 }
 
 /* A worker has to run with the credentials of now. The usual ones are held already */

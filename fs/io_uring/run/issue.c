@@ -21,6 +21,9 @@
 #include "shots.h"
 #include "timeout.h"
 
+/* How often in a row a file is ready, and is not when a worker looks: it never waits then */
+#define IOU_MAX_WORKER_POLLS	8
+
 static void issue_retry(struct iou_req *req) __must_hold(&iou_req_ring(req)->lock);
 
 /**
@@ -76,7 +79,11 @@ static int issue_park(struct iou_req *req)
 	mask = park_mask(req);
 	req->event = parked_event;
 	ret = iou_poll_park(req, mask | EPOLLONESHOT);
-	if (ret > 0)
+
+	/* It was not ready: those that came before were not in vain */
+	if (likely(!ret))
+		req->nr_polls = 0;
+	else if (ret > 0)
 		req->nr_polls++;
 	return ret;
 }
@@ -99,8 +106,9 @@ static void issue_retry(struct iou_req *req)
 			return;
 		}
 		if (ret < 0 || !iou_file_nowait(req->file)) {
-			/* Not again: a worker may block */
-			req->nr_polls = IOU_MAX_POLLS;
+			/* If it goes on like this, a worker may block */
+			if (ret < 0 || req->nr_polls >= IOU_MAX_WORKER_POLLS)
+				req->nr_polls = IOU_MAX_POLLS;
 			iou_issue_async(req);
 			return;
 		}
@@ -293,7 +301,7 @@ static bool async_allowed(struct iou_req *req)
 {
 	int error;
 
-	if (iou_req_can_park(req) && iou_file_nowait(req->file)) {
+	if (iou_req_can_park(req) && (iou_file_nowait(req->file) || !req->nr_polls)) {
 		issue_retry(req);
 		return false;
 	}

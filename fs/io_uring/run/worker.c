@@ -42,6 +42,16 @@
  *   idle for five seconds, but one, and repeats failed attempts to make one.
  *   When the last ring of the task has gone, all of them end.
  *
+ * Work that must not wait
+ *
+ *   Some files can be polled, but an attempt cannot be told not to block: their
+ *   drivers know O_NONBLOCK only, which is the file's, not the attempt's. Between
+ *   iou_worker_begin_nowait() and its end a worker does not sleep interruptibly:
+ *   the hook makes a signal pending, so that the driver gives up waiting before
+ *   it has begun, with -EINTR or with what it has done so far. A thread that then
+ *   tries to sleep once more may do so. It may be in a page fault, which does not
+ *   end with a signal. Other sleeps are for locks and disks and end by themselves.
+ *
  * Locking: pool->lock guards all, see struct iou_pool. It is raw and taken with
  * interrupts off, because schedule() takes it.
  *
@@ -79,6 +89,13 @@ enum pool_ask {
 	POOL_ASK_NOT,		/* none are */
 	POOL_ASK_NOW,		/* not yet: whoever unlocks the pool does that */
 	POOL_ASK_SENT,		/* yes, or it is making them */
+};
+
+/* May a thread sleep until something happens? */
+enum worker_nowait {
+	WORKER_MAY_WAIT,
+	WORKER_NOWAIT,		/* no ... */
+	WORKER_REFUSED,		/* ... and it has tried to */
 };
 
 /**
@@ -152,6 +169,7 @@ struct iou_pool {
  * @state: only while IDLE others than the thread change it
  * @work: what it runs, while a cancel may interrupt that
  * @cancelled: @work was, while it ran
+ * @nowait: only the thread itself, which may be in a hook, uses it
  */
 struct iou_worker {
 	struct iou_pool *pool;
@@ -163,6 +181,7 @@ struct iou_worker {
 	enum worker_state state;
 	struct iou_work *work;
 	bool cancelled;
+	enum worker_nowait nowait;
 };
 
 static struct iou_class *pool_class(struct iou_pool *pool, const struct iou_work *work)
@@ -311,6 +330,29 @@ static bool pool_must_ask(struct iou_pool *pool)
 	return true;
 }
 
+static bool is_interruptible(const struct task_struct *tsk)
+{
+	return READ_ONCE(tsk->__state) & TASK_INTERRUPTIBLE;
+}
+
+/* The thread must not wait, and tries to. Return: schedule() will come back at once */
+static bool worker_refuses(struct iou_worker *worker, struct task_struct *tsk)
+{
+	if (worker->nowait != WORKER_NOWAIT || !is_interruptible(tsk))
+		return false;
+	worker->nowait = WORKER_REFUSED;
+	set_tsk_thread_flag(tsk, TIF_NOTIFY_SIGNAL);
+	return true;
+}
+
+/* It tries again. Let it sleep, unless it has a signal for another reason, too */
+static void worker_gives_in(const struct iou_worker *worker, struct task_struct *tsk)
+{
+	lockdep_assert_held(&worker->pool->lock);
+	if (worker->nowait == WORKER_REFUSED && !worker->cancelled && is_interruptible(tsk))
+		clear_tsk_thread_flag(tsk, TIF_NOTIFY_SIGNAL);
+}
+
 /**
  * io_wq_worker_sleeping() - a worker is about to block
  * @tsk: current
@@ -326,9 +368,13 @@ void io_wq_worker_sleeping(struct task_struct *tsk)
 
 	if (!worker || READ_ONCE(worker->state) != WORKER_BUSY)
 		return;
+	if (unlikely(worker->nowait) && worker_refuses(worker, tsk))
+		return;
 
 	pool = worker->pool;
 	raw_spin_lock_irqsave(&pool->lock, flags);
+	if (unlikely(worker->nowait))
+		worker_gives_in(worker, tsk);
 	worker_set_state(worker, WORKER_BLOCKED);
 	class_activate(pool, worker->class);
 	ask = pool_must_ask(pool);
@@ -355,6 +401,43 @@ void io_wq_worker_running(struct task_struct *tsk)
 	raw_spin_lock_irqsave(&worker->pool->lock, flags);
 	worker_set_state(worker, WORKER_BUSY);
 	raw_spin_unlock_irqrestore(&worker->pool->lock, flags);
+}
+
+/**
+ * iou_worker_begin_nowait() - what follows shall not wait until something happens
+ *
+ * Context: a worker, in its work.
+ */
+void iou_worker_begin_nowait(void)
+{
+	struct iou_worker *worker = current->worker_private;
+
+	worker->nowait = WORKER_NOWAIT;
+}
+
+/**
+ * iou_worker_refused() - has the current worker tried to wait where it must not?
+ *
+ * Context: a worker, in its work.
+ * Return: whether, since iou_worker_begin_nowait().
+ */
+bool iou_worker_refused(void)
+{
+	const struct iou_worker *worker = current->worker_private;
+
+	return worker->nowait == WORKER_REFUSED;
+}
+
+/**
+ * iou_worker_end_nowait() - from here on it may wait again
+ *
+ * Context: a worker, in its work.
+ */
+void iou_worker_end_nowait(void)
+{
+	struct iou_worker *worker = current->worker_private;
+
+	worker->nowait = WORKER_MAY_WAIT;
 }
 
 static void class_add(struct iou_class *class, struct iou_work *work)
