@@ -4,7 +4,9 @@
  *
  * Buffered writers of one inode would only queue up on its lock, each with a
  * worker of its own. Requests enter and leave under the ring lock, so who is
- * next is a plain list; a waiting request occupies no worker.
+ * next is a plain list; a waiting request occupies no worker. A request has its turn
+ * for as long as a worker is with it, and no longer: the lock is not held while a device
+ * writes.
  */
 #include <linux/fs.h>
 #include <linux/hash.h>

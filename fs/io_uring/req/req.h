@@ -171,6 +171,21 @@ static inline void iou_req_arrived(struct iou_req *req)
 }
 
 /**
+ * iou_req_leave() - a worker has passed a request on to a callee
+ * @req: WORKING, or the callee is done with it; not to be touched afterwards
+ *
+ * The second of callee and worker pushes it. What is polled for is pushed in any case.
+ *
+ * Context: any.
+ */
+static inline void iou_req_leave(struct iou_req *req)
+{
+	if (req->verdict == IOU_POLLED ||
+	    cmpxchg(&req->state, IOU_S_WORKING, IOU_S_BUSY) != IOU_S_WORKING)
+		iou_lane_push(req);
+}
+
+/**
  * iou_req_arrived_polled() - the device of a polled request has finished
  * @req: ->res is set; not to be touched afterwards
  *

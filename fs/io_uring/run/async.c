@@ -102,28 +102,36 @@ static void work_post(struct iou_req *req)
 		iou_ring_push_done(req);
 }
 
+/*
+ * A device has it. Whoever comes next on the inode does not have to wait for that: the turn
+ * is given on first, under the lock, and the request only then.
+ */
+static void work_pass_on(struct iou_req *req)
+{
+	if (req->verdict == IOU_POLLED)
+		iou_iopoll_will_join(req);
+
+	if (unlikely(req->held & IOU_HELD_SERIAL))
+		iou_ring_push_done(req);
+	else
+		iou_req_leave(req);
+}
+
 static void work_done(struct iou_work *work)
 {
 	struct iou_req *req = container_of(work, struct iou_req, work);
 
-	if (req->verdict == IOU_BUSY) {
-		/* The second of callee and worker pushes, see iou_req_arrived() */
-		if (cmpxchg(&req->state, IOU_S_WORKING, IOU_S_BUSY) != IOU_S_WORKING)
-			iou_lane_push(req);
-		return;
-	}
-
-	if (req->verdict == IOU_POLLED) {
-		iou_iopoll_join(req);
-		return;
-	}
-	work_post(req);
+	if (req->verdict == IOU_BUSY || req->verdict == IOU_POLLED)
+		work_pass_on(req);
+	else
+		work_post(req);
 }
 
 static void work_fail(struct iou_work *work, int error)
 {
 	struct iou_req *req = container_of(work, struct iou_req, work);
 
+	req->verdict = IOU_DONE;
 	iou_req_set_result(req, error);
 	work_post(req);
 }

@@ -123,15 +123,14 @@ static void join_event(struct iou_req *req, bool cancel)
 }
 
 /**
- * iou_iopoll_join() - iou_iopoll_add() for workers, who have no lock
- * @req: not to be touched afterwards
+ * iou_iopoll_will_join() - iou_iopoll_add() for workers, who have no lock
+ * @req: of a worker, which pushes it on its lane
  *
- * Context: may sleep.
+ * Context: any.
  */
-void iou_iopoll_join(struct iou_req *req)
+void iou_iopoll_will_join(struct iou_req *req)
 {
 	req->event = join_event;
-	iou_lane_push(req);
 }
 
 /* Look after everything but the devices. Return: -EINTR, or 0, locked again */

@@ -109,21 +109,27 @@ static noinline void show_some(struct iou_ring *ring)
 	cond_resched();
 }
 
-/* A worker has finished this */
+/*
+ * A worker has finished this, or it was the turn of this on its inode, which a device has
+ * now. Whoever comes next there does not have to wait for the device, nor for the owner of
+ * a deferred ring, where CQEs appear only when that asks for them.
+ */
 static void end_work(struct iou_req *req)
 	__must_hold(&iou_req_ring(req)->lock)
 {
-	if (likely(!iou_req_ring(req)->deferred)) {
+	struct iou_ring *ring = iou_req_ring(req);
+
+	if (req->held & IOU_HELD_SERIAL)
+		iou_hash_leave(req);
+
+	if (unlikely(req->verdict != IOU_DONE)) {
+		iou_req_leave(req);
+	} else if (likely(!ring->deferred)) {
 		iou_req_complete(req);
-		return;
+	} else {
+		WRITE_ONCE(ring->evfd_by_worker, true);
+		iou_lane_push(req);
 	}
-	/*
-	 * Here CQEs appear only when the owner asks for them. But who comes next
-	 * on the inode does not have to wait for that.
-	 */
-	iou_hash_leave(req);
-	WRITE_ONCE(iou_req_ring(req)->evfd_by_worker, true);
-	iou_lane_push(req);
 }
 
 /* The lock was taken when somebody wanted to run the events of these lanes */
@@ -625,8 +631,9 @@ static void pushed_done(struct iou_ring *ring)
 
 /**
  * iou_ring_push_done() - a worker has finished a request
- * @req: its, CLAIMED, with the result in place; not to be touched afterwards.
- *       On a deferred ring only if it has the turn on its inode
+ * @req: its, CLAIMED, with the result in place; or, before iou_req_leave(), because it has
+ *       the turn on its inode. On a deferred ring only in that case. Not to be touched
+ *       afterwards
  *
  * Context: may sleep. Takes no ring lock but a free one.
  */
