@@ -94,12 +94,60 @@ static int read_openat2(struct iou_req *req, const struct io_uring_sqe __shared 
 	return prep_open(req, sqe);
 }
 
+/* May it change a file system? Then there is no point in trying without waiting. */
+static bool open_may_block(const struct iou_open *open)
+{
+	return open->how.flags & (O_TRUNC | O_CREAT | __O_TMPFILE);
+}
+
+/* Only the path has to be waited for: what comes then is as if that had been cached */
+static bool open_is_cold(const struct iou_req *req)
+{
+	const struct iou_open *open = (const struct iou_open *)req->cmd;
+
+	return !(req->sqe_flags & IOSQE_ASYNC) && !open_may_block(open);
+}
+
 /*
- * Open it. With @nowait only what is cached is looked at. O_NONBLOCK, which the
- * program may not have asked for, keeps leases, and FIFOs without a peer, from
- * blocking.
+ * Does opening it wait for another program? A FIFO waits for its other end, and devices
+ * may wait, too. What is looked at here need not be what is opened later. Looking is
+ * not for nothing: those that only read something that exists are spared it.
  */
-static struct file *open_file(struct iou_open *open, bool nowait)
+static bool open_lasts(struct iou_req *req)
+{
+	struct iou_open *open = iou_req_cmd(req, struct iou_open);
+	u64 how = open->how.flags;
+	struct open_flags flags;
+	struct path path;
+	umode_t mode;
+
+	if ((how & (O_NONBLOCK | O_PATH | O_DIRECTORY)) || open_is_cold(req))
+		return false;
+	if ((how & O_ACCMODE) != O_WRONLY && !(how & O_CREAT))
+		return false;
+	if ((how & O_CREAT) && (how & O_EXCL))
+		return false;
+	if (build_open_flags(&open->how, &flags) ||
+	    filename_lookup(open->dfd, open->name, flags.lookup_flags, &path, NULL))
+		return false;
+
+	mode = d_inode(path.dentry)->i_mode;
+	path_put(&path);
+	return S_ISFIFO(mode) || S_ISCHR(mode);
+}
+
+/* For what an open has to wait */
+enum open_wait {
+	OPEN_NOWAIT,		/* nothing: only what is cached is looked at */
+	OPEN_WAIT_PATH,		/* its path */
+	OPEN_WAIT,		/* whatever it takes */
+};
+
+/*
+ * Open it. O_NONBLOCK, which the program may not have asked for, keeps leases, and FIFOs
+ * without a peer, from blocking.
+ */
+static struct file *open_file(struct iou_open *open, enum open_wait wait)
 {
 	struct open_flags flags;
 	struct file *file;
@@ -107,26 +155,26 @@ static struct file *open_file(struct iou_open *open, bool nowait)
 
 	if (unlikely(error))
 		return ERR_PTR(error);
-	if (nowait) {
+	if (wait == OPEN_NOWAIT)
 		flags.lookup_flags |= LOOKUP_CACHED;
+	if (wait != OPEN_WAIT)
 		flags.open_flag |= O_NONBLOCK;
-	}
 	file = do_filp_open(open->dfd, open->name, &flags);
 	/* Nobody else knows the file yet */
-	if (nowait && !IS_ERR(file) && !(open->how.flags & O_NONBLOCK))
+	if (wait != OPEN_WAIT && !IS_ERR(file) && !(open->how.flags & O_NONBLOCK))
 		file->f_flags &= ~O_NONBLOCK;
 	return file;
 }
 
 /* Return: descriptor, or negative errno */
-static long open_fd(struct iou_open *open, bool nowait)
+static long open_fd(struct iou_open *open, enum open_wait wait)
 {
 	int fd = __get_unused_fd_flags(open->how.flags, open->nofile);
 	struct file *file;
 
 	if (unlikely(fd < 0))
 		return fd;
-	file = open_file(open, nowait);
+	file = open_file(open, wait);
 	if (IS_ERR(file)) {
 		put_unused_fd(fd);
 		return PTR_ERR(file);
@@ -146,18 +194,10 @@ static long open_slot(struct iou_req *req, struct file *file)
 	return iou_files_install(iou_req_ring(req), file, open->slot);
 }
 
-/* Can it be tried without waiting? And did that say that it cannot? */
-static bool open_may_block(const struct iou_open *open)
-{
-	return open->how.flags & (O_TRUNC | O_CREAT | __O_TMPFILE);
-}
-
+/* It was tried without waiting. Did that say that it cannot be? */
 static bool open_blocks(const struct iou_open *open, long ret)
 {
-	if (ret == -EAGAIN)
-		return !(open->how.resolve & RESOLVE_CACHED);
-	/* A FIFO without a reader */
-	return ret == -ENXIO && !(open->how.flags & O_NONBLOCK);
+	return ret == -EAGAIN && !(open->how.resolve & RESOLVE_CACHED);
 }
 
 static iou_verdict_t try_open(struct iou_req *req)
@@ -166,9 +206,9 @@ static iou_verdict_t try_open(struct iou_req *req)
 	long ret;
 
 	if (open->slot)
-		ret = open_slot(req, open_file(open, true));
+		ret = open_slot(req, open_file(open, OPEN_NOWAIT));
 	else
-		ret = open_fd(open, true);
+		ret = open_fd(open, OPEN_NOWAIT);
 	return open_blocks(open, ret) ? IOU_RETRY : iou_done(req, ret);
 }
 
@@ -178,7 +218,8 @@ static iou_verdict_t issue_open(struct iou_req *req)
 		IOU_RETRY : iou_audited(req, try_open);
 }
 
-static iou_verdict_t work_open(struct iou_req *req)
+/* In a worker. Return: as open_fd() and open_slot() */
+static long open_waiting(struct iou_req *req, enum open_wait wait)
 {
 	struct iou_open *open = iou_req_cmd(req, struct iou_open);
 	struct iou_ring *ring = iou_req_ring(req);
@@ -186,11 +227,24 @@ static iou_verdict_t work_open(struct iou_req *req)
 	long ret;
 
 	if (!open->slot)
-		return iou_done(req, open_fd(open, false));
-	file = open_file(open, false);
+		return open_fd(open, wait);
+
+	file = open_file(open, wait);
 	iou_ring_lock(ring);
 	ret = open_slot(req, file);
 	iou_ring_unlock(ring);
+	return ret;
+}
+
+static iou_verdict_t work_open(struct iou_req *req)
+{
+	long ret = -EAGAIN;
+
+	if (open_is_cold(req))
+		ret = open_waiting(req, OPEN_WAIT_PATH);
+	/* A lease has to be broken */
+	if (ret == -EAGAIN)
+		ret = open_waiting(req, OPEN_WAIT);
 	return iou_done(req, ret);
 }
 
@@ -237,6 +291,7 @@ const struct iou_op iou_op_openat = {
 	.prep		= prep_openat,
 	.issue		= issue_open,
 	.work		= work_open,
+	.lasts		= open_lasts,
 	.cleanup	= cleanup_open,
 	.audit		= true,
 };
@@ -247,6 +302,7 @@ const struct iou_op iou_op_openat2 = {
 	.prep		= prep_openat2,
 	.issue		= issue_open,
 	.work		= work_open,
+	.lasts		= open_lasts,
 	.cleanup	= cleanup_open,
 	.audit		= true,
 };

@@ -21,6 +21,8 @@ struct io_comp_batch;
  *         May be called again after IOU_RETRY
  * @work: do it in a worker: may block, no lock held. NULL: @issue never says
  *        IOU_RETRY. IOU_RETRY means: would block, park me
+ * @lasts: may @work take as long as another program likes? Asked in a worker, before
+ *         @work, unless @unbound says that already
  * @take: with IOU_NOTE_SELECT: take a provided buffer, because a worker will do it.
  *        Ring lock held. Returns 0 or -ENOBUFS
  * @partial: how much of it was done by earlier attempts, if it is not tried again: that
@@ -57,6 +59,7 @@ struct iou_op {
 	int (*prep)(struct iou_req *req, const struct io_uring_sqe __shared *sqe);
 	iou_verdict_t (*issue)(struct iou_req *req);
 	iou_verdict_t (*work)(struct iou_req *req);
+	bool (*lasts)(struct iou_req *req);
 	int (*take)(struct iou_req *req);
 	s32 (*partial)(struct iou_req *req);
 	void (*cleanup)(struct iou_req *req);

@@ -47,15 +47,12 @@ static iou_verdict_t work_nowait(struct iou_req *req)
 	return verdict;
 }
 
-static bool work_run(struct iou_work *work)
+static enum iou_work_end work_attempt(struct iou_req *req)
 {
-	struct iou_req *req = container_of(work, struct iou_req, work);
 	const struct iou_op *op = iou_req_op(req);
-	const struct cred *old = NULL;
 
-	req->state = IOU_S_WORKING;
-	if (req->creds != current_cred())
-		old = override_creds(req->creds);
+	if (op->lasts && !req->work.unbound && op->lasts(req))
+		return IOU_WORK_UNBOUND;
 
 	if (op->audit)
 		req->verdict = iou_audited(req, op->work);
@@ -63,10 +60,26 @@ static bool work_run(struct iou_work *work)
 		req->verdict = work_nowait(req);
 	else
 		req->verdict = op->work(req);
+	return req->verdict == IOU_RETRY ? IOU_WORK_BACK : IOU_WORK_DONE;
+}
 
+static enum iou_work_end work_run(struct iou_work *work)
+{
+	struct iou_req *req = container_of(work, struct iou_req, work);
+	const struct cred *old = NULL;
+	enum iou_work_end end;
+
+	req->state = IOU_S_WORKING;
+	if (req->creds != current_cred())
+		old = override_creds(req->creds);
+	end = work_attempt(req);
 	if (old)
 		revert_creds(old);
-	return req->verdict == IOU_RETRY;
+
+	/* Where a cancel looks for it */
+	if (end == IOU_WORK_UNBOUND)
+		req->state = IOU_S_QUEUED;
+	return end;
 }
 
 static void work_cancel_event(struct iou_req *req, bool cancel)

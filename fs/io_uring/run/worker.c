@@ -487,17 +487,47 @@ static void worker_give_back(struct iou_worker *worker, struct iou_work *work)
 	raw_spin_unlock_irq(&pool->lock);
 }
 
+/* It has turned out to be work for the other class. A pool that dies takes no such work */
+static void worker_move(struct iou_worker *worker, struct iou_work *work)
+{
+	struct iou_pool *pool = worker->pool;
+	struct iou_class *class = &pool->class[IO_WQ_UNBOUND];
+	bool ok, ask;
+
+	raw_spin_lock_irq(&pool->lock);
+	WRITE_ONCE(worker->work, NULL);
+	ok = !worker->cancelled && !pool->dying;
+	if (ok) {
+		work->unbound = true;
+		class_add(class, work);
+		class_activate(pool, class);
+	}
+	ask = pool_must_ask(pool);
+	raw_spin_unlock_irq(&pool->lock);
+
+	if (ask)
+		pool_send_ask(pool);
+	if (!ok)
+		pool->ops->fail(work, -ECANCELED);
+}
+
 /* All that sleeps in here counts, so that others do what is queued meanwhile */
 static void worker_do(struct iou_worker *worker, struct iou_work *work)
 {
 	const struct iou_pool_ops *ops = worker->pool->ops;
 
-	if (unlikely(ops->run(work))) {
-		worker_give_back(worker, work);
-	} else {
+	switch (ops->run(work)) {
+	case IOU_WORK_DONE:
 		/* From here on a cancel does not find it, see cancel_running() */
 		WRITE_ONCE(worker->work, NULL);
 		ops->done(work);
+		break;
+	case IOU_WORK_BACK:
+		worker_give_back(worker, work);
+		break;
+	case IOU_WORK_UNBOUND:
+		worker_move(worker, work);
+		break;
 	}
 
 	if (task_work_pending(current))

@@ -7,17 +7,23 @@
 
 #include "../iou.h"
 
+/* What became of work that a thread has run */
+enum iou_work_end {
+	IOU_WORK_DONE,
+	IOU_WORK_BACK,		/* it is to be given back */
+	IOU_WORK_UNBOUND,	/* nothing, as it may take for ever: it is unbounded */
+};
+
 /**
  * struct iou_pool_ops - what a pool does with work
- * @run: do it. In a worker, may block; interrupted by a cancel. Returns whether it is
- *       to be given back instead of being done
+ * @run: do it. In a worker, may block; interrupted by a cancel
  * @give_back: pass it on, under the pool's lock, so that a cancel finds it either here
  *             or there. @cancelled: it has found it here while it ran
  * @done: it was run, and the pool has forgotten it: pass it on
  * @fail: no worker could be made for it. Any context that may sleep
  */
 struct iou_pool_ops {
-	bool (*run)(struct iou_work *work);
+	enum iou_work_end (*run)(struct iou_work *work);
 	void (*give_back)(struct iou_work *work, bool cancelled);
 	void (*done)(struct iou_work *work);
 	void (*fail)(struct iou_work *work, int error);

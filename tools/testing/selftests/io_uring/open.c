@@ -274,32 +274,89 @@ TEST_F(open, resolve_cached)
 	EXPECT_EQ(-ENOENT, RUN(openat2_sqe(self->dfd, "never-seen", &how)));
 }
 
-/* Who opens a FIFO for writing waits for who opens it for reading. */
-TEST_F(open, fifo_waits_for_reader)
+/*
+ * Who opens a FIFO for writing is told that there is no reader, or waits for one, if it
+ * asked for a worker. As many as there are: other work that needs one is done.
+ */
+TEST_F(open, fifo_without_reader)
 {
-	struct io_uring_sqe *sqe;
+	const unsigned int nr = 12;	/* more than bounded workers */
+	int file = tmp_file(NULL, 0), rd = -1;
 	struct io_uring_cqe cqe;
-	int rd;
+	unsigned int i, opened = 0;
 
+	if (variant->flags && untouched())
+		SKIP(return, "this kernel lets them keep all workers");
 	ASSERT_EQ(0, mkfifoat(self->dfd, "fifo", 0600));
 	/* In the cache of names */
-	rd = openat(self->dfd, "fifo", O_PATH);
-	ASSERT_LE(0, rd);
-	close(rd);
-	sqe = ring_sqe(&self->ring);
-	*sqe = openat_sqe(self->dfd, "fifo", O_WRONLY, 0);
-	sqe->flags = variant->flags;
+	close(openat(self->dfd, "fifo", O_PATH));
+	for (i = 0; i < nr; i++) {
+		struct io_uring_sqe *sqe = ring_sqe(&self->ring);
+
+		*sqe = openat_sqe(self->dfd, "fifo", O_WRONLY, 0);
+		sqe->flags = variant->flags;
+		sqe->user_data = 0;
+		ASSERT_EQ(1, ring_submit(&self->ring));
+		if (variant->flags)
+			continue;
+		ASSERT_EQ(0, ring_wait(&self->ring, &cqe));
+		EXPECT_EQ(-ENXIO, cqe.res);
+	}
+	if (!variant->flags)
+		return;
+
+	prep(&self->ring, IORING_OP_FSYNC, file, NULL, 0, 0)->user_data = 1;
 	ASSERT_EQ(1, ring_submit(&self->ring));
+	ASSERT_EQ(0, ring_wait(&self->ring, &cqe));
+	EXPECT_EQ(1u, cqe.user_data);
+	EXPECT_EQ(0, cqe.res);
+
 	rd = openat(self->dfd, "fifo", O_RDONLY | O_NONBLOCK);
 	ASSERT_LE(0, rd);
-	ASSERT_EQ(0, ring_wait(&self->ring, &cqe));
-	/* 6.12 does not wait, if it finds the name in its cache. */
-	if (cqe.res == -ENXIO)
-		SKIP(return, "this kernel does not wait");
-	ASSERT_LE(0, cqe.res);
-	EXPECT_EQ(0, fcntl(cqe.res, F_GETFL) & O_NONBLOCK);
-	close(cqe.res);
+	for (; opened < nr; opened++) {
+		ASSERT_EQ(0, ring_wait(&self->ring, &cqe));
+		ASSERT_LE(0, cqe.res);
+		EXPECT_EQ(0, fcntl(cqe.res, F_GETFL) & O_NONBLOCK);
+		close(cqe.res);
+	}
 	close(rd);
+	close(file);
+}
+
+/* The same with a FIFO that is opened for reading, by name of what may not exist */
+TEST_F(open, fifo_without_writer)
+{
+	const unsigned int nr = 12;	/* more than bounded workers */
+	struct io_uring_cqe cqe;
+	unsigned int i;
+	int file = tmp_file(NULL, 0), wr;
+
+	if (untouched())
+		SKIP(return, "this kernel lets them keep all workers");
+	ASSERT_EQ(0, mkfifoat(self->dfd, "fifo", 0600));
+	for (i = 0; i < nr; i++) {
+		struct io_uring_sqe *sqe = ring_sqe(&self->ring);
+
+		*sqe = openat_sqe(self->dfd, "fifo", O_RDONLY | O_CREAT, 0600);
+		sqe->flags = variant->flags;
+		sqe->user_data = 0;
+		ASSERT_EQ(1, ring_submit(&self->ring));
+	}
+	prep(&self->ring, IORING_OP_FSYNC, file, NULL, 0, 0)->user_data = 1;
+	ASSERT_EQ(1, ring_submit(&self->ring));
+	ASSERT_EQ(0, ring_wait(&self->ring, &cqe));
+	EXPECT_EQ(1u, cqe.user_data);
+	EXPECT_EQ(0, cqe.res);
+
+	wr = openat(self->dfd, "fifo", O_RDWR);
+	ASSERT_LE(0, wr);
+	for (i = 0; i < nr; i++) {
+		ASSERT_EQ(0, ring_wait(&self->ring, &cqe));
+		ASSERT_LE(0, cqe.res);
+		close(cqe.res);
+	}
+	close(wr);
+	close(file);
 }
 
 /* The limit is that at the time of submission. */
