@@ -143,6 +143,7 @@ struct io_uring_task {
  * @ring: [C]
  * @task: [C]
  * @nr_inflight: [R] requests that outlived their submission
+ * @nr_page_waits: [R] of these, those that go on when a page has been read
  * @detached: [R] off the task's list; goes when nothing is in flight
  * @deferred: [C] events wait until the task asks for them (DEFER_TASKRUN)
  * @notify: [C] how the task is told of events
@@ -168,6 +169,7 @@ struct iou_lane {
 	struct iou_task *task;
 	refcount_t refs;
 	u32 nr_inflight;
+	u32 nr_page_waits;
 	bool detached;
 	bool gone;
 	bool deferred;

@@ -636,11 +636,21 @@ static bool rw_can_wait_for_page(const struct iou_req *req, int dir)
 	       (req->file->f_op->fop_flags & FOP_BUFFER_RASYNC);
 }
 
+/* The page is there. A thread that exits waits for this, see run/exit.c */
+static void rw_page_event(struct iou_req *req, bool cancel)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	req->lane->nr_page_waits--;
+	iou_issue_again(req, cancel);
+}
+
 /* Start reading the page and be told when it is there, or find it there */
 static ssize_t rw_wait_for_page(struct iou_req *req)
+	__must_hold(&iou_req_ring(req)->lock)
 {
 	struct wait_page_queue *page = (struct wait_page_queue *)req->opwait;
 	struct iou_rw *rw = iou_req_cmd(req, struct iou_rw);
+	ssize_t ret;
 
 	init_waitqueue_func_entry(&page->wait, rw_page_wake);
 	INIT_LIST_HEAD(&page->wait.entry);
@@ -648,8 +658,11 @@ static ssize_t rw_wait_for_page(struct iou_req *req)
 	rw->iocb.ki_waitq = page;
 	rw->iocb.ki_flags &= ~IOCB_NOWAIT;
 	rw->iocb.ki_flags |= IOCB_WAITQ;
-	req->event = iou_issue_again;
-	return rw_try(req, READ);
+	req->event = rw_page_event;
+	ret = rw_try(req, READ);
+	if (ret == -EIOCBQUEUED)
+		req->lane->nr_page_waits++;
+	return ret;
 }
 
 /* Can @dir be tried on this file without blocking? Not with ->read() or ->write() */

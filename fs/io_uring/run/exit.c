@@ -24,6 +24,8 @@
 #include "task.h"
 #include "worker.h"
 
+#define IOU_EXIT_READ_TIME	(10 * HZ)	/* a disk that takes longer is not waited for */
+
 /**
  * iou_exit_ring() - the ring's file is gone
  * @ring: will be freed when nothing is in flight any more; the caller must not
@@ -69,15 +71,49 @@ static struct iou_ring *task_any_ring(struct iou_task *task, struct iou_lane **l
 }
 
 /*
- * The thread exits: nothing waits. What is parked stays so, because another
- * thread or process may hold the ring; when its event comes, a kernel worker
- * ends it. The lanes live on until all has ended.
+ * Does a buffered read of the task wait for its disk? On a deferred ring nobody asks
+ * for its result any more, and nobody can when the ring is being closed.
+ */
+static bool task_waits_for_page(struct iou_task *task)
+{
+	struct iou_lane *lane;
+	bool waits = false;
+
+	spin_lock(&task->lock);
+	list_for_each_entry(lane, &task->lanes, task_node)
+		waits |= READ_ONCE(lane->nr_page_waits) && !lane->deferred &&
+			 !READ_ONCE(lane->ring->closing);
+	spin_unlock(&task->lock);
+	return waits;
+}
+
+/*
+ * Only the thread itself can copy what was read, as nobody else has both the memory and
+ * its requests. It is about to go, and the process lives on: it waits for the disk,
+ * as it would have in read(2), until it is killed. But whoever waits for the thread may be
+ * the one who serves that disk, so not for ever.
+ */
+static void task_finish_reads(struct iou_task *task)
+{
+	unsigned long end = jiffies + IOU_EXIT_READ_TIME;
+
+	while (task_waits_for_page(task) && time_before(jiffies, end) &&
+	       !iou_task_is_killed())
+		if (!iou_task_run_work())
+			schedule_timeout_killable(1);
+}
+
+/*
+ * The thread exits: nothing waits, but reads that the disk is busy with. What is parked
+ * stays so, because another thread or process may hold the ring; when its event
+ * comes, a kernel worker ends it. The lanes live on until all has ended.
  */
 static void task_exit(struct iou_task *task)
 {
 	struct iou_lane *lane;
 	struct iou_ring *ring;
 
+	task_finish_reads(task);
 	task->leaving = true;
 	iou_ringfd_drop(task);
 	/* Workers that were asked for are not made any more: fork refuses */

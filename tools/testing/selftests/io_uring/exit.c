@@ -6,6 +6,7 @@
  * A pipe tells: while a request holds its read end the write end can be polled
  * without an error; when the last reader is gone it reports POLLERR.
  */
+#include "disk_test.h"
 #include "iou_test.h"
 
 #include <pthread.h>
@@ -810,6 +811,87 @@ TEST(thread_leaves_a_running_worker)
 	}
 	EXPECT_TRUE(ring_works(&r));
 	ring_close(&r);
+}
+
+#define EXIT_DISK	"iou_exit"
+#define NR_COLD		16
+
+struct cold_reads {
+	struct ring *ring;
+	int fd;
+	char *buf;
+	__u8 flags;
+	int submitted;
+};
+
+/* Submit reads of pages that are far apart, and be gone */
+static void *read_and_leave(void *arg)
+{
+	struct cold_reads *c = arg;
+	int i;
+
+	for (i = 0; i < NR_COLD; i++) {
+		struct io_uring_sqe *sqe = prep(c->ring, IORING_OP_READ, c->fd,
+						c->buf + i * 4096, 4096, i << 20);
+
+		sqe->flags = c->flags;
+		sqe->user_data = i;
+	}
+	c->submitted = ring_submit(c->ring);
+	return NULL;
+}
+
+static void expect_cold_reads(struct __test_metadata *_metadata, struct cold_reads *c)
+{
+	struct io_uring_cqe cqe;
+	pthread_t thread;
+	int i;
+
+	ASSERT_EQ(0, posix_fadvise(c->fd, 0, 0, POSIX_FADV_DONTNEED));
+	memset(c->buf, 0, NR_COLD * 4096);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, read_and_leave, c));
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	ASSERT_EQ(NR_COLD, c->submitted);
+	for (i = 0; i < NR_COLD; i++) {
+		ASSERT_EQ(0, ring_wait(c->ring, &cqe));
+		EXPECT_EQ(4096, cqe.res);
+		EXPECT_TRUE(has_pattern(c->buf + cqe.user_data * 4096, 4096, cqe.user_data));
+	}
+}
+
+/*
+ * The disk is still busy with what a thread reads when that exits. The process and its
+ * ring live on, and get the data.
+ */
+TEST_F_TIMEOUT(exit, buffered_reads_of_a_thread, 60)
+{
+	struct cold_reads c = { .flags = variant->sqe_flags };
+	char page[4096];
+	struct ring r;
+	int i;
+
+	if (variant->setup & IORING_SETUP_DEFER_TASKRUN)
+		SKIP(return, "nobody can ask for its results any more");
+	if (untouched())
+		SKIP(return, "this kernel says -EFAULT or -ECANCELED");
+	if (!disk_make(EXIT_DISK, 32, 200))
+		SKIP(return, "no null_blk that configfs can make");
+	c.fd = open("/dev/" EXIT_DISK, O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, c.fd);
+	for (i = 0; i < NR_COLD; i++) {
+		fill_pattern(page, 4096, i);
+		ASSERT_EQ(4096, pwrite(c.fd, page, 4096, i << 20));
+	}
+	ASSERT_EQ(0, fsync(c.fd));
+
+	c.buf = pages(NR_COLD * 4096);
+	c.ring = &r;
+	ASSERT_EQ(0, ring_open(&r, NR_COLD, variant->setup));
+	for (i = 0; i < 3; i++)
+		expect_cold_reads(_metadata, &c);
+	ring_close(&r);
+	close(c.fd);
+	disk_remove(EXIT_DISK);
 }
 
 /* The same between processes that share a ring. */

@@ -6,6 +6,7 @@
  * A worker is kept busy by a write to an eventfd whose counter has no room for
  * it: poll() calls that file writable, so that the request is not parked.
  */
+#include "disk_test.h"
 #include "iou_test.h"
 
 #include <dirent.h>
@@ -13,7 +14,6 @@
 #include <pthread.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
-#include <sys/mount.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -318,37 +318,20 @@ TEST_F(worker, bounded_and_blocked)
 	close(uffd);
 }
 
-#define CONFIGFS	"/sys/kernel/config"
-#define DISK		CONFIGFS "/nullb/iou_xfs"
-
-static bool disk_set(const char *name, const char *value)
-{
-	char path[PATH_MAX];
-	bool ok;
-	int fd;
-
-	snprintf(path, sizeof(path), DISK "/%s", name);
-	fd = open(path, O_WRONLY);
-	ok = fd >= 0 && write(fd, value, strlen(value)) > 0;
-	close(fd);
-	return ok;
-}
+#define DISK	"iou_xfs"
 
 static void xfs_remove(const char *dir)
 {
 	umount2(dir, MNT_DETACH);
 	rmdir(dir);
-	disk_set("power", "0");
-	rmdir(DISK);
+	disk_remove(DISK);
 }
 
 /* An XFS in memory, mounted at @dir. Return: what is missing for it, or NULL */
 static const char *xfs_make(const char *dir)
 {
-	mount("none", CONFIGFS, "configfs", 0, NULL);
 	xfs_remove(dir);
-	if (mkdir(DISK, 0700) || !disk_set("memory_backed", "1") || !disk_set("size", "512") ||
-	    !disk_set("power", "1"))
+	if (!disk_make(DISK, 512, 0))
 		return "no null_blk that configfs can make";
 	if (system("mkfs.xfs -q /dev/iou_xfs >/dev/null 2>&1"))
 		return "no mkfs.xfs";
@@ -901,6 +884,101 @@ TEST_F(worker, first_one_of_a_stopped_task)
 	ASSERT_EQ(0, ptrace(PTRACE_DETACH, pid, NULL, NULL));
 	EXPECT_EQ(0, reap(pid, WAIT_MS));
 	close(efd);
+}
+
+/* ------------------------------------------------------------------------
+ * Turns on an inode
+ */
+
+#define TURN_DISK	"iou_turn"
+#define TURN_DIR	"/tmp/iou_turn"
+#define TURN_DELAY	4000		/* of the disk, in ms: a test looks at it meanwhile */
+#define NR_TURNS	6
+
+static void overlay_remove(void)
+{
+	umount2(TURN_DIR "/over", MNT_DETACH);
+	umount2(TURN_DIR "/ext4", MNT_DETACH);
+	rmdir(TURN_DIR "/over");
+	rmdir(TURN_DIR "/ext4");
+	rmdir(TURN_DIR);
+	disk_remove(TURN_DISK);
+}
+
+static bool overlay_mount(void)
+{
+	return !mkdir(TURN_DIR "/ext4/upper", 0700) && !mkdir(TURN_DIR "/ext4/work", 0700) &&
+	       !mkdir(TURN_DIR "/ext4/lower", 0700) &&
+	       !mount("overlay", TURN_DIR "/over", "overlay", 0,
+		      "lowerdir=" TURN_DIR "/ext4/lower,upperdir=" TURN_DIR
+		      "/ext4/upper,workdir=" TURN_DIR "/ext4/work");
+}
+
+/*
+ * An overlay, which does not write in parallel, over an ext4, which does, on a disk that
+ * is fast until it is made slow. Return: what is missing for it, or NULL
+ */
+static const char *overlay_make(void)
+{
+	overlay_remove();
+	if (mkdir(TURN_DIR, 0700) || mkdir(TURN_DIR "/over", 0700) ||
+	    mkdir(TURN_DIR "/ext4", 0700) || !disk_make(TURN_DISK, 64, 1))
+		return "no null_blk that configfs can make";
+	if (system("mkfs.ext4 -q -F /dev/" TURN_DISK " >/dev/null 2>&1"))
+		return "no mkfs.ext4";
+	if (mount("/dev/" TURN_DISK, TURN_DIR "/ext4", "ext4", 0, NULL))
+		return "no ext4";
+	return overlay_mount() ? NULL : "no overlayfs";
+}
+
+/* Wait until a disk is busy with @n writes at the same time */
+static int wait_inflight(int n)
+{
+	long end = now_ms() + WAIT_MS;
+	int now, most = 0;
+
+	do {
+		now = disk_inflight(TURN_DISK, true);
+		most = now > most ? now : most;
+		nap();
+	} while (most < n && now_ms() < end);
+	return most;
+}
+
+/*
+ * The turn lasts for as long as a worker is with the file system. Not until the disk has
+ * written, and not until the program asks for the result.
+ */
+TEST_F_TIMEOUT(worker, direct_writes_do_not_wait_for_the_disk, 120)
+{
+	const char *missing = overlay_make();
+	char *buf = pages(NR_TURNS * 4096);
+	struct ring *r = &self->ring;
+	struct io_uring_cqe cqe;
+	int i, fd;
+
+	if (missing) {
+		overlay_remove();
+		SKIP(return, "%s", missing);
+	}
+	fd = open(TURN_DIR "/over/file", O_RDWR | O_CREAT | O_DIRECT, 0600);
+	ASSERT_LE(0, fd);
+	/* So that there is nothing to be allocated */
+	ASSERT_EQ(NR_TURNS * 4096, pwrite(fd, buf, NR_TURNS * 4096, 0));
+	ASSERT_EQ(0, fsync(fd));
+	ASSERT_TRUE(disk_set(TURN_DISK, "completion_nsec", TURN_DELAY * 1000000L));
+
+	for (i = 0; i < NR_TURNS; i++)
+		prep(r, IORING_OP_WRITE, fd, buf + i * 4096, 4096, i * 4096);
+	ASSERT_EQ(NR_TURNS, ring_submit(r));
+	EXPECT_EQ(NR_TURNS, wait_inflight(NR_TURNS));
+	for (i = 0; i < NR_TURNS; i++) {
+		ASSERT_EQ(0, ring_wait_ms(r, &cqe, 3 * WAIT_MS));
+		EXPECT_EQ(4096, cqe.res);
+	}
+	disk_set(TURN_DISK, "completion_nsec", 1000);
+	close(fd);
+	overlay_remove();
 }
 
 /* ------------------------------------------------------------------------
