@@ -5,8 +5,9 @@
  * Numbers and layouts here never change. Documentation/io_uring/ explains
  * them; fs/io_uring/ctl/setup.c asserts the layouts at compile time.
  */
-#ifndef _UAPI_LINUX_IO_URING_H
-#define _UAPI_LINUX_IO_URING_H
+/* Not _UAPI_...: by this name liburing.h, which has a copy, knows that it was included */
+#ifndef LINUX_IO_URING_H
+#define LINUX_IO_URING_H
 
 #include <linux/fs.h>
 #include <linux/types.h>
