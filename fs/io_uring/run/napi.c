@@ -23,6 +23,9 @@
 /* So long a queue is polled after it was last seen */
 #define NAPI_KEEP	(60 * HZ)
 
+/* A waiter polls for so long at most, in microseconds, whatever the program says */
+#define NAPI_MAX_BUSY	10000
+
 static_assert(sizeof(struct io_uring_napi) == 16);
 
 static bool napi_is_stale(const struct iou_napi *napi, u32 i)
@@ -173,7 +176,7 @@ long iou_napi_register(struct iou_ring *ring, void __user *arg, u32 nr_args)
 			return -ENOMEM;
 		WRITE_ONCE(ring->napi, napi);
 	}
-	ring->napi->busy_us = reg.busy_poll_to;
+	ring->napi->busy_us = min(reg.busy_poll_to, NAPI_MAX_BUSY);
 	ring->napi->prefer = reg.prefer_busy_poll;
 	ring->napi->enabled = true;
 	return 0;
