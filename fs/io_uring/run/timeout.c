@@ -13,6 +13,7 @@
  * interrupt, and who claims a request otherwise: whoever takes it off has it.
  */
 #include <linux/hrtimer.h>
+#include <linux/math64.h>
 #include <linux/slab.h>
 #include <linux/timerqueue.h>
 
@@ -182,20 +183,36 @@ void iou_timeout_unpark(struct iou_req *req)
 	iou_count_del(req);
 }
 
+/*
+ * When does the next period end? Counted from when the last one ended, so that delays do
+ * not add up. But periods that are over already are skipped: after the program was stopped
+ * for a while all of them would come at once, and fill the CQ.
+ */
+static ktime_t next_period(ktime_t last, ktime_t period, ktime_t now)
+{
+	u64 late;
+
+	if (likely(ktime_sub(now, last) < period))
+		return ktime_add_safe(last, period);
+	if (!period)
+		return now;
+	div64_u64_rem(ktime_sub(now, last), period, &late);
+	return ktime_add_safe(now, period - late);
+}
+
 /**
  * iou_timeout_again() - wait for the same span again
  * @req: its time has come, it is CLAIMED and not unparked
- *
- * Counts from when the last one was due, so that delays do not add up.
  *
  * Context: ring lock.
  */
 void iou_timeout_again(struct iou_req *req)
 {
+	struct iou_timeout *timeout = iou_req_cmd(req, struct iou_timeout);
 	struct iou_due *due = due_of(req);
+	ktime_t now = timeout->clock == IOU_BOOTTIME ? ktime_get_boottime() : ktime_get();
 
-	due->node.expires = ktime_add_safe(due->node.expires,
-					   iou_req_cmd(req, struct iou_timeout)->time);
+	due->node.expires = next_period(due->node.expires, timeout->time, now);
 	req->state = IOU_S_PARKED;
 	due_add(due);
 }

@@ -550,6 +550,66 @@ TEST_F(timeout, multishot_without_end)
 	EXPECT_TRUE(ring_quiet(&self->ring));
 }
 
+/* Stop this process for some time, and let it go on. */
+static pid_t stop_for(int ms)
+{
+	pid_t self = getpid();
+	pid_t pid = fork();
+
+	if (pid)
+		return pid;
+	kill(self, SIGSTOP);
+	poll(NULL, 0, ms);
+	kill(self, SIGCONT);
+	_exit(0);
+}
+
+/*
+ * Periods that are over when the program can be told are skipped: there is no burst of
+ * CQEs after a stop, for which the CQ would be too small.
+ */
+TEST_F(timeout, multishot_after_a_stop)
+{
+	const unsigned int stopped = 2000, period = 10;
+	struct __kernel_timespec ts = ts_ms(period);
+	struct io_uring_cqe cqe;
+	unsigned int nr = 0;
+	long long start, ms;
+	struct ring r;
+	pid_t pid;
+
+	ASSERT_EQ(0, ring_open_cq(&r, 4, 64, variant->setup));
+	ASSERT_TRUE(queue(&r, 1, 0, sqe_timeout(&ts, IORING_TIMEOUT_MULTISHOT, 0)));
+	ASSERT_EQ(1, ring_submit(&r));
+	ASSERT_EQ(0, ring_wait(&r, &cqe));
+	start = now_ns();
+	pid = stop_for(stopped);
+	ASSERT_LT(0, pid);
+	ASSERT_EQ(0, reap(pid, WAIT_MS));
+	do {
+		ASSERT_EQ(0, ring_wait(&r, &cqe));
+		ASSERT_EQ(IORING_CQE_F_MORE, cqe.flags);
+		nr++;
+		ms = (now_ns() - start) / 1000000;
+	} while (ms < stopped + 10 * period);
+	/* While it was stopped at most one came, and one was on its way */
+	EXPECT_GE((ms - stopped) / period + 3, nr);
+	ring_close(&r);
+}
+
+/* A time of its own, for a period that is shorter than it takes to handle one. */
+TEST_F(timeout, multishot_too_short)
+{
+	struct __kernel_timespec ts = { .tv_nsec = 1 };
+	unsigned int i;
+
+	PUT(1, 0, sqe_timeout(&ts, IORING_TIMEOUT_MULTISHOT, 20));
+	SUBMIT(1);
+	GET(20);
+	for (i = 0; i < 20; i++)
+		EXPECT_EQ(i < 19 ? IORING_CQE_F_MORE : 0u, self->log.cqe[i].flags);
+}
+
 /* When the CQ is full it ends: the last CQE says so. */
 TEST_F(timeout, multishot_overflow)
 {
