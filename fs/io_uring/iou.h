@@ -155,10 +155,8 @@ struct io_uring_task {
  * @events: [A] requests whose event has come, newest first
  * @batch: [R] those that were taken off @events and not run yet, oldest first
  * @yielded: [R] the last submission ended early, because somebody waited for the lock
- * @nr_events: [A] how many, on deferred lanes
- * @urgent: [A] on deferred lanes: some event of IOU_NOTE_URGENT is among them
- * @asleep: [A] on deferred lanes: the task sleeps in enter() until ...
- * @target: [A] ... the CQ tail and the events together reach this
+ * @coming: [A] on deferred lanes: what they will add to what waiters count, see
+ *          req/wake.h
  * @ready_node: [A] in the task's ready list
  * @ring_node: [R] in the ring's list of lanes
  * @task_node: [T] in the task's list of lanes
@@ -181,10 +179,7 @@ struct iou_lane {
 	struct llist_head events;
 	struct llist_node *batch;
 	bool yielded;
-	atomic_t nr_events;
-	bool urgent;
-	bool asleep;
-	u32 target;
+	atomic_t coming;
 	struct llist_node ready_node;
 	struct list_head ring_node;
 	struct list_head task_node;
@@ -201,6 +196,7 @@ enum iou_cold {
 	IOU_COLD_DRAIN	= 1 << 2,	/* drained requests may be able to start */
 	IOU_COLD_COUNT	= 1 << 3,	/* timeouts count CQEs; stays while there are */
 	IOU_COLD_KICK	= 1 << 4,	/* ->kick is to be looked after */
+	IOU_COLD_WAKE	= 1 << 5,	/* whoever waits has waited long enough */
 };
 
 /* Of these, what may end requests, or make some ready */
@@ -320,15 +316,20 @@ struct iou_pbufs {
 };
 
 /**
- * struct iou_wake - when to look at the waiters in enter()
- * @target: no waiter is satisfied with a CQ tail before this
- * @nr_timeouts: iou_ring.nr_timeouts, when the waiters began
+ * struct iou_wake - when to look at the waiters in enter(); see req/wake.h
+ * @extra: [R] what has happened is this and the CQEs published
+ * @least: [A] no waiter is satisfied before that comes to this ...
+ * @most: [A] ... and all of them are when it has come to this
+ * @asleep: [A] of a deferred ring: its owner sleeps
  *
- * Changed under the lock of cq_wait; means something only while that is not empty.
+ * @least and @most are changed under the lock of cq_wait, and mean something only while
+ * that is not empty.
  */
 struct iou_wake {
-	u32 target;
-	u32 nr_timeouts;
+	u32 extra;
+	u32 least;
+	u32 most;
+	bool asleep;
 };
 
 /**
@@ -358,7 +359,7 @@ struct iou_wake {
  * @stranded_mark: [A] on @done while @stranded is not empty
  * @kick: [R] another ring, on whose @done something was put; a reference
  * @cq_wait: waiters in enter() and poll(2) on the ring's file
- * @wake: [A] from which CQE on they are woken; read after a full barrier
+ * @wake: from which CQE on they are woken; read after a full barrier
  * @polled: [A] set once: poll(2) was called on the ring's file, or an eventfd
  *          registered
  * @evfd_by_worker: [A] a worker has made an event for which @evfd will be signalled
@@ -366,7 +367,8 @@ struct iou_wake {
  * @evfd: [R] signalled when CQEs were published; read under RCU
  * @evfd_late: signals it for an event that came from an eventfd
  * @lanes: [R] all lanes
- * @owner_lane: [R] the owner's lane of a deferred ring; poll(2) reads it under RCU
+ * @owner_lane: [R] the owner's lane of a deferred ring; stored with release, for who reads
+ *              it under RCU
  * @seat: [C] SQPOLL: its place at the thread that submits; else NULL
  * @parked: [R] requests that wait for something and can be cancelled, see park.c
  * @polling: [R] requests that are with a device that has to be polled
@@ -381,8 +383,7 @@ struct iou_wake {
  * @drain: [R] what IO_DRAIN holds back
  * @counting: [R] requests that end after a number of CQEs, the next first
  * @clocks: [R] those that end at a time, see run/timeout.c; or NULL: it was not needed yet
- * @nr_timeouts: [R] ends, and periods, of timeouts; waiters read it without a lock
- * @nr_timer_cqes: [R] those that have a CQE
+ * @nr_timer_cqes: [R] CQEs of timeouts
  * @files: [R] fixed files
  * @file_slots: [R] free slots of @files
  * @bufs: [R] fixed buffers
@@ -449,7 +450,6 @@ struct iou_ring {
 	struct iou_drain drain;
 	struct list_head counting;
 	struct iou_clocks *clocks;
-	u32 nr_timeouts;
 	u32 nr_timer_cqes;
 
 	struct iou_table files;
@@ -543,9 +543,8 @@ enum iou_note {
 	IOU_NOTE_SELECT		= 1 << 1,	/* wants a provided buffer, has none yet */
 	IOU_NOTE_MULTISHOT	= 1 << 2,	/* goes on until it fails */
 	IOU_NOTE_TIMER		= 1 << 3,	/* its CQE ends waits and is not counted */
-	IOU_NOTE_URGENT		= 1 << 4,	/* its event wakes any waiter */
-	IOU_NOTE_FINE		= 1 << 5,	/* the error in ->res is no failure */
-	IOU_NOTE_SHORT		= 1 << 6,	/* it did less than it was asked to */
+	IOU_NOTE_FINE		= 1 << 4,	/* the error in ->res is no failure */
+	IOU_NOTE_SHORT		= 1 << 5,	/* it did less than it was asked to */
 };
 
 /**

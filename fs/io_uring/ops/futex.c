@@ -148,7 +148,7 @@ static void futex_woken(struct wake_q_head *wake_q, struct futex_q *q)
 	/* If it is not ours, it may be gone after this */
 	__futex_wake_mark(q);
 	if (won)
-		iou_lane_push(req);
+		iou_lane_push_lazy(req);
 }
 
 /*
@@ -176,7 +176,7 @@ static bool futex_claim(struct iou_req *req)
 		return true;
 	/* Somebody has counted it as woken */
 	req->res = woken;
-	iou_lane_push(req);
+	iou_lane_push_lazy(req);
 	return false;
 }
 

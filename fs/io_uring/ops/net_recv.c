@@ -66,7 +66,10 @@ static __poll_t recv_poll_mask(const struct iou_req *req)
 {
 	const struct iou_xfer *xfer = (const struct iou_xfer *)req->cmd;
 
-	return xfer->msg_flags & MSG_ERRQUEUE ? EPOLLPRI : EPOLLIN | EPOLLPRI;
+	__poll_t mask = xfer->msg_flags & MSG_ERRQUEUE ? EPOLLPRI : EPOLLIN | EPOLLPRI;
+
+	/* Who sends the rest may wait for the first part to be taken */
+	return xfer->msg_flags & MSG_WAITALL ? mask : mask | IOU_POLL_LAZY;
 }
 
 /* What the socket said beside the data */

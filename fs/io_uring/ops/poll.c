@@ -42,7 +42,7 @@ static int prep_poll_add(struct iou_req *req, const struct io_uring_sqe __shared
 		return iou_reject(req, sqe, -EINVAL, "poll: MULTI and CQE_SKIP_SUCCESS");
 	poll->events = poll_events(sqe) | EPOLLERR | EPOLLHUP | EPOLLNVAL | EPOLLRDHUP;
 	if (!(flags & IORING_POLL_ADD_MULTI))
-		poll->events |= EPOLLONESHOT;
+		poll->events |= EPOLLONESHOT | IOU_POLL_LAZY;
 	return 0;
 }
 

@@ -107,7 +107,7 @@ static iou_verdict_t issue_timeout(struct iou_req *req)
 	int error;
 
 	req->event = timeout_event;
-	req->notes |= IOU_NOTE_URGENT | IOU_NOTE_TIMER;
+	req->notes |= IOU_NOTE_TIMER;
 	if (timeout->nr && !(timeout->flags & IORING_TIMEOUT_MULTISHOT))
 		iou_count_add(req, timeout->nr);
 	error = iou_timeout_start(req);
@@ -162,7 +162,6 @@ static int prep_link_timeout(struct iou_req *req, const struct io_uring_sqe __sh
 	req->aux = guarded;
 	guarded->notes |= IOU_NOTE_GUARDED;
 	req->event = link_timeout_event;
-	req->notes |= IOU_NOTE_URGENT;
 	return prep_timeout(req, sqe);
 }
 

@@ -151,7 +151,7 @@ static int waitid_wake(struct wait_queue_entry *entry, unsigned int mode, int sy
 		return 0;
 	if (!iou_park_wake(wait->req))
 		return 0;
-	iou_lane_push(wait->req);
+	iou_lane_push_lazy(wait->req);
 	return 1;
 }
 

@@ -110,7 +110,9 @@ static inline iou_verdict_t iou_req_done_and_end(struct iou_req *req,
 static inline void iou_ring_count_timer(struct iou_ring *ring, bool posted)
 	__must_hold(&ring->lock)
 {
-	WRITE_ONCE(ring->nr_timeouts, ring->nr_timeouts + 1);
+	/* Who begins to wait after this waits for the next one */
+	if (waitqueue_active(&ring->cq_wait))
+		ring->cold |= IOU_COLD_WAKE;
 	ring->nr_timer_cqes += posted;
 }
 

@@ -15,7 +15,10 @@
 
 #include <trace/events/io_uring.h>
 
+#include "../rsrc/node.h"
 #include "lane.h"
+#include "op.h"
+#include "wake.h"
 
 /**
  * iou_task_is_killed() - is the current process ending, or all of it but the thread
@@ -47,6 +50,17 @@ bool iou_task_is_ending(void)
 	       iou_task_is_killed();
 }
 
+/* This is the owner's lane; from here on others look into it without the ring lock */
+static void lane_publish(struct iou_lane *lane)
+	__must_hold(&lane->ring->lock)
+{
+	/*
+	 * What it says was written before this. Readers follow the pointer: the litmus test
+	 * "owner-lane".
+	 */
+	smp_store_release(&lane->ring->owner_lane, lane);
+}
+
 /**
  * iou_lane_create() - attach a task to a ring
  * @ring: locked, not closing
@@ -72,7 +86,7 @@ struct iou_lane *iou_lane_create(struct iou_ring *ring, struct iou_task *task)
 	get_task_struct(task->task);
 	list_add_tail(&lane->ring_node, &ring->lanes);
 	if (lane->deferred && ring->owner == task->task)
-		WRITE_ONCE(ring->owner_lane, lane);
+		lane_publish(lane);
 	spin_lock(&task->lock);
 	list_add(&lane->task_node, &task->lanes);
 	spin_unlock(&task->lock);
@@ -94,7 +108,7 @@ void iou_lane_find_owner(struct iou_ring *ring)
 	iou_assert_locked(ring);
 	list_for_each_entry(lane, &ring->lanes, ring_node)
 		if (lane->deferred && lane->task->task == ring->owner)
-			WRITE_ONCE(ring->owner_lane, lane);
+			lane_publish(lane);
 }
 
 /**
@@ -264,18 +278,44 @@ static bool event_can_wait(const struct iou_lane *lane, const struct iou_req *re
 	return READ_ONCE(lane->orphan) && !(req->file && io_is_uring_fops(req->file));
 }
 
-static void push_deferred(struct iou_lane *lane, bool first, bool urgent, bool can_wait)
+static bool has_tag(const struct iou_node *node)
+{
+	return node->tag;
+}
+
+/*
+ * Does a request whose end is near lead to one CQE, and to nothing else that anybody may
+ * wait for? Not if others have their turn then, or if there may be no CQE, or several:
+ * perhaps nothing more comes, so that the waiter has to see what there is.
+ */
+static bool req_is_lazy(const struct iou_req *req)
+{
+	if (req->sqe_flags & (IOSQE_IO_LINK | IOSQE_IO_HARDLINK | IOSQE_CQE_SKIP_SUCCESS))
+		return false;
+	if ((req->held & IOU_HELD_SERIAL) || (req->notes & IOU_NOTE_MULTISHOT))
+		return false;
+	/* The notification does not come before it ends */
+	if ((req->held & IOU_HELD_CLEANUP) && iou_req_op(req)->notifies)
+		return false;
+	/* The last user of what was registered posts the tag's CQE */
+	if ((req->held & IOU_HELD_FILE_NODE) && has_tag(req->file_node))
+		return false;
+	return !((req->held & IOU_HELD_BUF) && has_tag(req->buf_node));
+}
+
+static void push_deferred(struct iou_lane *lane, bool first, bool lazy, bool can_wait)
 {
 	struct iou_ring *ring = lane->ring;
 
-	if (urgent)
-		WRITE_ONCE(lane->urgent, true);
 	/*
 	 * A full barrier between queueing the event and looking at what the
 	 * sleeper wants, or whether there is one at all. Pairs with those in
-	 * iou_wait_events() and iou_lane_orphan().
+	 * wait_sleep() and iou_lane_orphan().
 	 */
-	atomic_inc(&lane->nr_events);
+	if (lazy)
+		atomic_inc(&lane->coming);
+	else
+		atomic_or(IOU_COMING_ANY, &lane->coming);
 	/* See above */
 	smp_mb__after_atomic();
 
@@ -283,7 +323,7 @@ static void push_deferred(struct iou_lane *lane, bool first, bool urgent, bool c
 		lane_queue_orphan(lane);
 		return;
 	}
-	if (READ_ONCE(lane->asleep) && (urgent || iou_lane_is_due(lane)))
+	if (READ_ONCE(ring->wake.asleep) && iou_wake_is_due(ring, lane))
 		wake_up_state(lane->task->task, TASK_INTERRUPTIBLE);
 	if (!first)
 		return;
@@ -293,6 +333,27 @@ static void push_deferred(struct iou_lane *lane, bool first, bool urgent, bool c
 		tell_pollers(ring);
 }
 
+static __always_inline void lane_push(struct iou_req *req, bool lazy)
+{
+	struct iou_lane *lane = req->lane;
+	bool can_wait = event_can_wait(lane, req);
+	bool first;
+
+	/* The request keeps the lane only until somebody takes it from there */
+	rcu_read_lock();
+	trace_io_uring_task_add(lane->ring, req, req->user_data, req->opcode, 0);
+	if (lane->deferred) {
+		lazy = lazy && req_is_lazy(req);
+		first = llist_add(&req->qnode, &lane->events);
+		push_deferred(lane, first, lazy, can_wait);
+	} else if (llist_add(&req->qnode, &lane->events)) {
+		if (lane->taskrun_flag)
+			iou_sq_set_flag(&lane->ring->sq, IORING_SQ_TASKRUN);
+		lane_make_ready(lane);
+	}
+	rcu_read_unlock();
+}
+
 /**
  * iou_lane_push() - a request's event has come
  * @req: CLAIMED by the caller, who must not touch it afterwards
@@ -300,32 +361,28 @@ static void push_deferred(struct iou_lane *lane, bool first, bool urgent, bool c
  * @req->event() will be called in the lane's task, with the ring locked.
  * Events of one lane run in the order in which they were pushed.
  *
+ * On a deferred ring this wakes the owner if it waits, whatever for.
+ *
  * Context: any.
  */
 void iou_lane_push(struct iou_req *req)
 {
-	struct iou_lane *lane = req->lane;
-	/*
-	 * Somebody waits for it besides the program, or it leads to more than
-	 * one CQE: do not batch it.
-	 */
-	bool urgent = (req->notes & (IOU_NOTE_URGENT | IOU_NOTE_MULTISHOT)) ||
-		      (req->held & IOU_HELD_SERIAL);
-	bool can_wait = event_can_wait(lane, req);
-	bool first;
+	lane_push(req, false);
+}
 
-	/* The request keeps the lane only until somebody takes it from there */
-	rcu_read_lock();
-	trace_io_uring_task_add(lane->ring, req, req->user_data, req->opcode, 0);
-	first = llist_add(&req->qnode, &lane->events);
-	if (lane->deferred) {
-		push_deferred(lane, first, urgent, can_wait);
-	} else if (first) {
-		if (lane->taskrun_flag)
-			iou_sq_set_flag(&lane->ring->sq, IORING_SQ_TASKRUN);
-		lane_make_ready(lane);
-	}
-	rcu_read_unlock();
+/**
+ * iou_lane_push_lazy() - iou_lane_push() for an event that leads to nothing but a CQE
+ * @req: CLAIMED by the caller, who must not touch it afterwards. Its event ends it, or
+ *       finds that it came in vain; nobody has to wait for that but who waits for the CQE
+ *
+ * A waiter that wants several CQEs sleeps on until there are enough. What can be seen of
+ * the request itself, that it leads to more than that, is looked after here.
+ *
+ * Context: any.
+ */
+void iou_lane_push_lazy(struct iou_req *req)
+{
+	lane_push(req, true);
 }
 
 /**
@@ -336,19 +393,14 @@ void iou_lane_push(struct iou_req *req)
  */
 struct llist_node *iou_lane_take(struct iou_lane *lane)
 {
-	struct llist_node *list, *node;
-	u32 nr = 0;
-
 	if (lane->taskrun_flag)
 		iou_sq_clear_flag(&lane->ring->sq, IORING_SQ_TASKRUN);
-	/* Before the events are taken: a pusher sets it after it has queued one */
+	/*
+	 * A full barrier, before the events are taken: pushers count theirs after they have
+	 * queued it. So what is not taken here is counted; of what is taken something may
+	 * be counted yet, so that a waiter is woken too early once.
+	 */
 	if (lane->deferred)
-		WRITE_ONCE(lane->urgent, false);
-	list = llist_del_all(&lane->events);
-	if (lane->deferred) {
-		llist_for_each(node, list)
-			nr++;
-		atomic_sub(nr, &lane->nr_events);
-	}
-	return iou_lane_in_order(list);
+		atomic_xchg(&lane->coming, 0);
+	return iou_lane_in_order(llist_del_all(&lane->events));
 }

@@ -17,23 +17,13 @@ void iou_lane_put(struct iou_lane *lane);
 bool iou_task_is_killed(void);
 bool iou_task_is_ending(void);
 void iou_lane_push(struct iou_req *req);
+void iou_lane_push_lazy(struct iou_req *req);
 struct llist_node *iou_lane_take(struct iou_lane *lane);
 
 /* Are there events to run? Lock-free. */
 static inline bool iou_lane_pending(const struct iou_lane *lane)
 {
 	return !llist_empty(&lane->events) || READ_ONCE(lane->batch);
-}
-
-/*
- * Does the lane's task get what it sleeps for, if it runs the events? Meant for deferred
- * lanes. Events are counted after they were queued: for a moment there may be -1.
- */
-static inline bool iou_lane_is_due(const struct iou_lane *lane)
-{
-	u32 tail = READ_ONCE(lane->ring->cq.published) + atomic_read(&lane->nr_events);
-
-	return (s32)(tail - READ_ONCE(lane->target)) >= 0;
 }
 
 /* A list that was taken off an llist_head, oldest first. It is often a single one */

@@ -5,9 +5,17 @@
 #ifndef IOU_REQ_OP_H
 #define IOU_REQ_OP_H
 
+#include <linux/eventpoll.h>
+
 #include "../iou.h"
 
 struct io_comp_batch;
+
+/*
+ * Among the events to wait for: to try again takes something for the program, and gives
+ * nothing to anybody else who might wait for it. So a wake-up leads to one CQE, or to none.
+ */
+#define IOU_POLL_LAZY	EPOLLWAKEUP
 
 /**
  * struct iou_op - one opcode
@@ -38,7 +46,8 @@ struct io_comp_batch;
  * @deliver: after iou_ring_send(): do what is to be done to another ring, which is
  *           locked, not the request's own; then iou_req_arrived()
  * @needs_file: sqe.fd is a file
- * @poll_events: park in poll for these before trying again, 0: not pollable
+ * @poll_events: park in poll for these before trying again, 0: not pollable. With
+ *               IOU_POLL_LAZY
  * @poll_mask: what to wait for instead of @poll_events, which must not be 0. NULL:
  *             the same for all requests
  * @has_ioprio: sqe.ioprio means something

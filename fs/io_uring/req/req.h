@@ -155,7 +155,8 @@ static inline bool iou_req_can_park(const struct iou_req *req)
 
 /**
  * iou_req_arrived() - the event of a BUSY request has come
- * @req: the caller is its callee, and does not touch it afterwards
+ * @req: the caller is its callee, and does not touch it afterwards. Its event leads to
+ *       its CQE and to nothing else
  *
  * If it was a worker that called the callee, and it has not left the request
  * yet, the worker pushes it instead.
@@ -167,7 +168,7 @@ static inline void iou_req_arrived(struct iou_req *req)
 	if (cmpxchg(&req->state, IOU_S_WORKING, IOU_S_CLAIMED) == IOU_S_WORKING)
 		return;
 	req->state = IOU_S_CLAIMED;
-	iou_lane_push(req);
+	iou_lane_push_lazy(req);
 }
 
 /**

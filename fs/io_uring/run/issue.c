@@ -167,9 +167,6 @@ static void chain_keep(struct iou_req *req)
 
 	for (; req; req = next) {
 		next = iou_chain_next(req);
-		/* Its end leads to more CQEs than its own */
-		if (next)
-			req->notes |= IOU_NOTE_URGENT;
 		if (req->held & IOU_HELD_INFLIGHT)
 			continue;
 		iou_req_keep(req);
@@ -271,9 +268,6 @@ void iou_issue_held(struct iou_req *req, bool cancel)
 		iou_req_end(req, -ECANCELED);
 		return;
 	}
-	/* So far for its turn; from now on for its own sake, or its successor's */
-	if (!iou_chain_next(req))
-		req->notes &= ~IOU_NOTE_URGENT;
 	iou_issue_prepared(req);
 }
 

@@ -39,6 +39,7 @@
 #include "../req/drain.h"
 #include "../req/hash.h"
 #include "../req/lane.h"
+#include "../req/wake.h"
 #include "lock.h"
 #include "worker.h"
 
@@ -67,23 +68,23 @@ static noinline void signal_evfd(struct iou_ring *ring, bool by_worker)
 	rcu_read_unlock();
 }
 
-/* On a deferred ring what others publish and its own events count together */
-static bool owner_is_due(const struct iou_ring *ring)
-{
-	const struct iou_lane *lane = READ_ONCE(ring->owner_lane);
-
-	return lane && READ_ONCE(lane->asleep) && iou_lane_is_due(lane);
-}
-
 /*
  * Is the number of some waiter reached? Pollers want every CQE. Who sleeps has
  * said what it wants before its full barrier.
  */
 static bool waiter_is_due(const struct iou_ring *ring)
 {
-	return (s32)(READ_ONCE(ring->cq.published) - READ_ONCE(ring->wake.target)) >= 0 ||
-	       READ_ONCE(ring->nr_timeouts) != READ_ONCE(ring->wake.nr_timeouts) ||
-	       READ_ONCE(ring->polled) || (ring->deferred && owner_is_due(ring));
+	return iou_wake_is_due(ring, READ_ONCE(ring->owner_lane)) || READ_ONCE(ring->polled);
+}
+
+/* Is there a reason to wake all who wait? To be found out after all else was done */
+static bool take_wake(struct iou_ring *ring)
+	__must_hold(&ring->lock)
+{
+	bool wake = ring->cold & IOU_COLD_WAKE;
+
+	ring->cold &= ~IOU_COLD_WAKE;
+	return wake;
 }
 
 /* CQEs were published; @by_worker: workers have made some of them */
@@ -128,7 +129,7 @@ static void end_work(struct iou_req *req)
 		iou_req_complete(req);
 	} else {
 		WRITE_ONCE(ring->evfd_by_worker, true);
-		iou_lane_push(req);
+		iou_lane_push_lazy(req);
 	}
 }
 
@@ -194,7 +195,6 @@ static void settle_held(struct iou_req *req, const struct iou_lane *mine)
 				iou_task_is_ending());
 		return;
 	}
-	req->notes |= IOU_NOTE_URGENT;
 	req->state = IOU_S_CLAIMED;
 	iou_lane_push(req);
 }
@@ -359,10 +359,11 @@ static noinline bool relock(struct iou_ring *ring, u32 rounds)
 }
 
 /*
- * Release the lock, and tell who waits. @more: there is something left to do.
+ * Release the lock, and tell who waits; with @wake all of them. @more: there is
+ * something left to do.
  * Return: locked again, because there is more to complete.
  */
-static __always_inline bool unlock_once(struct iou_ring *ring, bool by_worker, bool more,
+static __always_inline bool unlock_once(struct iou_ring *ring, bool by_worker, bool wake, bool more,
 					u32 rounds)
 {
 	bool posted = ring->cq.published != ring->cq.tail;
@@ -370,6 +371,8 @@ static __always_inline bool unlock_once(struct iou_ring *ring, bool by_worker, b
 
 	if (posted)
 		iou_cq_publish(&ring->cq);
+	if (wake)
+		iou_wake_all(ring);
 	/* From the release on only RCU keeps the ring */
 	rcu_read_lock();
 	mutex_unlock(&ring->lock);
@@ -377,6 +380,8 @@ static __always_inline bool unlock_once(struct iou_ring *ring, bool by_worker, b
 	smp_mb();
 	if (posted)
 		tell(ring, by_worker);
+	else if (wake)
+		wake_waiters(ring);
 	again = unlikely(more || !llist_empty(&ring->done)) && relock(ring, rounds);
 	rcu_read_unlock();
 	return again;
@@ -387,13 +392,15 @@ static struct iou_ring *unlock_rounds(struct iou_ring *ring, bool by_worker)
 {
 	struct iou_release release = { };
 	u32 rounds = 0;
+	bool wake;
 
 	do {
 		by_worker |= drain_done(ring);
 		release.more = false;
 		if (ring->cold)
 			do_cold(ring, &release);
-	} while (unlock_once(ring, by_worker, release.more, rounds++));
+		wake = take_wake(ring);
+	} while (unlock_once(ring, by_worker, wake, release.more, rounds++));
 	if (unlikely(release.last))
 		iou_ring_put(ring);
 	return release.kick;
@@ -455,7 +462,7 @@ static __always_inline bool has_more_to_do(const struct iou_ring *ring)
  */
 void iou_ring_unlock(struct iou_ring *ring)
 {
-	if (has_more_to_do(ring) || unlikely(unlock_once(ring, false, false, 0)))
+	if (has_more_to_do(ring) || unlikely(unlock_once(ring, false, false, false, 0)))
 		unlock_slow(ring, false);
 }
 
@@ -472,7 +479,7 @@ void iou_lane_unlock(struct iou_ring *ring, const struct iou_lane *lane)
 {
 	if (has_more_to_do(ring))
 		unlock_run_ready(ring, lane);
-	else if (unlikely(unlock_once(ring, false, false, 0)))
+	else if (unlikely(unlock_once(ring, false, false, false, 0)))
 		unlock_slow(ring, false);
 }
 
@@ -644,7 +651,7 @@ void iou_ring_push_done(struct iou_req *req)
 	/* As long as it is in flight the ring is not dead */
 	if (likely(iou_ring_trylock(ring))) {
 		end_work(req);
-		if (has_more_to_do(ring) || unlikely(unlock_once(ring, true, false, 0)))
+		if (has_more_to_do(ring) || unlikely(unlock_once(ring, true, false, false, 0)))
 			unlock_slow(ring, true);
 		return;
 	}

@@ -28,6 +28,7 @@
 #include <trace/events/io_uring.h>
 
 #include "../req/lane.h"
+#include "../req/op.h"
 #include "../req/park.h"
 #include "napi.h"
 #include "poll.h"
@@ -46,10 +47,20 @@ static bool is_lasting(const struct iou_req *req)
 	return !(req->poll.events & EPOLLONESHOT);
 }
 
+/*
+ * Does a wake-up lead to one CQE at most, and to nothing else? Not if it is the only one
+ * for several waiters; not if it stands for several.
+ */
+static bool is_lazy(__poll_t events)
+{
+	return (events & (EPOLLONESHOT | IOU_POLL_LAZY | EPOLLEXCLUSIVE)) ==
+	       (EPOLLONESHOT | IOU_POLL_LAZY);
+}
+
 /* A wake-up. Return: the caller pushes the request, and may touch it until then */
 static __always_inline bool claim(struct iou_req *req, bool lasting)
 {
-	u32 old = IOU_S_PARKED;
+	u8 old = IOU_S_PARKED;
 
 	if (!lasting)
 		return iou_park_wake(req);
@@ -79,7 +90,8 @@ static int park_wake(struct wait_queue_entry *wait, unsigned int mode, int sync,
 		     void *key)
 {
 	struct iou_poll *poll = container_of(wait, struct iou_poll, wait);
-	bool once = poll->events & EPOLLONESHOT;
+	__poll_t events = poll->events;
+	bool once = events & EPOLLONESHOT;
 	struct iou_req *req = wait->private;
 	__poll_t mask = key_to_poll(key);
 
@@ -87,18 +99,21 @@ static int park_wake(struct wait_queue_entry *wait, unsigned int mode, int sync,
 		queue_goes_away(poll, req);
 		return 1;
 	}
-	if (mask && !(mask & poll->events))
+	if (mask && !(mask & events))
 		return 0;
 	/* An exclusive wake-up that is not for us goes on to the next waiter */
 	if (!claim(req, !once))
 		return 0;
-	req->poll.seen = mask & (poll->events | EPOLL_URING_WAKE);
+	req->poll.seen = mask & (events | EPOLL_URING_WAKE);
 	if (once) {
 		list_del_init(&wait->entry);
 		/* Spares the handler the lock of the waitqueue, see unhook() */
 		smp_store_release(&poll->head, NULL);
 	}
-	iou_lane_push(req);
+	if (is_lazy(events))
+		iou_lane_push_lazy(req);
+	else
+		iou_lane_push(req);
 	return 1;
 }
 
@@ -305,15 +320,12 @@ int iou_poll_park(struct iou_req *req, __poll_t events)
 	req->poll.seen = 0;
 	req->poll2 = NULL;
 	iou_napi_note(ring, req->file);
-	/* One event may stand for several wake-ups, and lead to several CQEs */
-	if (is_lasting(req))
-		req->notes |= IOU_NOTE_URGENT;
 	error = iou_park(req, &poll_park_ops);
 	if (error)
 		return error;
 	/* A wake-up may come before vfs_poll() returns */
 	init_poll_funcptr(&table.pt, park_queue_proc);
-	table.pt._key = table.events & ~(EPOLLEXCLUSIVE | EPOLLONESHOT);
+	table.pt._key = table.events & ~(EPOLLEXCLUSIVE | EPOLLONESHOT | IOU_POLL_LAZY);
 	mask = vfs_poll(req->file, &table.pt) & table.pt._key;
 	trace_io_uring_poll_arm(ring, req, req->user_data, req->opcode,
 				(__force int)mask, (__force int)events);

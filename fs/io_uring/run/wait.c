@@ -2,25 +2,26 @@
 /*
  * Waiting for completions in io_uring_enter().
  *
- * A waiter sleeps on ring->cq_wait with the tail it wants to see. Posting CQEs
- * wakes every waiter whose tail is reached; none stands before another.
+ * A waiter sleeps on ring->cq_wait until what has happened comes to a number (see
+ * req/wake.h). Publishing CQEs wakes every waiter whose number is reached; none stands
+ * before another.
  *
  *   waiter                              poster (iou_ring_unlock)
  *
- *   queue itself, say what it wants     publish cq.tail
+ *   queue itself, say what it wants     publish cq.tail, ring->wake.extra
  *   full barrier                        full barrier
- *   read cq.tail                        look at cq_wait, and what is wanted
+ *   read cq.tail, ring->wake.extra      look at cq_wait, and what is wanted
  *
- * On a deferred ring the events themselves have to wake the waiter, and only
- * when there are enough of them, together with the CQEs that others have posted:
+ * On a deferred ring the events themselves have to wake the waiter, together with the
+ * CQEs that others have posted:
  *
  *   waiter                              pusher (iou_lane_push)
  *
- *   say what it wants, lane->asleep     queue the event, count it
+ *   say what it wants, wake.asleep      queue the event, count it
  *   full barrier                        full barrier
- *   read lane->nr_events, cq.tail       read lane->asleep, and cq.tail
+ *   read lane->coming, cq.tail          read wake.asleep, and cq.tail
  *
- * and the poster above also looks at lane->nr_events, so that of a poster and a
+ * and the poster above also looks at lane->coming, so that of a poster and a
  * pusher who come at the same time one sees both.
  */
 #include <linux/compat.h>
@@ -30,6 +31,7 @@
 #include <trace/events/io_uring.h>
 
 #include "../req/lane.h"
+#include "../req/wake.h"
 #include "lock.h"
 #include "napi.h"
 #include "task.h"
@@ -40,8 +42,7 @@
  * @entry: in ring->cq_wait
  * @ring: on which
  * @lane: deferred, and the waiter's; else NULL
- * @target: the CQ tail it wants to see
- * @nr_timeouts: iou_ring.nr_timeouts when it began: a timeout ends the wait
+ * @target: what it waits for, see req/wake.h
  * @expires: then it stops, on the ring's clock; KTIME_MAX: never
  * @min_expires: the first phase ends then, and not earlier for @expires' sake;
  *               one CQE will do afterwards. KTIME_MAX: there is none, or it is over
@@ -53,7 +54,6 @@ struct iou_wait {
 	struct iou_ring *ring;
 	struct iou_lane *lane;
 	u32 target;
-	u32 nr_timeouts;
 	ktime_t expires;
 	ktime_t min_expires;
 	ktime_t busy_until;
@@ -62,8 +62,7 @@ struct iou_wait {
 
 static bool wait_reached(const struct iou_wait *wait)
 {
-	return (s32)(READ_ONCE(wait->ring->cq.published) - wait->target) >= 0 ||
-	       READ_ONCE(wait->ring->nr_timeouts) != wait->nr_timeouts;
+	return iou_wake_reached(iou_wake_seq(wait->ring), wait->target);
 }
 
 /* A waiter whose number is not there yet does not hide the next one */
@@ -71,29 +70,29 @@ static int wait_wake(struct wait_queue_entry *entry, unsigned int mode, int sync
 		     void *key)
 {
 	struct iou_wait *wait = container_of(entry, struct iou_wait, entry);
+	u32 seq = iou_wake_seq(wait->ring) + iou_wake_coming(wait->lane);
 
-	if (!wait_reached(wait) && !(wait->lane && iou_lane_is_due(wait->lane)))
+	if (!iou_wake_reached(seq, wait->target))
 		return 0;
 	return default_wake_function(entry, mode, sync, key);
 }
 
 /*
- * Say from which CQE on to wake @wait, which is in the queue or about to be. With
- * several waiters whoever wants least counts, and when one leaves nothing changes:
- * wake-ups that come too early are sorted out by wait_wake().
+ * Say when to wake @wait, which is in the queue or about to be. With several waiters
+ * who wants least and who wants most count, and when one leaves nothing changes:
+ * wake-ups that come too early are sorted out by wait_wake(). On a deferred ring there is
+ * one waiter, whoever else polls it.
  */
 static void wait_set_wake(struct iou_wait *wait)
 	__must_hold(&wait->ring->cq_wait.lock)
 {
+	bool alone = wait->lane || list_empty(&wait->ring->cq_wait.head);
 	struct iou_wake *wake = &wait->ring->wake;
-	bool alone = list_empty(&wait->ring->cq_wait.head);
 
-	if (alone || (s32)(wait->target - wake->target) < 0)
-		WRITE_ONCE(wake->target, wait->target);
-	if (alone)
-		WRITE_ONCE(wake->nr_timeouts, wait->nr_timeouts);
-	else if (wake->nr_timeouts != wait->nr_timeouts)
-		WRITE_ONCE(wake->target, READ_ONCE(wait->ring->cq.published));
+	if (alone || !iou_wake_reached(wait->target, wake->least))
+		WRITE_ONCE(wake->least, wait->target);
+	if (alone || !iou_wake_reached(wake->most, wait->target))
+		WRITE_ONCE(wake->most, wait->target);
 }
 
 /**
@@ -109,7 +108,7 @@ void iou_wait_any(struct iou_ring *ring)
 {
 	iou_assert_locked(ring);
 	spin_lock_irq(&ring->cq_wait.lock);
-	WRITE_ONCE(ring->wake.target, ring->cq.published);
+	WRITE_ONCE(ring->wake.least, iou_wake_seq(ring));
 	spin_unlock_irq(&ring->cq_wait.lock);
 }
 
@@ -157,9 +156,8 @@ static int wait_collect(struct iou_ring *ring, struct iou_lane *lane)
 }
 
 /*
- * May one event lead to more than one CQE? If others wait for a drain, or count
- * CQEs. Only the waiter itself can change the answer to yes. (Events that may do
- * so on their own account are IOU_NOTE_URGENT.)
+ * May any event lead to more than one CQE? If others wait for a drain, or count
+ * CQEs. Only the waiter itself can change the answer to yes.
  */
 static bool wait_for_each(const struct iou_ring *ring)
 {
@@ -171,24 +169,20 @@ static bool wait_for_each(const struct iou_ring *ring)
 static void wait_set_asleep(struct iou_wait *wait, bool asleep)
 {
 	struct iou_ring *ring = wait->ring;
-	u32 target = wait->target;
 
 	if (!wait->lane)
 		return;
-	if (asleep) {
-		if (wait_for_each(ring))
-			target = READ_ONCE(ring->cq.published) + 1;
-		WRITE_ONCE(wait->lane->target, target);
-	}
-	WRITE_ONCE(wait->lane->asleep, asleep);
+	if (asleep)
+		WRITE_ONCE(ring->wake.least, wait_for_each(ring) ? iou_wake_seq(ring) + 1 :
+								   wait->target);
+	WRITE_ONCE(ring->wake.asleep, asleep);
 }
 
 static bool wait_has_events(const struct iou_wait *wait)
 {
 	const struct iou_lane *lane = wait->lane;
 
-	return lane && iou_lane_pending(lane) &&
-	       (iou_lane_is_due(lane) || READ_ONCE(lane->urgent));
+	return lane && iou_lane_pending(lane) && iou_wake_is_due(wait->ring, lane);
 }
 
 /* Return: -ETIME: the time of this phase is over; else 0 */
@@ -228,7 +222,7 @@ static int wait_next_phase(struct iou_wait *wait)
 	    wait->expires == KTIME_MAX || iou_cq_ready(&wait->ring->cq))
 		return -ETIME;
 	wait->min_expires = KTIME_MAX;
-	wait_lower(wait, READ_ONCE(wait->ring->cq.published) + 1);
+	wait_lower(wait, iou_wake_seq(wait->ring) + 1);
 	return 0;
 }
 
@@ -364,9 +358,8 @@ static noinline int wait_slow(struct iou_ring *ring, struct iou_lane *lane,
 		},
 		.ring = ring,
 		.lane = lane,
-		.nr_timeouts = READ_ONCE(ring->nr_timeouts),
 		.iowait = wait_is_iowait(ring),
-		.target = iou_cq_head(&ring->cq) + min_complete,
+		.target = iou_cq_head(&ring->cq) + READ_ONCE(ring->wake.extra) + min_complete,
 	};
 	int ret = wait_set_sigmask(args);
 
@@ -376,10 +369,10 @@ static noinline int wait_slow(struct iou_ring *ring, struct iou_lane *lane,
 	if (!ret)
 		ret = wait_report_lost(ring);
 	trace_io_uring_cqring_wait(ring, min_complete);
-	if (unlikely(READ_ONCE(ring->napi)) && !ret)
-		wait_busy(&wait);
 	if (!ret) {
 		wait_enter(&wait);
+		if (unlikely(READ_ONCE(ring->napi)))
+			wait_busy(&wait);
 		ret = wait_loop(&wait);
 		remove_wait_queue(&ring->cq_wait, &wait.entry);
 	}

@@ -4,6 +4,8 @@
  */
 #include "wait_test.h"
 
+#include <pthread.h>
+
 #include "../kselftest_harness.h"
 
 #define LINK	IOSQE_IO_LINK
@@ -491,6 +493,34 @@ TEST_F(timeout, ends_wait)
 	EXPECT_EQ(0, ring_enter_wait(&self->ring, 10, WAIT_MS));
 	EXPECT_GT(WAIT_MS, now_ms() - start);
 	EXPECT_EQ(1u, ring_ready(&self->ring));
+}
+
+static void *wait_for_one(void *arg)
+{
+	return (void *)(long)ring_enter_wait(arg, 1, WAIT_MS);
+}
+
+/* Also without a CQE, and that of another thread. */
+TEST_F(timeout, hidden_ends_wait)
+{
+	struct __kernel_timespec ts = ts_ms(200);
+	long start = now_ms();
+	pthread_t thread;
+	void *ret;
+
+	PUT(1, IOSQE_CQE_SKIP_SUCCESS, sqe_timeout(&ts, IORING_TIMEOUT_ETIME_SUCCESS, 0));
+	SUBMIT(1);
+	if (variant->setup & IORING_SETUP_DEFER_TASKRUN) {
+		EXPECT_EQ(0, ring_enter_wait(&self->ring, 1, WAIT_MS));
+	} else {
+		ASSERT_EQ(0, pthread_create(&thread, NULL, wait_for_one, &self->ring));
+		while (now_ms() < start + 400)
+			nap();
+		ASSERT_EQ(0, pthread_join(thread, &ret));
+		EXPECT_EQ(0, (long)ret);
+	}
+	EXPECT_GT(WAIT_MS, now_ms() - start);
+	EXPECT_EQ(0u, ring_ready(&self->ring));
 }
 
 /* ------------------------------------------------------------------------

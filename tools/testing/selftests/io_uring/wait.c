@@ -6,6 +6,8 @@
 #include "iou_test.h"
 
 #include <pthread.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 
 #include "../kselftest_harness.h"
 
@@ -569,6 +571,265 @@ TEST(deferred_until_asked_for)
 	ring_close(&r);
 	close(p[0]);
 	close(p[1]);
+}
+
+/*
+ * Who waits for several CQEs is woken for what others may wait for: something happens
+ * (@there), while this thread sleeps in enter(), that has to have a consequence (@here)
+ * before anything more comes.
+ */
+FIXTURE(deferred)
+{
+	struct ring ring;
+	int in[2];
+	int out[2];
+	int sock[2];
+	int end[2];	/* the last CQE that is waited for is that of a read here */
+	char *buf;
+};
+
+#define BUF_SIZE	(4 << 20)
+
+FIXTURE_SETUP(deferred)
+{
+	const char *missing = setup_missing(IORING_SETUP_DEFER_TASKRUN);
+
+	if (missing)
+		SKIP(return, "kernel lacks %s", missing);
+	ASSERT_EQ(0, ring_open(&self->ring, 32,
+			       IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN));
+	ASSERT_EQ(0, pipe(self->in));
+	ASSERT_EQ(0, pipe(self->out));
+	ASSERT_EQ(0, pipe(self->end));
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, self->sock));
+	self->buf = pages(BUF_SIZE);
+	ASSERT_NE(NULL, self->buf);
+	prep(&self->ring, IORING_OP_READ, self->end[0], self->buf, 1, -1)->user_data = 99;
+}
+
+FIXTURE_TEARDOWN(deferred)
+{
+	unsigned int i;
+
+	ring_close(&self->ring);
+	for (i = 0; i < 2; i++) {
+		close(self->in[i]);
+		close(self->out[i]);
+		close(self->sock[i]);
+		close(self->end[i]);
+	}
+	munmap(self->buf, BUF_SIZE);
+}
+
+/* What another process does, and looks for: whether it was there in time */
+typedef bool (*deferred_fn)(struct _test_data_deferred *self);
+
+/* Submit and wait for @min, while another process does @there: its exit status */
+static int wait_while(struct _test_data_deferred *self, unsigned int min, deferred_fn there)
+{
+	pid_t pid = fork();
+	bool here;
+
+	if (!pid) {
+		close(self->out[1]);
+		close(self->sock[1]);
+		if (!wait_in_enter(getppid(), getppid()))
+			_exit(2);
+		here = there(self);
+		if (write(self->end[1], "xx", 2) != 2)
+			_exit(3);
+		_exit(!here);
+	}
+	ring_submit(&self->ring);
+	ring_enter_wait(&self->ring, min, 2 * WAIT_MS);
+	return reap(pid, WAIT_MS);
+}
+
+static bool write_in(struct _test_data_deferred *self)
+{
+	return write(self->in[1], "x", 1) == 1;
+}
+
+static int bytes_in(int fd)
+{
+	int nr;
+
+	return ioctl(fd, FIONREAD, &nr) ? -1 : nr;
+}
+
+/* Does this come, by and by? */
+#define COMES(what) ({							\
+	long end = now_ms() + SOON_MS;					\
+	bool comes;							\
+									\
+	while (!(comes = (what)) && now_ms() < end)			\
+		nap();							\
+	comes;								\
+})
+
+static bool read_is_carried_out(struct _test_data_deferred *self)
+{
+	return write_in(self) && COMES(!bytes_in(self->in[0]));
+}
+
+/* It has no CQE, so it is not one of two. */
+TEST_F(deferred, hidden)
+{
+	int status;
+
+	prep(&self->ring, IORING_OP_READ, self->in[0], self->buf, 1, -1)->flags =
+		IOSQE_CQE_SKIP_SUCCESS;
+	prep(&self->ring, IORING_OP_READ, self->end[0], self->buf, 1, -1);
+	status = wait_while(self, 2, read_is_carried_out);
+	if (status == 1 << 8 && untouched())
+		SKIP(return, "this kernel reads it later");
+	EXPECT_EQ(0, status);
+	EXPECT_EQ(2u, ring_ready(&self->ring));
+}
+
+static bool write_is_carried_out(struct _test_data_deferred *self)
+{
+	long size = fcntl(self->out[0], F_GETPIPE_SZ);
+	ssize_t nr;
+
+	/* What it is full of, and then what was to be written */
+	while (size > 0) {
+		nr = read(self->out[0], self->buf, size);
+		if (nr <= 0)
+			return false;
+		size -= nr;
+	}
+	return poll_fd(self->out[0], POLLIN, SOON_MS) & POLLIN;
+}
+
+/* What a request gives somebody may be waiting for. */
+TEST_F(deferred, write)
+{
+	long size = fcntl(self->out[0], F_GETPIPE_SZ);
+	int status;
+
+	ASSERT_LT(0, size);
+	ASSERT_EQ(size, write(self->out[1], self->buf, size));
+	prep(&self->ring, IORING_OP_WRITE, self->out[1], self->buf, 1, -1);
+	status = wait_while(self, 2, write_is_carried_out);
+	if (status == 1 << 8 && untouched())
+		SKIP(return, "this kernel writes it later");
+	EXPECT_EQ(0, status);
+}
+
+static bool all_is_sent(struct _test_data_deferred *self)
+{
+	struct timeval limit = { .tv_sec = SOON_MS / 1000 };
+
+	setsockopt(self->sock[0], SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+	return send(self->sock[0], self->buf, BUF_SIZE, MSG_NOSIGNAL) == BUF_SIZE;
+}
+
+/* Who sends the rest waits for the first part to be taken. */
+TEST_F(deferred, recv_all)
+{
+	int status;
+
+	prep(&self->ring, IORING_OP_RECV, self->sock[1], self->buf, BUF_SIZE, 0)->msg_flags =
+		MSG_WAITALL;
+	status = wait_while(self, 2, all_is_sent);
+	if (status == 1 << 8 && untouched())
+		SKIP(return, "this kernel takes it later");
+	EXPECT_EQ(0, status);
+}
+
+/* Register a buffer or a file with a tag */
+static int set_tagged(struct ring *r, unsigned int opcode, const void *data)
+{
+	__u64 tag = 5;
+	struct io_uring_rsrc_register reg = {
+		.nr = 1, .data = (uintptr_t)data, .tags = (uintptr_t)&tag,
+	};
+
+	return sys_register(r->fd, opcode, &reg, sizeof(reg));
+}
+
+/* Empty its slot, while a request uses it: the tag comes with that one's end */
+static int unset_tagged(struct ring *r, unsigned int opcode, const void *data)
+{
+	struct io_uring_rsrc_update2 up = { .data = (uintptr_t)data, .nr = 1 };
+
+	return sys_register(r->fd, opcode, &up, sizeof(up));
+}
+
+static bool wait_is_over(struct _test_data_deferred *self)
+{
+	return write_in(self) && COMES(!in_enter(getppid(), getppid()));
+}
+
+/* The end of a request leads to two CQEs, if it was the last to use a buffer. */
+TEST_F(deferred, tag_of_buffer)
+{
+	struct iovec iov = { self->buf, 4096 }, none = { NULL, 0 };
+	struct ring *r = &self->ring;
+	int status;
+
+	ASSERT_EQ(0, set_tagged(r, IORING_REGISTER_BUFFERS2, &iov));
+	prep(r, IORING_OP_READ_FIXED, self->in[0], self->buf, 1, -1);
+	ASSERT_EQ(2, ring_submit(r));
+	ASSERT_EQ(1, unset_tagged(r, IORING_REGISTER_BUFFERS_UPDATE, &none));
+	status = wait_while(self, 2, wait_is_over);
+	if (status == 1 << 8 && untouched())
+		SKIP(return, "this kernel waits on");
+	EXPECT_EQ(0, status);
+}
+
+TEST_F(deferred, tag_of_file)
+{
+	struct ring *r = &self->ring;
+	struct io_uring_sqe *sqe;
+	int status, none = -1;
+
+	ASSERT_EQ(0, set_tagged(r, IORING_REGISTER_FILES2, &self->in[0]));
+	sqe = prep(r, IORING_OP_READ, 0, self->buf, 1, -1);
+	sqe->flags = IOSQE_FIXED_FILE;
+	ASSERT_EQ(2, ring_submit(r));
+	ASSERT_EQ(1, unset_tagged(r, IORING_REGISTER_FILES_UPDATE2, &none));
+	status = wait_while(self, 2, wait_is_over);
+	if (status == 1 << 8 && untouched())
+		SKIP(return, "this kernel waits on");
+	EXPECT_EQ(0, status);
+}
+
+/* But for what is worth one CQE and nothing else it sleeps on, until there are enough. */
+TEST_F(deferred, sleeps_until_all_are_there)
+{
+	struct rusage before, after;
+	int p[16][2];
+	unsigned int i;
+	pid_t pid;
+
+	for (i = 0; i < ARRAY_LEN(p); i++) {
+		ASSERT_EQ(0, pipe(p[i]));
+		prep(&self->ring, IORING_OP_READ, p[i][0], self->buf + i, 1, -1);
+	}
+	ASSERT_EQ(17, ring_submit(&self->ring));
+	pid = fork();
+	if (!pid) {
+		if (!wait_in_enter(getppid(), getppid()))
+			_exit(1);
+		for (i = 0; i < ARRAY_LEN(p); i++) {
+			nap();
+			if (write(p[i][1], "x", 1) != 1)
+				_exit(2);
+		}
+		_exit(0);
+	}
+	getrusage(RUSAGE_THREAD, &before);
+	EXPECT_EQ(0, ring_enter_wait(&self->ring, ARRAY_LEN(p), WAIT_MS));
+	getrusage(RUSAGE_THREAD, &after);
+	EXPECT_GT(5, after.ru_nvcsw - before.ru_nvcsw);
+	EXPECT_EQ(16u, ring_ready(&self->ring));
+	EXPECT_EQ(0, reap(pid, WAIT_MS));
+	for (i = 0; i < ARRAY_LEN(p); i++) {
+		close(p[i][0]);
+		close(p[i][1]);
+	}
 }
 
 /* ------------------------------------------------------------------------

@@ -121,6 +121,63 @@ TEST_F(zc, two_cqes_in_order)
 	}
 }
 
+/* Submit and wait for two CQEs, in one call: has it come to that in time? */
+static bool both_come(struct ring *r)
+{
+	struct __kernel_timespec ts = { .tv_sec = WAIT_MS / 1000 };
+	struct io_uring_getevents_arg arg = { .ts = (uintptr_t)&ts };
+	long start = now_ms();
+	struct io_uring_cqe cqe;
+
+	sys_enter(r->fd, ring_publish(r), 2, IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG, &arg,
+		  sizeof(arg));
+	return now_ms() - start < WAIT_MS && ring_reap(r, &cqe) && ring_reap(r, &cqe);
+}
+
+/* Who waits for both is woken for the first: without that the second does not come. */
+TEST_F(zc, wait_for_both)
+{
+	struct ring *r = &self->ring;
+	char out[100], in[100];
+	unsigned int i;
+
+	memset(out, 'x', sizeof(out));
+	ASSERT_EQ(0, sock_pair(SOCK_TCP4, self->fd));
+	for (i = 0; i < 10; i++) {
+		prep_zc(r, variant, self->fd[0], out, sizeof(out))->flags |= IOSQE_ASYNC;
+		ASSERT_TRUE(both_come(r));
+		ASSERT_EQ(sizeof(in), sock_read_all(self->fd[1], in, sizeof(in)));
+	}
+}
+
+/* The same when it had to wait for room. */
+TEST_F(zc, wait_for_both_when_there_is_room)
+{
+	struct ring *r = &self->ring;
+	char out[100], in[4096];
+	ssize_t nr;
+	pid_t pid;
+
+	memset(out, 'x', sizeof(out));
+	ASSERT_EQ(0, sock_pair(SOCK_TCP4, self->fd));
+	sock_fill(self->fd[0]);
+	pid = fork();
+	if (!pid) {
+		close(self->fd[0]);
+		if (!wait_in_enter(getppid(), getppid()))
+			_exit(1);
+		/* Until the other side is closed */
+		do {
+			nr = read(self->fd[1], in, sizeof(in));
+		} while (nr > 0);
+		_exit(0);
+	}
+	prep_zc(r, variant, self->fd[0], out, sizeof(out));
+	EXPECT_TRUE(both_come(r));
+	close_pair(self->fd);
+	EXPECT_EQ(0, reap(pid, WAIT_MS));
+}
+
 /*
  * Sends that wait for others, with IO_DRAIN and behind it: their notifications
  * are not waited for.
