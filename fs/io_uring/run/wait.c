@@ -27,6 +27,7 @@
 #include <linux/compat.h>
 #include <linux/hrtimer.h>
 #include <linux/sched/signal.h>
+#include <linux/task_work.h>
 
 #include <trace/events/io_uring.h>
 
@@ -196,7 +197,9 @@ static int wait_sleep(struct iou_wait *wait)
 	wait_set_asleep(wait, true);
 	/* The full barrier of both tables above */
 	set_current_state(TASK_INTERRUPTIBLE);
-	if (wait_reached(wait) || wait_has_events(wait) || signal_pending(current)) {
+	/* Its own events may have closed files, for instance: that is work, and no signal */
+	if (wait_reached(wait) || wait_has_events(wait) || signal_pending(current) ||
+	    task_work_pending(current)) {
 		__set_current_state(TASK_RUNNING);
 		wait_set_asleep(wait, false);
 		return 0;

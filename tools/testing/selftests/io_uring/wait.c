@@ -687,6 +687,26 @@ TEST_F(deferred, hidden)
 	EXPECT_EQ(2u, ring_ready(&self->ring));
 }
 
+static bool close_is_seen(struct _test_data_deferred *self)
+{
+	return write_in(self) && poll_fd(self->out[0], POLLIN, SOON_MS) == POLLHUP;
+}
+
+/* The last reference to a file goes when it is closed, not when the wait is over. */
+TEST_F(deferred, close)
+{
+	int status;
+
+	prep(&self->ring, IORING_OP_READ, self->in[0], self->buf, 1, -1)->flags = IOSQE_IO_LINK;
+	prep(&self->ring, IORING_OP_CLOSE, self->out[1], NULL, 0, 0);
+	status = wait_while(self, 3, close_is_seen);
+	if (status == 1 << 8 && untouched())
+		SKIP(return, "this kernel closes it later");
+	EXPECT_EQ(0, status);
+	EXPECT_EQ(3u, ring_ready(&self->ring));
+	self->out[1] = dup(self->in[1]);
+}
+
 static bool write_is_carried_out(struct _test_data_deferred *self)
 {
 	long size = fcntl(self->out[0], F_GETPIPE_SZ);
