@@ -373,8 +373,6 @@ struct iou_wake {
  * @parked: [R] requests that wait for something and can be cancelled, see park.c
  * @polling: [R] requests that are with a device that has to be polled
  * @commands: [R] commands that their drivers can be asked to stop
- * @in_command: [R] who runs the handler of a command, or NULL; who finds itself there
- *              has the lock
  * @hash: [R] per-inode serialisation of work: IOU_NR_TURNS of them, or NULL: it was
  *        not needed yet
  * @ready: [R] work whose turn has come, successors, requests that were
@@ -442,7 +440,6 @@ struct iou_ring {
 	struct iou_seat *seat;
 	struct iou_index parked;
 	struct list_head commands;
-	struct task_struct *in_command;
 	struct list_head polling;
 	struct iou_turn *hash;
 	struct list_head ready;
@@ -501,6 +498,7 @@ typedef unsigned int __bitwise iou_verdict_t;
  *   PARKED  -> CLAIMED   a wake-up against cancel; for timers a lock decides
  *   CLAIMED -> AGAIN     a wake-up against the handler of the last one ...
  *   CLAIMED -> PARKED    ... that wants to go on waiting
+ *   (for commands of drivers, which are BUSY instead of PARKED, see ops/uring_cmd.c)
  *   WORKING -> CLAIMED   the callee's completion ...
  *   WORKING -> BUSY      ... against the worker that leaves: the second pushes
  *
@@ -514,6 +512,7 @@ enum iou_state {
 	IOU_S_BUSY,	/* owned by a device */
 	IOU_S_CLAIMED,	/* its event has come: owned by who pushes or handles it */
 	IOU_S_AGAIN,	/* CLAIMED, and another wake-up came */
+	IOU_S_ENDED,	/* CLAIMED, and its driver has said that it is done */
 	IOU_S_QUEUED,	/* owned by the worker pool, or waits in ring->hash */
 	IOU_S_WORKING,	/* owned by a worker */
 	IOU_S_RETURNED,	/* a worker gave it back, to be parked; among its lane's events */

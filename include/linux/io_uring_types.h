@@ -24,4 +24,9 @@ enum io_uring_cmd_flags {
 	IO_URING_F_TASK_DEAD		= BIT(13), /* the submitter is gone */
 };
 
+/* For __io_uring_cmd_do_in_task() */
+enum {
+	IOU_F_TWQ_LAZY_WAKE	= 1,	/* nothing depends on the callback but the one CQE */
+};
+
 #endif

@@ -5,20 +5,22 @@
  * A command that a driver has accepted is BUSY. It is the driver's until the
  * driver calls io_uring_cmd_done(), once. Before that it may ask any number of
  * times, in any context, for a callback in the submitting task, and that
- * callback may end this command, others, or none. So more than one party may
- * want to push the command on its lane. They agree by bits in io_uring_cmd.flags,
- * which are changed atomically:
+ * callback may end this command, others, or none.
  *
- *   QUEUED    it is on the lane, or on its way there; its handler has not begun
- *   CALLBACK  the handler has to call ->task_work_cb
- *   DONE      the result is known
- *   RUNNING   the handler runs, under the ring lock
+ * Either puts the command on its lane, unless it is there already or its handler
+ * is running. The state decides, by compare-and-exchange:
  *
- * Who sets QUEUED pushes. Who finds it set is done: the handler will see what
- * else was set. The handler ends the command if DONE is set and QUEUED is not.
- * Without a push a command ends only if the driver says by
- * IO_URING_F_COMPLETE_DEFER that it is called from a handler, and that handler
- * is another command's of the same ring.
+ *   state     a callback is asked for   it is done
+ *
+ *   BUSY      CLAIMED, and pushed       ENDED, and pushed
+ *   WORKING   CLAIMED                   ENDED        the worker pushes it
+ *   CLAIMED   AGAIN                     ENDED        the handler will see it
+ *   AGAIN     AGAIN                     ENDED        the handler will see it
+ *
+ * The handler calls the driver back, if it was asked to, and then changes CLAIMED
+ * to BUSY again. If that fails it ends the command (ENDED), or pushes it once
+ * more (AGAIN). So a command ends in its own handler and nowhere else, whatever
+ * the driver does at the same time.
  *
  * A driver that can stop a command marks it as cancelable. It is then in
  * ring->commands, and asked to stop when ring or task come to an end. Asking is
@@ -44,48 +46,49 @@
 #include "../run/lock.h"
 #include "ops.h"
 
-#define CMD_QUEUED	BIT(27)
-#define CMD_CALLBACK	BIT(28)
-#define CMD_DONE	BIT(29)
-#define CMD_RUNNING	BIT(30)
-#define CMD_CANCELABLE	BIT(31)	/* in ring->commands; under the ring lock */
-
 static_assert(sizeof(struct io_uring_cmd) <= sizeof_field(struct iou_req, cmd));
-static_assert(sizeof(atomic_t) == sizeof_field(struct io_uring_cmd, flags));
-
-static atomic_t *cmd_flags(struct io_uring_cmd *cmd)
-{
-	return (atomic_t *)&cmd->flags;
-}
-
-/* Set bits. Return: the bits there were before */
-static u32 cmd_set(struct io_uring_cmd *cmd, u32 bits)
-{
-	return atomic_fetch_or(bits, cmd_flags(cmd));
-}
-
-/* Clear bits. Return: the bits there were before */
-static u32 cmd_clear(struct io_uring_cmd *cmd, u32 bits)
-{
-	return atomic_fetch_andnot(bits, cmd_flags(cmd));
-}
 
 static bool cmd_is_polled(struct iou_req *req)
 {
 	return iou_req_ring(req)->setup_flags & IORING_SETUP_IOPOLL;
 }
 
-/* Set a bit, and see to it that the handler looks at it */
-static void cmd_push(struct io_uring_cmd *cmd, u32 bit)
+/* Is a command in this state the driver's, who has not ended it yet? */
+static bool cmd_is_drivers(u8 state)
 {
-	struct iou_req *req = iou_cmd_req(cmd);
+	return state == IOU_S_BUSY || state == IOU_S_WORKING ||
+	       state == IOU_S_CLAIMED || state == IOU_S_AGAIN;
+}
 
-	if (cmd_set(cmd, bit | CMD_QUEUED) & CMD_QUEUED)
+static u8 cmd_next_state(u8 state, bool ended)
+{
+	if (ended)
+		return IOU_S_ENDED;
+	return state == IOU_S_BUSY || state == IOU_S_WORKING ? IOU_S_CLAIMED : IOU_S_AGAIN;
+}
+
+/*
+ * The driver has something for the handler: the result, or a callback is wanted. See the
+ * table above.
+ */
+static void cmd_tell(struct iou_req *req, bool ended, bool lazy)
+{
+	/* Afterwards it may be gone */
+	bool polled = cmd_is_polled(req);
+	u8 old = READ_ONCE(req->state);
+
+	do {
+		/* Rather leave it alone than end it twice */
+		if (WARN_ON_ONCE(!cmd_is_drivers(old)))
+			return;
+	} while (!try_cmpxchg(&req->state, &old, cmd_next_state(old, ended)));
+
+	if (polled || old != IOU_S_BUSY)
 		return;
-	if (cmd_is_polled(req))
-		iou_req_arrived_polled(req);
+	if (lazy)
+		iou_lane_push_lazy(req);
 	else
-		iou_req_arrived(req);
+		iou_lane_push(req);
 }
 
 /* What the driver needs to know of the ring */
@@ -105,7 +108,7 @@ static u32 cmd_issue_flags(const struct iou_ring *ring)
 }
 
 /*
- * The driver may want to read the SQE again, when its slot has been reused.
+ * The driver will read the SQE again, when its slot may have been reused.
  * Without memory ->sqe is NULL.
  */
 static void cmd_copy_sqe(struct iou_req *req)
@@ -140,6 +143,8 @@ static int prep_common(struct iou_req *req, const struct io_uring_sqe __shared *
 		return iou_reject(req, sqe, -EFAULT, "uring_cmd: no such fixed buffer");
 	cmd->cmd_op = iou_sqe_get(sqe, cmd_op);
 	cmd->file = NULL;
+	cmd->task_work_cb = NULL;
+	INIT_LIST_HEAD(&req->node);
 	/* Until submission ends, drivers read the SQE where the program wrote it */
 	cmd->sqe = (const struct io_uring_sqe __force *)sqe;
 	return 0;
@@ -193,8 +198,14 @@ static int cmd_call(struct iou_req *req, u32 flags)
 	return req->file->f_op->uring_cmd(cmd, flags | cmd_issue_flags(iou_req_ring(req)));
 }
 
-static iou_verdict_t cmd_queued(struct iou_req *req)
+/*
+ * The driver has accepted it. Only the discard of a block device reads the SQE once more,
+ * after io_uring_cmd_issue_blocking().
+ */
+static iou_verdict_t cmd_accepted(struct iou_req *req)
 {
+	if (S_ISBLK(file_inode(req->file)->i_mode))
+		cmd_copy_sqe(req);
 	return cmd_is_polled(req) ? IOU_POLLED : IOU_BUSY;
 }
 
@@ -204,11 +215,8 @@ static iou_verdict_t try_uring_cmd(struct iou_req *req)
 
 	req->state = IOU_S_BUSY;
 	ret = cmd_call(req, IO_URING_F_NONBLOCK);
-	if (ret == -EIOCBQUEUED) {
-		if (!cmd_is_polled(req))
-			cmd_copy_sqe(req);
-		return cmd_queued(req);
-	}
+	if (ret == -EIOCBQUEUED)
+		return cmd_accepted(req);
 	if (ret != -EAGAIN)
 		return iou_done(req, ret);
 	cmd_copy_sqe(req);
@@ -236,45 +244,60 @@ static iou_verdict_t work_uring_cmd(struct iou_req *req)
 	if (unlikely(READ_ONCE(req->lane->detached)))
 		return iou_done(req, -ECANCELED);
 	ret = cmd_call(req, IO_URING_F_UNLOCKED | IO_URING_F_IOWQ);
-	return ret == -EIOCBQUEUED ? cmd_queued(req) : iou_done(req, ret);
+	if (ret != -EIOCBQUEUED)
+		return iou_done(req, ret);
+	return cmd_is_polled(req) ? IOU_POLLED : IOU_BUSY;
 }
 
-/* After io_uring_cmd_done() */
 static void cmd_end(struct iou_req *req)
 	__must_hold(&iou_req_ring(req)->lock)
 {
 	struct io_uring_cmd *cmd = iou_req_cmd(req, struct io_uring_cmd);
 	struct iou_cq *cq = &iou_req_ring(req)->cq;
 
-	if (cmd->flags & CMD_CANCELABLE)
-		list_del(&req->node);
+	/* From ring->commands, if it is there */
+	list_del(&req->node);
 	memcpy(&cq->extra, cmd->pdu, sizeof(cq->extra));
 	iou_req_complete(req);
 	/* If there was no CQE */
 	cq->extra = 0;
 }
 
+/* Its handler has called the driver back: the command is the driver's again, or ends */
+static void cmd_leave(struct iou_req *req)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	u8 old = cmpxchg(&req->state, IOU_S_CLAIMED, IOU_S_BUSY);
+
+	if (old == IOU_S_AGAIN)
+		old = cmpxchg(&req->state, IOU_S_AGAIN, IOU_S_CLAIMED);
+
+	if (old == IOU_S_ENDED)
+		cmd_end(req);
+	else if (old == IOU_S_ISSUED)
+		iou_issue_async(req);
+	else if (cmd_is_polled(req))
+		iou_iopoll_add(req);
+	else if (old == IOU_S_AGAIN)
+		iou_lane_push(req);
+}
+
 static void cmd_handle(struct iou_req *req, bool cancel)
 	__must_hold(&iou_req_ring(req)->lock)
 {
 	struct io_uring_cmd *cmd = iou_req_cmd(req, struct io_uring_cmd);
+	void (*callback)(struct io_uring_cmd *cmd, unsigned int flags);
 	struct iou_lane *lane = req->lane;
 	u32 flags = IO_URING_F_COMPLETE_DEFER | cmd_issue_flags(lane->ring);
 
 	if (cancel)
 		flags |= IO_URING_F_TASK_DEAD;
-	req->state = IOU_S_BUSY;
-	cmd_set(cmd, CMD_RUNNING);
-	if (cmd_clear(cmd, CMD_QUEUED | CMD_CALLBACK) & CMD_CALLBACK) {
-		WRITE_ONCE(lane->ring->in_command, current);
-		cmd->task_work_cb(cmd, flags);
-		WRITE_ONCE(lane->ring->in_command, NULL);
-	}
-	flags = cmd_clear(cmd, CMD_RUNNING);
-	if ((flags & (CMD_DONE | CMD_QUEUED)) == CMD_DONE)
-		cmd_end(req);
-	else if (cmd_is_polled(req))
-		iou_iopoll_add(req);
+	/* It may be asked for again meanwhile */
+	callback = xchg(&cmd->task_work_cb, NULL);
+	if (callback)
+		callback(cmd, flags);
+	cmd_leave(req);
+
 	/* What the callback did may be what a command waited for before it stops */
 	if (unlikely(cancel || lane->stopping || lane->ring->closing))
 		iou_cancel_commands(lane);
@@ -324,19 +347,16 @@ static void stopping_work_fn(struct work_struct *work)
 static bool cmd_callback_misleads(struct iou_req *req, bool cancel)
 {
 	struct io_uring_cmd *cmd = iou_req_cmd(req, struct io_uring_cmd);
-	u32 flags = atomic_read(cmd_flags(cmd));
 	struct iou_lane *lane = req->lane;
 
-	if (likely(!cancel && !lane->stopping) || !(flags & CMD_CALLBACK) || cmd_is_polled(req))
+	if (likely(!cancel && !lane->stopping) || !READ_ONCE(cmd->task_work_cb) ||
+	    cmd_is_polled(req))
 		return false;
-	return (lane->stopping || (flags & CMD_CANCELABLE)) && lane->task->task == current &&
+	return (lane->stopping || !list_empty(&req->node)) && lane->task->task == current &&
 	       !(current->flags & PF_EXITING);
 }
 
-/*
- * It was pushed: call the driver back, or end, or both. For a kernel worker it stays
- * QUEUED, so nobody else pushes it.
- */
+/* It was pushed: call the driver back, or end, or both */
 static void cmd_event(struct iou_req *req, bool cancel)
 {
 	if (unlikely(cmd_callback_misleads(req, cancel)))
@@ -356,6 +376,8 @@ static int iopoll_uring_cmd(struct iou_req *req, struct io_comp_batch *iob)
 static void iopoll_done_uring_cmd(struct iou_req *req)
 	__must_hold(&iou_req_ring(req)->lock)
 {
+	/* It is off ring->polling */
+	INIT_LIST_HEAD(&req->node);
 	req->event = cmd_event;
 	if (req->lane->task->task == current)
 		cmd_event(req, false);
@@ -368,7 +390,7 @@ static void ask_cancel_uring_cmd(struct iou_req *req)
 {
 	struct io_uring_cmd *cmd = iou_req_cmd(req, struct io_uring_cmd);
 
-	if (cmd->flags & CMD_DONE)
+	if (READ_ONCE(req->state) == IOU_S_ENDED)
 		return;
 	req->file->f_op->uring_cmd(cmd, IO_URING_F_CANCEL |
 				   cmd_issue_flags(iou_req_ring(req)));
@@ -407,39 +429,33 @@ void io_uring_cmd_done(struct io_uring_cmd *cmd, ssize_t ret, u64 res2,
 {
 	struct iou_req *req = iou_cmd_req(cmd);
 
-	/* Rather leave it alone than end it twice */
-	if (WARN_ON_ONCE(cmd->flags & CMD_DONE))
+	if (WARN_ON_ONCE(!cmd_is_drivers(READ_ONCE(req->state))))
 		return;
 	req->res = ret;
 	/* The driver has no use for its part any more */
 	memcpy(cmd->pdu, &res2, sizeof(res2));
-	/* A driver may end commands of several rings in the handler of one */
-	if (!(issue_flags & IO_URING_F_COMPLETE_DEFER) ||
-	    READ_ONCE(iou_req_ring(req)->in_command) != current) {
-		cmd_push(cmd, CMD_DONE);
-		return;
-	}
-	/* In a handler: if it is not this one's, and it was not pushed, end it here */
-	if (!(cmd_set(cmd, CMD_DONE) & (CMD_RUNNING | CMD_QUEUED)))
-		cmd_end(req);
+	cmd_tell(req, true, false);
 }
 EXPORT_SYMBOL_GPL(io_uring_cmd_done);
 
 /**
- * io_uring_cmd_complete_in_task() - have a function called in the submitting task
+ * __io_uring_cmd_do_in_task() - have a function called in the submitting task
  * @cmd: accepted, and not done
  * @cb: called with the ring locked. If the task is gone, it is called with
  *      IO_URING_F_TASK_DEAD in a kernel worker
+ * @flags: IOU_F_TWQ_LAZY_WAKE: @cb will end @cmd, and that is all that anybody may wait
+ *         for; or 0
  *
  * Context: any.
  */
-void io_uring_cmd_complete_in_task(struct io_uring_cmd *cmd,
-				   void (*cb)(struct io_uring_cmd *cmd, unsigned int flags))
+void __io_uring_cmd_do_in_task(struct io_uring_cmd *cmd,
+			       void (*cb)(struct io_uring_cmd *cmd, unsigned int flags),
+			       unsigned int flags)
 {
-	cmd->task_work_cb = cb;
-	cmd_push(cmd, CMD_CALLBACK);
+	WRITE_ONCE(cmd->task_work_cb, cb);
+	cmd_tell(iou_cmd_req(cmd), false, flags & IOU_F_TWQ_LAZY_WAKE);
 }
-EXPORT_SYMBOL_GPL(io_uring_cmd_complete_in_task);
+EXPORT_SYMBOL_GPL(__io_uring_cmd_do_in_task);
 
 /**
  * io_uring_cmd_issue_blocking() - try again, where it may block
@@ -451,12 +467,15 @@ void io_uring_cmd_issue_blocking(struct io_uring_cmd *cmd)
 {
 	struct iou_req *req = iou_cmd_req(cmd);
 
-	if (cmd->sqe && !(req->lane->task->task->flags & PF_EXITING) &&
-	    req->lane->task->task == current)
-		iou_issue_async(req);
+	/* For who has a file that cmd_accepted() does not know */
+	cmd_copy_sqe(req);
+	if (!cmd->sqe)
+		io_uring_cmd_done(cmd, -ENOMEM, 0, IO_URING_F_COMPLETE_DEFER);
+	else if (req->lane->task->task != current || (current->flags & PF_EXITING))
+		io_uring_cmd_done(cmd, -ECANCELED, 0, IO_URING_F_COMPLETE_DEFER);
 	else
-		io_uring_cmd_done(cmd, cmd->sqe ? -ECANCELED : -ENOMEM, 0,
-				  IO_URING_F_COMPLETE_DEFER);
+		/* The handler that has called the callback goes on with it */
+		WRITE_ONCE(req->state, IOU_S_ISSUED);
 }
 EXPORT_SYMBOL_GPL(io_uring_cmd_issue_blocking);
 
@@ -480,7 +499,7 @@ void io_uring_cmd_mark_cancelable(struct io_uring_cmd *cmd, unsigned int issue_f
 		return;
 	if (issue_flags & IO_URING_F_UNLOCKED)
 		iou_ring_lock(ring);
-	if (!(cmd_set(cmd, CMD_CANCELABLE) & CMD_CANCELABLE))
+	if (list_empty(&req->node))
 		list_add_tail(&req->node, &ring->commands);
 	if (issue_flags & IO_URING_F_UNLOCKED)
 		iou_ring_unlock(ring);

@@ -276,6 +276,7 @@ int iou_cancel_req(struct iou_req *req)
 		break;
 	case IOU_S_CLAIMED:
 	case IOU_S_AGAIN:
+	case IOU_S_ENDED:
 	case IOU_S_RETURNED:
 		break;
 	case IOU_S_QUEUED:

@@ -32,7 +32,10 @@
 static bool polled_arrived(const struct iou_req *req)
 {
 	/* Pairs with the release in iou_req_arrived_polled(): the result */
-	return smp_load_acquire(&req->state) == IOU_S_CLAIMED;
+	u8 state = smp_load_acquire(&req->state);
+
+	/* All that mean that its event has come */
+	return state >= IOU_S_CLAIMED && state <= IOU_S_ENDED;
 }
 
 /* It has to be tried again, and only its own task can do that */

@@ -5,7 +5,7 @@
  * ->uring_cmd() returns the result of the command, or
  *
  *   -EIOCBQUEUED  the driver will call io_uring_cmd_done(), exactly once; it may
- *                 do so before it returns
+ *                 do so before it returns. It does not read the SQE any more
  *   -EAGAIN       it would block, and issue_flags had IO_URING_F_NONBLOCK: it is
  *                 called again by a thread that may block
  *
@@ -28,7 +28,7 @@ struct task_struct;
 /**
  * struct io_uring_cmd - a command on its way through a driver
  * @file: the file it was sent to
- * @sqe: the submission, readable until the command is done
+ * @sqe: the submission, to be read before ->uring_cmd() returns
  * @task_work_cb: what the driver wants run in the submitting task
  * @cmd_op: which command, defined by the driver
  * @flags: IORING_URING_CMD_* and internal ones
@@ -59,8 +59,9 @@ int io_uring_cmd_import_fixed(u64 ubuf, unsigned long len, int rw,
 			      struct iov_iter *iter, void *ioucmd);
 void io_uring_cmd_done(struct io_uring_cmd *cmd, ssize_t ret, u64 res2,
 		       unsigned int issue_flags);
-void io_uring_cmd_complete_in_task(struct io_uring_cmd *cmd,
-				   void (*cb)(struct io_uring_cmd *cmd, unsigned int flags));
+void __io_uring_cmd_do_in_task(struct io_uring_cmd *cmd,
+			       void (*cb)(struct io_uring_cmd *cmd, unsigned int flags),
+			       unsigned int flags);
 void io_uring_cmd_mark_cancelable(struct io_uring_cmd *cmd, unsigned int issue_flags);
 void io_uring_cmd_issue_blocking(struct io_uring_cmd *cmd);
 struct task_struct *io_uring_cmd_get_task(struct io_uring_cmd *cmd);
@@ -78,8 +79,9 @@ static inline void io_uring_cmd_done(struct io_uring_cmd *cmd, ssize_t ret,
 }
 
 static inline void
-io_uring_cmd_complete_in_task(struct io_uring_cmd *cmd,
-			      void (*cb)(struct io_uring_cmd *cmd, unsigned int flags))
+__io_uring_cmd_do_in_task(struct io_uring_cmd *cmd,
+			  void (*cb)(struct io_uring_cmd *cmd, unsigned int flags),
+			  unsigned int flags)
 {
 }
 
@@ -98,12 +100,29 @@ static inline struct task_struct *io_uring_cmd_get_task(struct io_uring_cmd *cmd
 }
 #endif
 
-/* The same: events wake a task no earlier than it wants anyway */
+/* Have @cb called in the submitting task, which is woken for that */
+static inline void
+io_uring_cmd_complete_in_task(struct io_uring_cmd *cmd,
+			      void (*cb)(struct io_uring_cmd *cmd, unsigned int flags))
+{
+	__io_uring_cmd_do_in_task(cmd, cb, 0);
+}
+
+/*
+ * The same for a callback that ends @cmd and does nothing else that anybody may wait for:
+ * a task that waits for several CQEs is woken when there are enough of them.
+ */
 static inline void
 io_uring_cmd_do_in_task_lazy(struct io_uring_cmd *cmd,
 			     void (*cb)(struct io_uring_cmd *cmd, unsigned int flags))
 {
-	io_uring_cmd_complete_in_task(cmd, cb);
+	__io_uring_cmd_do_in_task(cmd, cb, IOU_F_TWQ_LAZY_WAKE);
+}
+
+/* End a command whose device was polled: for drivers of older 6.12.y */
+static inline void io_uring_cmd_iopoll_done(struct io_uring_cmd *cmd, ssize_t ret, u64 res2)
+{
+	io_uring_cmd_done(cmd, ret, res2, IO_URING_F_UNLOCKED);
 }
 
 #endif

@@ -40,6 +40,7 @@ enum ending {
  * @disk: the contents
  * @depth: requests at a time, if not DEPTH
  * @nr_fetched: tags that are with the driver
+ * @started: the first reads of the device have been served
  * @ready: where to say @dev
  * @leave: read end of a pipe that tells it to leave
  */
@@ -54,6 +55,7 @@ struct server {
 	char *disk;
 	unsigned int depth;
 	unsigned int nr_fetched;
+	bool started;
 	int ready;
 	int leave;
 };
@@ -222,6 +224,7 @@ static bool take_event(struct server *s, const struct io_uring_cqe *cqe)
 		/* The device was started, or not. */
 		int said = cqe->res ? cqe->res : s->dev;
 
+		s->started = true;
 		return write(s->ready, &said, sizeof(said)) == sizeof(said) && !cqe->res;
 	}
 	s->nr_fetched--;
@@ -233,6 +236,9 @@ static bool take_event(struct server *s, const struct io_uring_cqe *cqe)
 	/* Else it was stopped, and all tags come back. */
 	return s->nr_fetched;
 }
+
+/* How many requests a server waits for, when the device has been started */
+static unsigned int lot = 1;
 
 static void serve(struct server *s)
 {
@@ -252,7 +258,7 @@ static void serve(struct server *s)
 	sqe->poll32_events = POLLIN;
 	sqe->user_data = UD_LEAVE;
 	do {
-		if (ring_submit_wait(&s->ring, 1) < 0)
+		if (ring_submit_wait(&s->ring, s->started ? lot : 1) < 0)
 			continue;
 		while (ring_reap(&s->ring, &cqe))
 			if (!take_event(s, &cqe))
@@ -576,6 +582,42 @@ TEST_F(ublk, served_ring_to_ring)
 	}
 	for (i = 0; i < 32; i++)
 		EXPECT_TRUE(has_pattern(mem + i * 4096, 4096, i));
+	ring_close(&r);
+	close(fd);
+	EXPECT_TRUE(kill_ends(self->pid, WAIT_MS));
+	self->pid = -1;
+	EXPECT_REMOVED();
+}
+
+/*
+ * A server that waits for several requests gets them, though the driver hands over all of
+ * them at once.
+ */
+TEST_F(ublk, waits_for_several)
+{
+	struct io_uring_cqe cqe;
+	unsigned int i, round;
+	struct ring r;
+	char *mem;
+	int fd;
+
+	/* The server inherits it. */
+	lot = 4;
+	START(END_PROCESS);
+	fd = disk_open(self->dev, O_DIRECT);
+	ASSERT_LE(0, fd);
+	mem = pages(lot * 4096);
+	ASSERT_EQ(0, ring_open(&r, 8, 0));
+	for (round = 0; round < 5; round++) {
+		/* Apart, so that they are not merged into one */
+		for (i = 0; i < lot; i++)
+			prep(&r, IORING_OP_READ, fd, mem + i * 4096, 4096, i * 12288);
+		ASSERT_EQ((int)lot, ring_submit(&r));
+		for (i = 0; i < lot; i++) {
+			ASSERT_EQ(0, ring_wait(&r, &cqe));
+			EXPECT_EQ(4096, cqe.res);
+		}
+	}
 	ring_close(&r);
 	close(fd);
 	EXPECT_TRUE(kill_ends(self->pid, WAIT_MS));
