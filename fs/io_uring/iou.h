@@ -381,7 +381,6 @@ struct iou_wake {
  * @drain: [R] what IO_DRAIN holds back
  * @counting: [R] requests that end after a number of CQEs, the next first
  * @clocks: [R] those that end at a time, see run/timeout.c; or NULL: it was not needed yet
- * @nr_timer_cqes: [R] CQEs of timeouts
  * @files: [R] fixed files
  * @file_slots: [R] free slots of @files
  * @bufs: [R] fixed buffers
@@ -447,7 +446,6 @@ struct iou_ring {
 	struct iou_drain drain;
 	struct list_head counting;
 	struct iou_clocks *clocks;
-	u32 nr_timer_cqes;
 
 	struct iou_table files;
 	struct iou_slots file_slots;
@@ -541,7 +539,7 @@ enum iou_note {
 	IOU_NOTE_GUARDED	= 1 << 0,	/* ->link is its LINK_TIMEOUT */
 	IOU_NOTE_SELECT		= 1 << 1,	/* wants a provided buffer, has none yet */
 	IOU_NOTE_MULTISHOT	= 1 << 2,	/* goes on until it fails */
-	IOU_NOTE_TIMER		= 1 << 3,	/* its CQE ends waits and is not counted */
+	IOU_NOTE_TIMER		= 1 << 3,	/* its end ends waits, and its CQE is not counted */
 	IOU_NOTE_FINE		= 1 << 4,	/* the error in ->res is no failure */
 	IOU_NOTE_SHORT		= 1 << 5,	/* it did less than it was asked to */
 };

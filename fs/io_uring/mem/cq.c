@@ -68,11 +68,33 @@ void iou_cq_post_slow(struct iou_cq *cq, u64 user_data, s32 res, u32 flags)
 	entry->user_data = user_data;
 	entry->res = res;
 	entry->flags = flags;
+	entry->uncounted = false;
 	entry->extra = cq->extra;
 	cq->extra = 0;
 	if (list_empty(&cq->backlog))
 		cq_set_overflow(cq);
 	list_add_tail(&entry->node, &cq->backlog);
+}
+
+/**
+ * iou_cq_post_uncounted() - add a CQE that does not count for who counts CQEs
+ * @cq: its ring is locked
+ * @user_data: of the SQE
+ * @res: the result or a negative errno
+ * @flags: IORING_CQE_F_*
+ *
+ * Context: ring lock. May sleep, see iou_cq_post_slow().
+ */
+void iou_cq_post_uncounted(struct iou_cq *cq, u64 user_data, s32 res, u32 flags)
+{
+	u32 lost = cq->nr_lost;
+	u32 tail = cq->tail;
+
+	iou_cq_post(cq, user_data, res, flags);
+	if (likely(cq->tail != tail))
+		cq->nr_uncounted++;
+	else if (cq->nr_lost == lost)
+		list_last_entry(&cq->backlog, struct iou_backlog_cqe, node)->uncounted = true;
 }
 
 /**
@@ -113,6 +135,7 @@ void iou_cq_flush_backlog(struct iou_cq *cq)
 			return;
 		cq->extra = entry->extra;
 		iou_cq_fill(cq, entry->user_data, entry->res, entry->flags);
+		cq->nr_uncounted += entry->uncounted;
 		list_del(&entry->node);
 		kfree(entry);
 	}

@@ -19,6 +19,7 @@
  * @cqe_shift: log2 of the size of a CQE
  * @published: [R] what the shared tail says; waiters read it without a lock
  * @nr_lost: [R] CQEs for which not even the backlog had memory
+ * @nr_uncounted: [R] CQEs in the CQ since it was made that are not to be counted
  * @extra: [R] for the second half of the next CQE, where CQEs have one
  * @lost_unreported: [R] some were lost since the last -EBADR
  * @cqes: the CQEs
@@ -35,6 +36,7 @@ struct iou_cq {
 	u32 cqe_shift;
 	u32 published;
 	u32 nr_lost;
+	u32 nr_uncounted;
 	bool lost_unreported;
 	u64 extra;
 	void __shared *cqes;
@@ -49,9 +51,11 @@ struct iou_backlog_cqe {
 	s32 res;
 	u32 flags;
 	u64 extra;
+	bool uncounted;
 };
 
 void iou_cq_post_slow(struct iou_cq *cq, u64 user_data, s32 res, u32 flags);
+void iou_cq_post_uncounted(struct iou_cq *cq, u64 user_data, s32 res, u32 flags);
 bool iou_cq_try_post(struct iou_cq *cq, u64 user_data, s32 res, u32 flags);
 void iou_cq_flush_backlog(struct iou_cq *cq);
 void iou_cq_end_overflow(struct iou_cq *cq);

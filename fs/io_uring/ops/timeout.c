@@ -80,7 +80,8 @@ static bool timeout_goes_on(struct iou_req *req)
 		return false;
 	if (!iou_req_post_more(req, -ETIME, 0))
 		return false;
-	iou_ring_count_timer(iou_req_ring(req), true);
+	iou_ring_end_waits(iou_req_ring(req));
+	iou_req_ring(req)->cq.nr_uncounted++;
 	if (timeout->nr)
 		timeout->nr--;
 	iou_timeout_again(req);
@@ -146,7 +147,7 @@ static void link_timeout_event(struct iou_req *req, bool cancel)
 	}
 	/* For CQE_SKIP_SUCCESS none of its results is a failure */
 	req->notes |= IOU_NOTE_FINE;
-	iou_req_end(req, ret ?: -ETIME);
+	iou_req_end(req, ret < 0 ? ret : -ETIME);
 }
 
 static int prep_link_timeout(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
@@ -228,6 +229,11 @@ static bool is_opcode(const struct iou_req *req, void *data)
 	return req->opcode == *(u8 *)data;
 }
 
+static bool timeout_is_multishot(struct iou_req *req)
+{
+	return iou_req_cmd(req, struct iou_timeout)->flags & IORING_TIMEOUT_MULTISHOT;
+}
+
 static int timeout_update(struct iou_req *target, const struct iou_timeout_remove *remove)
 	__must_hold(&iou_req_ring(target)->lock)
 {
@@ -235,7 +241,7 @@ static int timeout_update(struct iou_req *target, const struct iou_timeout_remov
 
 	timeout->time = remove->time;
 	timeout->absolute = remove->flags & IORING_TIMEOUT_ABS;
-	if (!(timeout->flags & IORING_TIMEOUT_MULTISHOT))
+	if (!timeout_is_multishot(target))
 		timeout->nr = 0;
 	return iou_timeout_start(target);
 }
@@ -257,10 +263,14 @@ static struct iou_req *timeout_remove(struct iou_req *req)
 	req->res = target ? 0 : -ENOENT;
 	if (!target)
 		return NULL;
+	/* The periods of a multishot are spans */
+	if ((remove->flags & IORING_TIMEOUT_ABS) && timeout_is_multishot(target)) {
+		req->res = -EINVAL;
+		return NULL;
+	}
 	if (!iou_park_claim(target)) {
 		/* Its time is up. That of a multishot is not to come again */
-		if (!update && (iou_req_cmd(target, struct iou_timeout)->flags &
-				IORING_TIMEOUT_MULTISHOT))
+		if (!update && timeout_is_multishot(target))
 			target->cancelled = true;
 		req->res = -EALREADY;
 		return NULL;

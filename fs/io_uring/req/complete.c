@@ -80,6 +80,15 @@ static bool req_failed(const struct iou_req *req)
 	       (req->notes & IOU_NOTE_SHORT);
 }
 
+/* A timeout: others do not count its CQE, if it has one */
+static void finish_timer(struct iou_ring *ring, struct iou_req *req, bool post)
+	__must_hold(&ring->lock)
+{
+	iou_ring_end_waits(ring);
+	if (post)
+		iou_cq_post_uncounted(&ring->cq, req->user_data, req->res, req->cflags);
+}
+
 /* CQE, if wanted, and release */
 static void req_finish(struct iou_req *req, bool post)
 	__must_hold(&iou_req_ring(req)->lock)
@@ -91,8 +100,8 @@ static void req_finish(struct iou_req *req, bool post)
 		return;
 	trace_io_uring_complete(ring, req, req->user_data, req->res, req->cflags, 0, 0);
 	if (unlikely(req->notes & IOU_NOTE_TIMER))
-		iou_ring_count_timer(ring, post);
-	if (likely(post))
+		finish_timer(ring, req, post);
+	else if (likely(post))
 		iou_cq_post(&ring->cq, req->user_data, req->res, req->cflags);
 	if (req->held)
 		req_drop(req);
@@ -209,13 +218,11 @@ void iou_req_complete(struct iou_req *req)
 	iou_assert_locked(ring);
 	/* Nothing but a CQE, which it gets whether it failed or not */
 	if (unlikely((req->sqe_flags & (IOU_LINK_FLAGS | IOSQE_CQE_SKIP_SUCCESS)) ||
-		     req->state == IOU_S_DONE)) {
+		     (req->notes & IOU_NOTE_TIMER) || req->state == IOU_S_DONE)) {
 		complete_into_ready(ring, req);
 		return;
 	}
 	iou_req_post(ring, req);
-	if (unlikely(req->notes & IOU_NOTE_TIMER))
-		iou_ring_count_timer(ring, true);
 	if (req->held)
 		req_drop(req);
 	iou_req_recycle(ring, req);

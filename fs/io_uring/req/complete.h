@@ -106,14 +106,13 @@ static inline iou_verdict_t iou_req_done_and_end(struct iou_req *req,
 	return IOU_TAKEN;
 }
 
-/* A timeout has ended, or a period of it: that ends waits. Others do not count its CQE */
-static inline void iou_ring_count_timer(struct iou_ring *ring, bool posted)
+/* A timeout has ended, or a period of it: that ends waits */
+static inline void iou_ring_end_waits(struct iou_ring *ring)
 	__must_hold(&ring->lock)
 {
 	/* Who begins to wait after this waits for the next one */
 	if (waitqueue_active(&ring->cq_wait))
 		ring->cold |= IOU_COLD_WAKE;
-	ring->nr_timer_cqes += posted;
 }
 
 #endif

@@ -9,13 +9,10 @@
 #include "count.h"
 #include "park.h"
 
-/*
- * CQEs in the CQ since it was made, without those of timeouts; wraps around. It goes back
- * while a timeout's CQE is in the backlog.
- */
+/* CQEs in the CQ since it was made, without those of timeouts; wraps around */
 static u32 count_now(const struct iou_ring *ring)
 {
-	return ring->cq.tail - ring->nr_timer_cqes;
+	return ring->cq.tail - ring->cq.nr_uncounted;
 }
 
 /* The cmd as what this file knows of it */

@@ -106,6 +106,25 @@ static int wake_soon(unsigned int *word, int nr)
 	return ret;
 }
 
+/* A LINK_TIMEOUT says -ETIME, whatever it has ended. */
+TEST_F(futex, link_timeout)
+{
+	struct __kernel_timespec ts = { .tv_nsec = 10000000 };
+	struct io_uring_cqe cqe;
+	struct io_uring_sqe *sqe;
+	unsigned int i;
+
+	sqe = ring_sqe(&self->ring);
+	*sqe = wait_sqe(self->word, 0, ANY);
+	sqe->flags = variant->flags | IOSQE_IO_LINK;
+	prep(&self->ring, IORING_OP_LINK_TIMEOUT, -1, &ts, 1, 0);
+	ASSERT_EQ(2, ring_submit(&self->ring));
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, ring_wait(&self->ring, &cqe));
+		EXPECT_EQ(cqe.user_data == IORING_OP_FUTEX_WAIT ? -ECANCELED : -ETIME, cqe.res);
+	}
+}
+
 /* One is woken by the system call, one by a request. */
 TEST_F(futex, wait_and_wake)
 {

@@ -443,6 +443,36 @@ TEST_F(timeout, count_passed_in_batch)
 	}
 }
 
+/* The CQE of another timeout does not count, whether there is room for it at once or not. */
+TEST_F(timeout, count_and_backlog)
+{
+	struct __kernel_timespec never = TS_NEVER, soon = ts_ms(1);
+	struct ring r;
+	int i;
+
+	ASSERT_EQ(0, ring_open_cq(&r, 8, 8, variant->setup));
+	for (i = 0; i < 8; i++)
+		ASSERT_TRUE(prep_nop(&r, 2));
+	ASSERT_EQ(8, ring_submit(&r));
+	ASSERT_TRUE(queue(&r, 1, 0, sqe_timeout(&soon, 0, 0)));
+	ASSERT_EQ(1, ring_submit(&r));
+	while (!(load(r.sq_flags) & IORING_SQ_CQ_OVERFLOW)) {
+		nap();
+		ring_flush(&r);
+	}
+	/* Now, while it is in the backlog */
+	ASSERT_TRUE(queue(&r, 3, 0, sqe_timeout(&never, 0, 1)));
+	ASSERT_EQ(1, ring_submit(&r));
+	ASSERT_EQ(9, log_wait_ms(&self->log, &r, 9, WAIT_MS));
+	EXPECT_EQ(1ull, (unsigned long long)self->log.cqe[8].user_data);
+	EXPECT_TRUE(ring_quiet(&r));
+	ASSERT_TRUE(prep_nop(&r, 4));
+	ASSERT_EQ(1, ring_submit(&r));
+	ASSERT_EQ(11, log_wait_ms(&self->log, &r, 11, WAIT_MS));
+	EXPECT_EQ(0, log_res(&self->log, 3));
+	ring_close(&r);
+}
+
 TEST_F(timeout, count_or_time)
 {
 	struct __kernel_timespec ts = ts_ms(20);
@@ -960,6 +990,21 @@ TEST_F(timeout, update_ends_counting)
 	GET(7);
 	EXPECT_EQ(0, RES(2));
 	EXPECT_EQ(NO_RESULT, RES(1));
+}
+
+/* The periods of a multishot are spans. */
+TEST_F(timeout, update_multishot_to_a_time)
+{
+	struct __kernel_timespec ts = TS_NEVER;
+	struct __kernel_timespec at = ts_at(CLOCK_MONOTONIC, 10);
+
+	PUT(1, 0, sqe_timeout(&ts, IORING_TIMEOUT_MULTISHOT, 0));
+	PUT(2, 0, sqe_update(1, &at, IORING_TIMEOUT_ABS));
+	SUBMIT(2);
+	GET(1);
+	EXPECT_EQ(-EINVAL, RES(2));
+	EXPECT_TRUE(ring_quiet(&self->ring));
+	EXPECT_EQ(0, ring_run(&self->ring, 0, sqe_remove(1)));
 }
 
 TEST_F(timeout, update_multishot)
