@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Commands of drivers: what a driver may do with one that it has accepted, in which
+ * order, and that each ends once.
+ */
+#include <kunit/test.h>
+#include <linux/fs.h>
+#include <linux/io_uring/cmd.h>
+
+#include "../req/lane.h"
+#include "../run/iopoll.h"
+#include "fake.h"
+
+/**
+ * struct drive - a driver, and two commands that it has accepted
+ * @fake: the ring; deferred, so that its events wait until they are asked for
+ * @task: current's
+ * @inode: of @file
+ * @file: the driver's
+ * @sqe: what the program wrote
+ * @reqs: the commands
+ */
+struct drive {
+	struct fake *fake;
+	struct iou_task task;
+	struct inode inode;
+	struct file file;
+	struct io_uring_sqe sqe;
+	struct iou_req reqs[2];
+};
+
+/* What the callback does beside being counted, to which other command */
+static struct {
+	u32 calls;
+	bool ends;
+	struct io_uring_cmd *other;
+	bool again;
+} callback_does;
+
+static int drive_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags)
+{
+	return -EIOCBQUEUED;
+}
+
+static int drive_iopoll(struct io_uring_cmd *cmd, struct io_comp_batch *iob,
+			unsigned int poll_flags)
+{
+	return 0;
+}
+
+static const struct file_operations drive_fops = {
+	.uring_cmd		= drive_cmd,
+	.uring_cmd_iopoll	= drive_iopoll,
+};
+
+static void callback(struct io_uring_cmd *cmd, unsigned int issue_flags)
+{
+	callback_does.calls++;
+	if (callback_does.other)
+		io_uring_cmd_done(callback_does.other, 2, 0, issue_flags);
+	if (callback_does.again)
+		io_uring_cmd_complete_in_task(cmd, callback);
+	callback_does.again = false;
+	if (callback_does.ends)
+		io_uring_cmd_done(cmd, 1, 0, issue_flags);
+}
+
+static struct io_uring_cmd *drive_of(struct iou_req *req)
+{
+	return iou_req_cmd(req, struct io_uring_cmd);
+}
+
+/* Submit both commands to a ring with these IORING_SETUP_* */
+static struct drive *drive_start(struct kunit *test, u32 setup_flags)
+{
+	struct drive *drive = kunit_kzalloc(test, sizeof(*drive), GFP_KERNEL);
+	struct iou_ring *ring;
+	u32 i;
+
+	KUNIT_ASSERT_NOT_NULL(test, drive);
+	memset(&callback_does, 0, sizeof(callback_does));
+	drive->fake = fake_ring(test);
+	ring = &drive->fake->ring;
+	ring->setup_flags = setup_flags;
+	ring->sq.sqe_size = sizeof(drive->sqe);
+	INIT_LIST_HEAD(&ring->commands);
+	INIT_LIST_HEAD(&ring->polling);
+	drive->task.task = current;
+	drive->fake->lane.task = &drive->task;
+	drive->fake->lane.deferred = true;
+	drive->inode.i_mode = S_IFCHR;
+	drive->file.f_inode = &drive->inode;
+	drive->file.f_op = &drive_fops;
+
+	mutex_lock(&ring->lock);
+	for (i = 0; i < 2; i++) {
+		struct iou_req *req = &drive->reqs[i];
+		iou_verdict_t verdict;
+
+		req->lane = &drive->fake->lane;
+		req->file = &drive->file;
+		req->user_data = i;
+		req->opcode = IORING_OP_URING_CMD;
+		verdict = iou_optab[IORING_OP_URING_CMD]->start(req,
+					(const void __force __shared *)&drive->sqe);
+		KUNIT_ASSERT_TRUE(test, verdict == IOU_BUSY || verdict == IOU_POLLED);
+		if (verdict == IOU_POLLED)
+			iou_iopoll_add(req);
+	}
+	mutex_unlock(&ring->lock);
+	return drive;
+}
+
+/* Run the events that there are now. Return: how many */
+static u32 drive_run(struct drive *drive)
+{
+	struct iou_ring *ring = &drive->fake->ring;
+	struct llist_node *node, *next;
+	u32 nr = 0;
+
+	mutex_lock(&ring->lock);
+	for (node = iou_lane_take(&drive->fake->lane); node; node = next) {
+		struct iou_req *req = llist_entry(node, struct iou_req, qnode);
+
+		next = node->next;
+		req->event(req, false);
+		nr++;
+	}
+	mutex_unlock(&ring->lock);
+	return nr;
+}
+
+#define EXPECT_RESULT(place, nr, result)	do {			\
+	KUNIT_EXPECT_EQ(test, nr, drive->fake->cqes[place].user_data);	\
+	KUNIT_EXPECT_EQ(test, result, drive->fake->cqes[place].res);	\
+} while (0)
+
+/* The usual way. No memory is allocated for it */
+static void ended_by_callback(struct kunit *test)
+{
+	struct drive *drive = drive_start(test, 0);
+	struct io_uring_cmd *cmd = drive_of(&drive->reqs[0]);
+
+	KUNIT_EXPECT_EQ(test, 0, drive->reqs[0].held);
+	callback_does.ends = true;
+	io_uring_cmd_do_in_task_lazy(cmd, callback);
+	KUNIT_EXPECT_EQ(test, 1, drive_run(drive));
+	KUNIT_EXPECT_EQ(test, 1, callback_does.calls);
+	KUNIT_EXPECT_EQ(test, 1, fake_nr_cqes(drive->fake));
+	EXPECT_RESULT(0, 0, 1);
+	KUNIT_EXPECT_EQ(test, 0, drive_run(drive));
+}
+
+/* Asked for a callback, and ended elsewhere before that has come: it comes first */
+static void ended_before_callback(struct kunit *test)
+{
+	struct drive *drive = drive_start(test, 0);
+	struct io_uring_cmd *cmd = drive_of(&drive->reqs[0]);
+
+	io_uring_cmd_complete_in_task(cmd, callback);
+	io_uring_cmd_done(cmd, 3, 0, IO_URING_F_UNLOCKED);
+	KUNIT_EXPECT_EQ(test, 1, drive_run(drive));
+	KUNIT_EXPECT_EQ(test, 1, callback_does.calls);
+	KUNIT_EXPECT_EQ(test, 1, fake_nr_cqes(drive->fake));
+	EXPECT_RESULT(0, 0, 3);
+	KUNIT_EXPECT_EQ(test, 0, drive_run(drive));
+}
+
+/* A callback that asks for another one, which comes in its turn */
+static void asked_again(struct kunit *test)
+{
+	struct drive *drive = drive_start(test, 0);
+	struct io_uring_cmd *cmd = drive_of(&drive->reqs[0]);
+
+	callback_does.again = true;
+	io_uring_cmd_complete_in_task(cmd, callback);
+	KUNIT_EXPECT_EQ(test, 1, drive_run(drive));
+	KUNIT_EXPECT_EQ(test, 1, callback_does.calls);
+	callback_does.ends = true;
+	KUNIT_EXPECT_EQ(test, 1, drive_run(drive));
+	KUNIT_EXPECT_EQ(test, 2, callback_does.calls);
+	KUNIT_EXPECT_EQ(test, 1, fake_nr_cqes(drive->fake));
+	KUNIT_EXPECT_EQ(test, 0, drive_run(drive));
+}
+
+/* A callback that ends nothing, and then one that does */
+static void asked_twice(struct kunit *test)
+{
+	struct drive *drive = drive_start(test, 0);
+	struct io_uring_cmd *cmd = drive_of(&drive->reqs[0]);
+
+	io_uring_cmd_complete_in_task(cmd, callback);
+	KUNIT_EXPECT_EQ(test, 1, drive_run(drive));
+	KUNIT_EXPECT_EQ(test, IOU_S_BUSY, drive->reqs[0].state);
+	KUNIT_EXPECT_EQ(test, 0, fake_nr_cqes(drive->fake));
+	callback_does.ends = true;
+	io_uring_cmd_complete_in_task(cmd, callback);
+	KUNIT_EXPECT_EQ(test, 1, drive_run(drive));
+	KUNIT_EXPECT_EQ(test, 1, fake_nr_cqes(drive->fake));
+}
+
+/* The callback of one ends the other one, which has its own turn */
+static void other_ended(struct kunit *test)
+{
+	struct drive *drive = drive_start(test, 0);
+
+	callback_does.ends = true;
+	callback_does.other = drive_of(&drive->reqs[1]);
+	io_uring_cmd_complete_in_task(drive_of(&drive->reqs[0]), callback);
+	KUNIT_EXPECT_EQ(test, 1, drive_run(drive));
+	KUNIT_EXPECT_EQ(test, 1, fake_nr_cqes(drive->fake));
+	KUNIT_EXPECT_EQ(test, 1, drive_run(drive));
+	KUNIT_EXPECT_EQ(test, 2, fake_nr_cqes(drive->fake));
+	EXPECT_RESULT(0, 0, 1);
+	EXPECT_RESULT(1, 1, 2);
+}
+
+/* The same with polled commands: each is taken off the list of those in flight */
+static void other_ended_polled(struct kunit *test)
+{
+	struct drive *drive = drive_start(test, IORING_SETUP_IOPOLL);
+	struct iou_ring *ring = &drive->fake->ring;
+
+	callback_does.ends = true;
+	callback_does.other = drive_of(&drive->reqs[1]);
+	io_uring_cmd_do_in_task_lazy(drive_of(&drive->reqs[0]), callback);
+	mutex_lock(&ring->lock);
+	iou_iopoll_pass(ring);
+	iou_iopoll_pass(ring);
+	KUNIT_EXPECT_TRUE(test, list_empty(&ring->polling));
+	mutex_unlock(&ring->lock);
+	KUNIT_EXPECT_EQ(test, 2, fake_nr_cqes(drive->fake));
+	EXPECT_RESULT(0, 0, 1);
+	EXPECT_RESULT(1, 1, 2);
+	KUNIT_EXPECT_EQ(test, 0, drive_run(drive));
+}
+
+/* The device was polled, and the driver says so without a callback, as older ones do */
+static void ended_polled(struct kunit *test)
+{
+	struct drive *drive = drive_start(test, IORING_SETUP_IOPOLL);
+	struct iou_ring *ring = &drive->fake->ring;
+
+	io_uring_cmd_iopoll_done(drive_of(&drive->reqs[1]), 4, 0);
+	mutex_lock(&ring->lock);
+	iou_iopoll_pass(ring);
+	KUNIT_EXPECT_TRUE(test, list_is_singular(&ring->polling));
+	mutex_unlock(&ring->lock);
+	KUNIT_EXPECT_EQ(test, 1, fake_nr_cqes(drive->fake));
+	EXPECT_RESULT(0, 1, 4);
+}
+
+static struct kunit_case commands_cases[] = {
+	KUNIT_CASE(ended_by_callback),
+	KUNIT_CASE(ended_before_callback),
+	KUNIT_CASE(asked_again),
+	KUNIT_CASE(asked_twice),
+	KUNIT_CASE(other_ended),
+	KUNIT_CASE(other_ended_polled),
+	KUNIT_CASE(ended_polled),
+	{ }
+};
+
+static struct kunit_suite commands_suite = {
+	.name = "io_uring_commands",
+	.test_cases = commands_cases,
+};
+
+kunit_test_suite(commands_suite);
