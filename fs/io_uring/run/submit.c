@@ -393,7 +393,7 @@ static int submit_batch(struct iou_ring *ring, struct iou_lane *lane, u32 to_sub
 		req->nr_polls = 0;
 		req->mark = 0;
 		trace_io_uring_submit_req(ring, req, req->user_data, head.opcode, head.flags,
-					  false);
+					  ring->seat);
 
 		op = ring->ops[head.opcode];
 		if (likely(sqe_is_simple(ring, req, sqe, head.word, op)))

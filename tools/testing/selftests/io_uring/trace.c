@@ -249,6 +249,26 @@ TEST_F(trace, life_of_a_request)
 		  find(self->text, "io_uring_complete: ", NULL, NULL));
 }
 
+/* Who has submitted it is told apart. */
+TEST_F(trace, submitted_by_thread)
+{
+	struct io_uring_cqe cqe;
+	struct ring r;
+	int i;
+
+	ASSERT_TRUE(record(self->instance));
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, ring_open(&r, 8, i ? IORING_SETUP_SQPOLL : 0));
+		ASSERT_TRUE(prep_nop(&r, 0xabd0 + i));
+		ASSERT_EQ(1, ring_submit(&r));
+		ASSERT_EQ(0, ring_wait(&r, &cqe));
+		ring_close(&r);
+	}
+	ASSERT_TRUE(read_file(self->instance, "trace", self->text, TEXT_SIZE));
+	EXPECT_NE(NULL, find(self->text, "io_uring_submit_req: ", "0xabd0", "sq_thread 0"));
+	EXPECT_NE(NULL, find(self->text, "io_uring_submit_req: ", "0xabd1", "sq_thread 1"));
+}
+
 TEST_F(trace, bad_request)
 {
 	struct io_uring_sqe *sqe;
