@@ -110,7 +110,7 @@ static void work_post(struct iou_req *req)
 	req->event = work_done_event;
 	req->state = IOU_S_CLAIMED;
 	if (iou_req_ring(req)->deferred && !(req->held & IOU_HELD_SERIAL))
-		iou_lane_push(req);
+		iou_lane_push_lazy(req);
 	else
 		iou_ring_push_done(req);
 }

@@ -183,7 +183,11 @@ static bool wait_has_events(const struct iou_wait *wait)
 {
 	const struct iou_lane *lane = wait->lane;
 
-	return lane && iou_lane_pending(lane) && iou_wake_is_due(wait->ring, lane);
+	if (!lane)
+		return false;
+	/* What was taken and then left, because somebody wanted the lock, is counted no more */
+	return READ_ONCE(lane->batch) ||
+	       (iou_lane_pending(lane) && iou_wake_is_due(wait->ring, lane));
 }
 
 /* Return: -ETIME: the time of this phase is over; else 0 */
