@@ -4,11 +4,11 @@
  */
 #include <linux/net.h>
 
-#include "../req/audit.h"
-#include "../req/complete.h"
-#include "net.h"
-#include "net_bundle.h"
-#include "ops.h"
+#include "../../req/audit.h"
+#include "../../req/complete.h"
+#include "../ops.h"
+#include "bundle.h"
+#include "common.h"
 
 #define SENDMSG_FLAGS	IORING_RECVSEND_POLL_FIRST
 #define SEND_FLAGS	(SENDMSG_FLAGS | IORING_RECVSEND_BUNDLE)

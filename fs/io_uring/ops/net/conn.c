@@ -6,12 +6,12 @@
 #include <linux/net.h>
 #include <linux/un.h>
 
-#include "../req/audit.h"
-#include "../req/complete.h"
-#include "../rsrc/files.h"
-#include "../run/lock.h"
-#include "net.h"
-#include "ops.h"
+#include "../../req/audit.h"
+#include "../../req/complete.h"
+#include "../../rsrc/files.h"
+#include "../../run/lock.h"
+#include "../ops.h"
+#include "common.h"
 
 /**
  * struct iou_newfd - where a new socket's file goes

@@ -8,10 +8,10 @@
 #include <linux/net.h>
 #include <linux/slab.h>
 
-#include "../req/audit.h"
-#include "../req/notif.h"
-#include "net.h"
-#include "ops.h"
+#include "../../req/audit.h"
+#include "../../req/notif.h"
+#include "../ops.h"
+#include "common.h"
 
 #define ZC_FIXED	(ZC_FLAGS | IORING_RECVSEND_FIXED_BUF)
 #define ZC_FLAGS	(IORING_RECVSEND_POLL_FIRST | IORING_SEND_ZC_REPORT_USAGE)

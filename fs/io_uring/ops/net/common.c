@@ -14,7 +14,7 @@
 #include <linux/uaccess.h>
 #include <net/compat.h>
 
-#include "net.h"
+#include "common.h"
 
 /**
  * iou_net_poll_first() - the slow part of iou_net_waits()

@@ -14,7 +14,7 @@
  * A bundle waits for its socket and never goes to a worker: it needs the group,
  * and so the ring lock, at every attempt.
  */
-#include "net_bundle.h"
+#include "bundle.h"
 
 /* How many buffers to offer a socket that has not said how much there is */
 #define BUNDLE_GUESS	32

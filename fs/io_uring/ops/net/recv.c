@@ -13,11 +13,11 @@
 #include <net/sock.h>
 #include <net/tcp_states.h>
 
-#include "../req/audit.h"
-#include "../req/complete.h"
-#include "net.h"
-#include "net_bundle.h"
-#include "ops.h"
+#include "../../req/audit.h"
+#include "../../req/complete.h"
+#include "../ops.h"
+#include "bundle.h"
+#include "common.h"
 
 #define RECVMSG_FLAGS	(IORING_RECVSEND_POLL_FIRST | IORING_RECV_MULTISHOT)
 #define RECV_FLAGS	(RECVMSG_FLAGS | IORING_RECVSEND_BUNDLE)

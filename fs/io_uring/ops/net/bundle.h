@@ -5,7 +5,7 @@
 #ifndef IOU_OPS_NET_BUNDLE_H
 #define IOU_OPS_NET_BUNDLE_H
 
-#include "net.h"
+#include "common.h"
 
 /**
  * struct iou_bundle - a send or receive of several buffers; its opcode's part begins so

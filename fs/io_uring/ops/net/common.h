@@ -2,15 +2,15 @@
 /*
  * What the operations on sockets share.
  */
-#ifndef IOU_OPS_NET_H
-#define IOU_OPS_NET_H
+#ifndef IOU_OPS_NET_COMMON_H
+#define IOU_OPS_NET_COMMON_H
 
 #include <linux/socket.h>
 #include <linux/uio.h>
 #include <net/sock.h>
 
-#include "../req/req.h"
-#include "../rsrc/pbuf.h"
+#include "../../req/req.h"
+#include "../../rsrc/pbuf.h"
 
 #define IOU_MSG_FAST_IOV	8
 
