@@ -7,6 +7,7 @@
  * holds a reference until its own CQE is written, so the notification cannot
  * come first.
  */
+#include "../rsrc/pin.h"
 #include "complete.h"
 #include "lane.h"
 #include "notif.h"
@@ -17,7 +18,7 @@ static void notif_event(struct iou_req *req, bool cancel)
 {
 	struct iou_notif *notif = iou_req_cmd(req, struct iou_notif);
 
-	mm_unaccount_pinned_pages(&notif->pinned);
+	iou_account_uncharge(iou_req_ring(req)->account, notif->nr_pages);
 	req->res = 0;
 	if (notif->report && (notif->copied || !notif->used))
 		req->res = (s32)IORING_NOTIF_USAGE_ZC_COPIED;
@@ -74,12 +75,33 @@ struct iou_notif *iou_notif_create(struct iou_req *req, bool report)
 	notif->ubuf.ops = &notif_ops;
 	notif->ubuf.flags = SKBFL_ZEROCOPY_FRAG | SKBFL_DONT_ORPHAN;
 	refcount_set(&notif->ubuf.refcnt, 1);
-	notif->pinned.user = NULL;
-	notif->pinned.num_pg = 0;
+	notif->nr_pages = 0;
 	notif->report = report;
 	notif->used = false;
 	notif->copied = false;
 	return notif;
+}
+
+/**
+ * iou_notif_charge() - let the ring's account pay for the memory, once
+ * @notif: of a send that is going to be tried, perhaps again
+ * @len: bytes to be sent
+ *
+ * Context: any, the owner of the send.
+ * Return: 0 or -ENOMEM.
+ */
+int iou_notif_charge(struct iou_notif *notif, u32 len)
+{
+	struct iou_account *account = iou_req_ring(iou_cmd_req(notif))->account;
+	/* At both ends it may be in part of a page */
+	u32 nr_pages = (len >> PAGE_SHIFT) + 2;
+
+	if (notif->nr_pages || !account->user)
+		return 0;
+	if (iou_account_charge(account, nr_pages))
+		return -ENOMEM;
+	notif->nr_pages = nr_pages;
+	return 0;
 }
 
 /**

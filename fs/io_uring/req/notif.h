@@ -13,14 +13,14 @@
  * struct iou_notif - a notification, the cmd of a request of its own
  * @ubuf: counts who may still use the memory: skbs, and the sending request
  *        until its CQE is written
- * @pinned: memory charged to the user
+ * @nr_pages: memory that the ring's account pays for meanwhile
  * @report: tell whether data was copied
  * @used: something went out without being copied
  * @copied: something was copied
  */
 struct iou_notif {
 	struct ubuf_info ubuf;
-	struct mmpin pinned;
+	u32 nr_pages;
 	bool report;
 	bool used;
 	bool copied;
@@ -28,6 +28,7 @@ struct iou_notif {
 
 struct iou_notif *iou_notif_create(struct iou_req *req, bool report)
 	__must_hold(&iou_req_ring(req)->lock);
+int iou_notif_charge(struct iou_notif *notif, u32 len);
 void iou_notif_silence(struct iou_notif *notif)
 	__must_hold(&iou_req_ring(iou_cmd_req(notif))->lock);
 void iou_notif_put(struct iou_notif *notif);

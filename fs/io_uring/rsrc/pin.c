@@ -65,28 +65,55 @@ void iou_account_put(struct iou_account *account)
 	kfree(account);
 }
 
-/* Return: 0; -ENOMEM: too much for the user's limit */
-static int account_charge(struct iou_account *account, unsigned long nr_pages)
+/**
+ * iou_account_charge() - let a ring's user pay for memory that cannot be swapped
+ * @account: the ring's
+ * @nr_pages: how much
+ *
+ * Context: any task.
+ * Return: 0; -ENOMEM: too much for the limit of the caller.
+ */
+int iou_account_charge(struct iou_account *account, unsigned long nr_pages)
 {
 	unsigned long limit = rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT;
 	unsigned long old;
 
-	if (account->user) {
-		old = atomic_long_read(&account->user->locked_vm);
-		do {
-			if (old + nr_pages > limit)
-				return -ENOMEM;
-		} while (!atomic_long_try_cmpxchg(&account->user->locked_vm, &old,
-						  old + nr_pages));
-	}
-	atomic64_add(nr_pages, &account->mm->pinned_vm);
+	if (!account->user)
+		return 0;
+	old = atomic_long_read(&account->user->locked_vm);
+	do {
+		if (old + nr_pages > limit)
+			return -ENOMEM;
+	} while (!atomic_long_try_cmpxchg(&account->user->locked_vm, &old, old + nr_pages));
 	return 0;
 }
 
-static void account_uncharge(struct iou_account *account, unsigned long nr_pages)
+/**
+ * iou_account_uncharge() - it need not be paid for any more
+ * @account: as iou_account_charge() had it
+ * @nr_pages: as it had them
+ *
+ * Context: any.
+ */
+void iou_account_uncharge(struct iou_account *account, unsigned long nr_pages)
 {
 	if (account->user)
 		atomic_long_sub(nr_pages, &account->user->locked_vm);
+}
+
+/* The same for pages that are pinned, which the mm counts, too */
+static int account_pin(struct iou_account *account, unsigned long nr_pages)
+{
+	int error = iou_account_charge(account, nr_pages);
+
+	if (!error)
+		atomic64_add(nr_pages, &account->mm->pinned_vm);
+	return error;
+}
+
+static void account_unpin(struct iou_account *account, unsigned long nr_pages)
+{
+	iou_account_uncharge(account, nr_pages);
 	atomic64_sub(nr_pages, &account->mm->pinned_vm);
 }
 
@@ -168,7 +195,7 @@ static int buf_charge(struct iou_buf *buf)
 	u32 i;
 
 	if (!buf->has_large)
-		return account_charge(account, buf_nr_pages(buf));
+		return account_pin(account, buf_nr_pages(buf));
 	mutex_lock(&account->lock);
 	for (i = 0; i < buf->nr_segs && !error; i++) {
 		struct folio *folio = seg_new_folio(buf, i);
@@ -185,7 +212,7 @@ static int buf_charge(struct iou_buf *buf)
 		}
 	}
 	if (!error)
-		error = account_charge(account, pages);
+		error = account_pin(account, pages);
 	if (error)
 		buf_forget(buf, i);
 	mutex_unlock(&account->lock);
@@ -197,11 +224,11 @@ static void buf_uncharge(struct iou_buf *buf)
 	struct iou_account *account = buf->account;
 
 	if (!buf->has_large) {
-		account_uncharge(account, buf_nr_pages(buf));
+		account_unpin(account, buf_nr_pages(buf));
 		return;
 	}
 	mutex_lock(&account->lock);
-	account_uncharge(account, buf_forget(buf, buf->nr_segs));
+	account_unpin(account, buf_forget(buf, buf->nr_segs));
 	mutex_unlock(&account->lock);
 }
 

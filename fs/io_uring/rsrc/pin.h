@@ -62,6 +62,8 @@ struct iou_buf {
 
 struct iou_account *iou_account_create(void);
 void iou_account_put(struct iou_account *account);
+int iou_account_charge(struct iou_account *account, unsigned long nr_pages);
+void iou_account_uncharge(struct iou_account *account, unsigned long nr_pages);
 struct iou_buf *iou_buf_create(struct iou_account *account, u64 addr, size_t len);
 void iou_buf_put(struct iou_buf *buf);
 #if IS_ENABLED(CONFIG_KUNIT)

@@ -120,12 +120,10 @@ static struct socket *zc_begin(struct iou_req *req, int *error)
 		*error = -EOPNOTSUPP;
 		return NULL;
 	}
-	if (!(zc->xfer.flags & IORING_RECVSEND_FIXED_BUF) && !zc->notif->pinned.user &&
-	    mm_account_pinned_pages(&zc->notif->pinned, zc->xfer.len)) {
-		*error = -ENOMEM;
-		return NULL;
-	}
-	return sock;
+	if (zc->xfer.flags & IORING_RECVSEND_FIXED_BUF)
+		return sock;
+	*error = iou_notif_charge(zc->notif, zc->xfer.len);
+	return *error ? NULL : sock;
 }
 
 /* What is left to do, in the program's memory or in a registered buffer */

@@ -277,6 +277,48 @@ TEST_F(zc, fixed_buffer)
 	EXPECT_EQ(-EFAULT, ring_result(&self->ring));
 }
 
+/* Who made the ring pays for the memory, not who submits. Return: 0 or what is wrong */
+static int child_sends(const struct _fixture_variant_zc *variant, bool late)
+{
+	const size_t size = 1 << 18;
+	struct rlimit limit = { 65536, 65536 };
+	struct io_uring_cqe cqe;
+	char *buf = pages(size);
+	struct ring r;
+	int fd[2];
+
+	if (sock_pair(SOCK_TCP4, fd))
+		return 1;
+	if (!late && ring_open(&r, 8, variant->setup))
+		return 2;
+	if (setrlimit(RLIMIT_MEMLOCK, &limit) || setresuid(65534, 65534, 65534))
+		return 3;
+	if (late && ring_open(&r, 8, variant->setup))
+		return 4;
+	prep_zc(&r, variant, fd[0], buf, size);
+	if (ring_submit(&r) != 1 || ring_wait(&r, &cqe))
+		return 5;
+	return late ? cqe.res != -ENOMEM : cqe.res <= 0;
+}
+
+TEST_F(zc, memlock)
+{
+	int late;
+
+	if (geteuid())
+		SKIP(return, "needs to be root");
+	for (late = 0; late < 2; late++) {
+		pid_t pid = fork();
+
+		if (!pid)
+			_exit(child_sends(variant, late));
+		EXPECT_EQ(0, reap(pid, WAIT_MS)) {
+			TH_LOG("the ring was made %s privileges were dropped",
+			       late ? "after" : "before");
+		}
+	}
+}
+
 /* Many at once: each has its two CQEs. */
 TEST_F(zc, many)
 {
