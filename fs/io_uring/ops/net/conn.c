@@ -129,9 +129,16 @@ const struct iou_op iou_op_socket = {
  * BIND and CONNECT: ->aux is the address
  */
 
+/**
+ * struct iou_name - an address of a socket
+ * @len: of it
+ * @in_progress: CONNECT: an earlier attempt has begun to connect
+ * @connecting: ... and the socket says so by its state, which is not so with all protocols
+ */
 struct iou_name {
-	s32 len;	/* of the address */
+	s32 len;
 	bool in_progress;
+	bool connecting;
 };
 
 static int prep_name(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
@@ -145,6 +152,7 @@ static int prep_name(struct iou_req *req, const struct io_uring_sqe __shared *sq
 				  "bind, connect: len, rw_flags, buf_index and splice_fd_in must be 0");
 	name->len = iou_sqe_get(sqe, addr2);
 	name->in_progress = false;
+	name->connecting = false;
 	return iou_net_copy_name(req, sqe, iou_sqe_get(sqe, addr), name->len);
 }
 
@@ -196,18 +204,39 @@ const struct iou_op iou_op_bind = {
 };
 
 /*
- * The first call starts it and says EINPROGRESS. When the socket is writable,
- * or broken, the next one says what became of it; in its own way with some
- * protocols.
+ * A connection that is being made may have failed, and the socket knows why. To call
+ * connect() in order to learn that would begin another connection with some protocols, and
+ * say EALREADY for ever with others.
+ *
+ * shutdown(2) and disconnecting end it, too. If somebody else has fetched the error of that,
+ * the state of the socket still tells that it is not being connected any more, and nobody
+ * wants it to be connected again.
  */
-static int connect_result(struct iou_name *name, struct socket *sock, int ret)
+static int connect_error(const struct iou_name *name, struct socket *sock)
 {
-	if (ret == -EINPROGRESS || (ret == -EALREADY && name->in_progress)) {
-		name->in_progress = true;
-		return -EAGAIN;
+	int error = sock_error(sock->sk);
+
+	if (!error && name->connecting && READ_ONCE(sock->state) == SS_UNCONNECTED)
+		error = -ECONNABORTED;
+	return error;
+}
+
+/* The first call begins to connect. When the socket is writable, the next one says how it went */
+static int connect_call(struct iou_req *req, struct socket *sock, bool nowait)
+{
+	struct iou_name *name = iou_req_cmd(req, struct iou_name);
+	int flags = nowait ? O_NONBLOCK : 0;
+	int ret = __sys_connect_file(req->file, req->aux, name->len, flags);
+
+	if (name->in_progress) {
+		/* Some protocols say in their own way that it is connected */
+		if (ret == -EISCONN || ret == -EBADFD)
+			ret = sock_error(sock->sk);
+		return ret;
 	}
-	if (name->in_progress && (ret == -EISCONN || ret == -EBADFD))
-		return sock_error(sock->sk);
+	/* An earlier connection, of somebody else, has failed unnoticed. Now it is noticed */
+	if (ret == -ECONNABORTED)
+		ret = __sys_connect_file(req->file, req->aux, name->len, flags);
 	return ret;
 }
 
@@ -219,10 +248,22 @@ static iou_verdict_t try_connect(struct iou_req *req, bool nowait)
 
 	if (!sock)
 		return iou_done(req, ret);
-	ret = __sys_connect_file(req->file, req->aux, name->len, nowait ? O_NONBLOCK : 0);
-	if (nowait)
-		ret = connect_result(name, sock, ret);
-	if (ret == -EAGAIN && nowait) {
+
+	if (name->in_progress) {
+		ret = connect_error(name, sock);
+		if (ret)
+			return iou_done(req, ret);
+	}
+
+	ret = connect_call(req, sock, nowait);
+	if (!nowait)
+		return iou_done(req, ret);
+	if (ret == -EINPROGRESS || (ret == -EALREADY && name->in_progress)) {
+		name->in_progress = true;
+		name->connecting = READ_ONCE(sock->state) == SS_CONNECTING;
+		return IOU_RETRY;
+	}
+	if (ret == -EAGAIN) {
 		/* Not even begun: poll does not know when it could be */
 		if (!name->in_progress && (req->held & IOU_HELD_INFLIGHT))
 			req->nr_polls = IOU_MAX_POLLS;
