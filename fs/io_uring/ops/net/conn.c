@@ -4,6 +4,7 @@
  */
 #include <linux/file.h>
 #include <linux/net.h>
+#include <linux/resource.h>
 #include <linux/un.h>
 
 #include "../../req/audit.h"
@@ -18,44 +19,63 @@
  * @fd_flags: O_CLOEXEC, if so wished
  * @slot: slot + 1 of the table of fixed files, IORING_FILE_INDEX_ALLOC, or 0:
  *        a descriptor
+ * @fd: the descriptor, reserved by an attempt
+ * @nofile: limit of descriptors when the SQE was read
  */
 struct iou_newfd {
 	u32 fd_flags;
 	u32 slot;
+	int fd;
+	unsigned long nofile;
 };
 
-/*
- * Install a file. It is gone in any case. @locked: the ring lock is held; it is
- * not in a worker. Return: the descriptor or slot, or an error.
- */
-static int install_file(struct iou_req *req, const struct iou_newfd *where,
-			struct file *file, int fd, bool locked)
+static void newfd_prep(struct iou_newfd *newfd, u32 slot, u32 fd_flags)
+{
+	newfd->slot = slot;
+	newfd->fd_flags = fd_flags;
+	newfd->nofile = rlimit(RLIMIT_NOFILE);
+}
+
+/* Reserve a descriptor, if that is what is wanted; a slot is found later. Return: 0 or errno */
+static int newfd_reserve(struct iou_newfd *newfd)
+{
+	if (newfd->slot)
+		return 0;
+	newfd->fd = __get_unused_fd_flags(newfd->fd_flags, newfd->nofile);
+	return newfd->fd < 0 ? newfd->fd : 0;
+}
+
+static void newfd_release(const struct iou_newfd *newfd)
+{
+	if (!newfd->slot)
+		put_unused_fd(newfd->fd);
+}
+
+/* The attempt has made @file. Return: the descriptor or slot, or an error; @file is gone */
+static int newfd_install(struct iou_req *req, const struct iou_newfd *newfd, struct file *file)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	if (newfd->slot)
+		return iou_files_install(iou_req_ring(req), file, newfd->slot);
+	fd_install(newfd->fd, file);
+	return newfd->fd;
+}
+
+/* The same in a worker. Only the table of fixed files needs the lock */
+static int newfd_install_by_worker(struct iou_req *req, const struct iou_newfd *newfd,
+				   struct file *file)
 {
 	struct iou_ring *ring = iou_req_ring(req);
 	int ret;
 
-	if (likely(!where->slot)) {
-		fd_install(fd, file);
-		return fd;
+	if (!newfd->slot) {
+		fd_install(newfd->fd, file);
+		return newfd->fd;
 	}
-	if (!locked)
-		iou_ring_lock(ring);
-	ret = iou_files_install(ring, file, where->slot);
-	if (!locked)
-		iou_ring_unlock(ring);
+	iou_ring_lock(ring);
+	ret = newfd_install(req, newfd, file);
+	iou_ring_unlock(ring);
 	return ret;
-}
-
-/* Reserve a descriptor, if that is what is wanted; a slot is found later */
-static int reserve_fd(const struct iou_newfd *where)
-{
-	return where->slot ? 0 : get_unused_fd_flags(where->fd_flags);
-}
-
-static void unreserve_fd(const struct iou_newfd *where, int fd)
-{
-	if (!where->slot)
-		put_unused_fd(fd);
 }
 
 /* SOCK_NONBLOCK of a type or of accept_flags, as a flag of a file */
@@ -72,7 +92,7 @@ static u32 file_flags(u32 flags)
  */
 
 struct iou_socket {
-	struct iou_newfd where;
+	struct iou_newfd newfd;
 	int domain;
 	int type;
 	int protocol;
@@ -90,9 +110,8 @@ static int prep_socket(struct iou_req *req, const struct io_uring_sqe __shared *
 	socket->domain = req->fd;
 	socket->type = iou_sqe_get(sqe, off);
 	socket->protocol = iou_sqe_get(sqe, len);
-	socket->where.slot = mid.file_index;
 	flags = socket->type & ~SOCK_TYPE_MASK;
-	socket->where.fd_flags = flags & SOCK_CLOEXEC;
+	newfd_prep(&socket->newfd, mid.file_index, flags & SOCK_CLOEXEC);
 	if (mid.file_index && (flags & SOCK_CLOEXEC))
 		return iou_reject(req, sqe, -EINVAL, "socket: a slot has no CLOEXEC");
 	if (flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK))
@@ -101,19 +120,20 @@ static int prep_socket(struct iou_req *req, const struct io_uring_sqe __shared *
 }
 
 static iou_verdict_t issue_socket(struct iou_req *req)
+	__must_hold(&iou_req_ring(req)->lock)
 {
 	struct iou_socket *socket = iou_req_cmd(req, struct iou_socket);
-	int fd = reserve_fd(&socket->where);
+	int error = newfd_reserve(&socket->newfd);
 	struct file *file;
 
-	if (fd < 0)
-		return iou_done(req, fd);
+	if (error)
+		return iou_done(req, error);
 	file = __sys_socket_file(socket->domain, socket->type, socket->protocol);
 	if (IS_ERR(file)) {
-		unreserve_fd(&socket->where, fd);
+		newfd_release(&socket->newfd);
 		return iou_done(req, PTR_ERR(file));
 	}
-	return iou_done(req, install_file(req, &socket->where, file, fd, true));
+	return iou_done(req, newfd_install(req, &socket->newfd, file));
 }
 
 IOU_FUSE(socket)
@@ -386,7 +406,7 @@ const struct iou_op iou_op_shutdown = {
 struct iou_accept {
 	u64 addr;
 	u64 addr_len;
-	struct iou_newfd where;
+	struct iou_newfd newfd;
 	u32 flags;	/* of the new file */
 	u16 how;	/* IORING_ACCEPT_* */
 	bool poll_first;
@@ -416,56 +436,60 @@ static int prep_accept(struct iou_req *req, const struct io_uring_sqe __shared *
 	}
 	accept->addr = iou_sqe_get(sqe, addr);
 	accept->addr_len = iou_sqe_get(sqe, addr2);
-	accept->where.slot = mid.file_index;
-	accept->where.fd_flags = flags & SOCK_CLOEXEC;
+	newfd_prep(&accept->newfd, mid.file_index, flags & SOCK_CLOEXEC);
 	accept->flags = file_flags(flags);
 	accept->poll_first = accept->how & IORING_ACCEPT_POLL_FIRST;
 	return 0;
 }
 
-/* Accept a connection. Return: descriptor, slot, or an error */
-static int accept_one(struct iou_req *req, bool nowait, bool locked)
+/* Accept a connection. Return: its file, for which there is a place; or an error */
+static struct file *accept_file(struct iou_req *req, bool nowait)
 {
 	struct iou_accept *accept = iou_req_cmd(req, struct iou_accept);
 	struct proto_accept_arg arg = {
 		.flags = nowait ? O_NONBLOCK : 0,
 		.is_empty = -1,
 	};
-	int fd = reserve_fd(&accept->where);
 	struct file *file;
+	int error;
 
-	if (unlikely(fd < 0))
-		return fd;
+	if (unlikely(!iou_net_sock(req, &error)))
+		return ERR_PTR(error);
+	error = newfd_reserve(&accept->newfd);
+	if (unlikely(error))
+		return ERR_PTR(error);
+
 	file = do_accept(req->file, &arg, u64_to_user_ptr(accept->addr),
 			 u64_to_user_ptr(accept->addr_len), accept->flags);
 	if (IS_ERR(file)) {
-		unreserve_fd(&accept->where, fd);
-		return PTR_ERR(file);
+		newfd_release(&accept->newfd);
+		return file;
 	}
 	/* -1: the protocol does not tell */
 	if (!arg.is_empty)
 		req->cflags |= IORING_CQE_F_SOCK_NONEMPTY;
-	return install_file(req, &accept->where, file, fd, locked);
+	return file;
 }
 
-static iou_verdict_t try_accept(struct iou_req *req, bool nowait, bool locked)
+/* There was no connection. Return: IOU_RETRY: one is to be waited for */
+static iou_verdict_t accept_failed(struct iou_req *req, int error, bool nowait)
 {
-	struct iou_accept *accept = iou_req_cmd(req, struct iou_accept);
-	int ret;
+	const struct iou_accept *accept = iou_req_cmd(req, struct iou_accept);
 
-	if (!iou_net_sock(req, &ret))
-		return iou_done(req, ret);
-	if (accept->how & IORING_ACCEPT_DONTWAIT)
-		return iou_done(req, accept_one(req, true, locked));
-	ret = accept_one(req, nowait, locked);
-	if (ret == -EAGAIN && nowait)
+	if (error == -EAGAIN && nowait && !(accept->how & IORING_ACCEPT_DONTWAIT))
 		return IOU_RETRY;
-	return iou_done(req, ret);
+	return iou_done(req, error);
 }
 
 static iou_verdict_t accept_nowait(struct iou_req *req)
+	__must_hold(&iou_req_ring(req)->lock)
 {
-	return try_accept(req, true, true);
+	struct iou_accept *accept = iou_req_cmd(req, struct iou_accept);
+	struct file *file = accept_file(req, true);
+
+	if (IS_ERR(file))
+		return accept_failed(req, PTR_ERR(file), true);
+	return iou_done(req, newfd_install(req, &accept->newfd, file));
 }
 
 /* Accept what there is, a CQE each */
@@ -491,9 +515,11 @@ static iou_verdict_t issue_accept(struct iou_req *req)
 	struct iou_accept *accept = iou_req_cmd(req, struct iou_accept);
 	int error;
 
-	if (accept->poll_first && iou_net_sock(req, &error)) {
+	if (accept->poll_first) {
 		accept->poll_first = false;
-		return IOU_RETRY;
+		if (!iou_net_sock(req, &error))
+			return iou_done(req, error);
+		return accept_failed(req, -EAGAIN, true);
 	}
 	if (req->notes & IOU_NOTE_MULTISHOT)
 		return accept_shots(req);
@@ -504,7 +530,18 @@ IOU_FUSE(accept)
 
 static iou_verdict_t work_accept(struct iou_req *req)
 {
-	return try_accept(req, iou_req_can_park(req), false);
+	struct iou_accept *accept = iou_req_cmd(req, struct iou_accept);
+	bool nowait = iou_req_can_park(req) || (accept->how & IORING_ACCEPT_DONTWAIT);
+	struct file *file;
+
+	/* Without an attempt, as issue_accept() has it */
+	if (accept->poll_first && (accept->how & IORING_ACCEPT_DONTWAIT))
+		return iou_done(req, -EAGAIN);
+
+	file = accept_file(req, nowait);
+	if (IS_ERR(file))
+		return accept_failed(req, PTR_ERR(file), nowait);
+	return iou_done(req, newfd_install_by_worker(req, &accept->newfd, file));
 }
 
 const struct iou_op iou_op_accept = {
