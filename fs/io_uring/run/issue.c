@@ -49,14 +49,32 @@ void iou_issue_settle(struct iou_req *req, iou_verdict_t verdict)
 		iou_iopoll_add(req);
 }
 
+/* A wake-up that others did not get. If it has come to nothing, the next one has to look */
+static void exclusive_event(struct iou_req *req)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	iou_verdict_t verdict;
+
+	req->state = IOU_S_ISSUED;
+	verdict = iou_req_issue(req);
+	if (verdict == IOU_DONE && req->res < 0)
+		iou_poll_pass_on(req);
+	iou_issue_settle(req, verdict);
+}
+
 /* Parked, and the file may be ready now */
 static void parked_event(struct iou_req *req, bool cancel)
 	__must_hold(&iou_req_ring(req)->lock)
 {
 	iou_poll_unpark(req);
-	req->nr_polls++;
-	if (unlikely(cancel || iou_req_ring(req)->closing))
+	/* Something happened, even if others were faster: it has not waited in vain before */
+	req->nr_polls = 1;
+	if (unlikely(cancel || iou_req_ring(req)->closing)) {
 		iou_poll_pass_on(req);
+	} else if (unlikely(req->poll.events & EPOLLEXCLUSIVE)) {
+		exclusive_event(req);
+		return;
+	}
 	iou_issue_again(req, cancel);
 }
 

@@ -340,8 +340,11 @@ iou_verdict_t iou_net_settle(struct iou_req *req, const struct socket *sock,
 		else
 			iou_pbuf_use(req, buf, ret);
 	}
-	if (again)
+	if (again) {
+		/* It does not wait in vain */
+		req->nr_polls = 0;
 		return IOU_RETRY;
+	}
 	note_short(req, xfer->done);
 	req->res = xfer->done;
 	return IOU_DONE;
