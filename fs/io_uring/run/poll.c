@@ -24,6 +24,7 @@
 #include <linux/poll.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
+#include <net/sock.h>
 
 #include <trace/events/io_uring.h>
 
@@ -290,12 +291,35 @@ static int park_undo(struct iou_req *req, const struct park_table *table, __poll
 	return table->error ?: -EINVAL;
 }
 
+#ifdef CONFIG_NET
+/*
+ * A socket's error queue is for those who ask for it: time stamps of what was sent, for
+ * instance. It does not keep others from waiting, who would be ready for ever and never
+ * get anything. An error of the socket itself is another matter.
+ */
+static __poll_t without_error_queue(const struct file *file, __poll_t mask)
+{
+	const struct socket *sock = sock_from_file((struct file *)file);
+
+	if (sock && !READ_ONCE(sock->sk->sk_err) &&
+	    !skb_queue_empty_lockless(&sock->sk->sk_error_queue))
+		mask &= ~EPOLLERR;
+	return mask;
+}
+#else
+static __poll_t without_error_queue(const struct file *file, __poll_t mask)
+{
+	return mask;
+}
+#endif
+
 /**
  * iou_poll_park() - wait until a file is ready
  * @req: with a file, and with ->event for when it is
- * @events: EPOLLIN and the like. With EPOLLEXCLUSIVE a wake-up of one waiter
- *          reaches this request or another one, not both. Without EPOLLONESHOT
- *          the wait is a lasting one: the handler calls iou_poll_rearm()
+ * @events: EPOLLIN and the like; EPOLLERR if the error queue of a socket counts, too.
+ *          With EPOLLEXCLUSIVE a wake-up of one waiter reaches this request or another
+ *          one, not both. Without EPOLLONESHOT the wait is a lasting one: the handler
+ *          calls iou_poll_rearm()
  *
  * Context: ring lock, in the lane's task. May sleep.
  * Return: 0: parked, and perhaps already claimed by a wake-up. Positive: what
@@ -327,6 +351,8 @@ int iou_poll_park(struct iou_req *req, __poll_t events)
 	init_poll_funcptr(&table.pt, park_queue_proc);
 	table.pt._key = table.events & ~(EPOLLEXCLUSIVE | EPOLLONESHOT | IOU_POLL_LAZY);
 	mask = vfs_poll(req->file, &table.pt) & table.pt._key;
+	if (unlikely(mask & ~events & EPOLLERR))
+		mask = without_error_queue(req->file, mask);
 	trace_io_uring_poll_arm(ring, req, req->user_data, req->opcode,
 				(__force int)mask, (__force int)events);
 	if (likely(!mask && !table.error && table.nr_queues))

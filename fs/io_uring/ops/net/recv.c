@@ -65,8 +65,8 @@ static __always_inline int prep_common(struct iou_req *req,
 static __poll_t recv_poll_mask(const struct iou_req *req)
 {
 	const struct iou_xfer *xfer = (const struct iou_xfer *)req->cmd;
-
-	__poll_t mask = xfer->msg_flags & MSG_ERRQUEUE ? EPOLLPRI : EPOLLIN | EPOLLPRI;
+	__poll_t mask = xfer->msg_flags & MSG_ERRQUEUE ? EPOLLERR | EPOLLPRI :
+							 EPOLLIN | EPOLLPRI;
 
 	/* Who sends the rest may wait for the first part to be taken */
 	return xfer->msg_flags & MSG_WAITALL ? mask : mask | IOU_POLL_LAZY;
