@@ -17,18 +17,40 @@
 #include "common.h"
 
 /**
- * iou_net_poll_first() - the slow part of iou_net_waits()
- * @req: wants POLL_FIRST
+ * iou_net_poll_first() - wait, without a first attempt
+ * @req: wants POLL_FIRST; that is heeded once
  *
  * Context: under the ring lock in the lane's task.
- * Return: as iou_net_waits().
+ * Return: for .issue to return.
  */
-bool iou_net_poll_first(struct iou_req *req)
+iou_verdict_t iou_net_poll_first(struct iou_req *req)
 {
+	struct iou_xfer *xfer = iou_req_cmd(req, struct iou_xfer);
 	int error;
 
-	iou_req_cmd(req, struct iou_xfer)->flags &= ~IORING_RECVSEND_POLL_FIRST;
-	return iou_net_sock(req, &error);
+	xfer->flags &= ~IORING_RECVSEND_POLL_FIRST;
+	if (!iou_net_sock(req, &error))
+		return iou_done(req, error);
+	return xfer->msg_flags & MSG_DONTWAIT ? iou_done(req, -EAGAIN) : IOU_RETRY;
+}
+
+/**
+ * iou_net_work() - .work of a send or receive
+ * @req: a worker's
+ * @attempt: to be made, and whether it may not block
+ *
+ * Context: in a worker.
+ * Return: what @attempt says.
+ */
+iou_verdict_t iou_net_work(struct iou_req *req,
+			   iou_verdict_t (*attempt)(struct iou_req *req, bool nowait))
+{
+	const struct iou_xfer *xfer = iou_req_cmd(req, struct iou_xfer);
+
+	/* Without an attempt, as iou_net_poll_first() has it */
+	if (iou_net_polls_first(req) && (xfer->msg_flags & MSG_DONTWAIT))
+		return iou_done(req, -EAGAIN);
+	return attempt(req, iou_req_can_park(req));
 }
 
 /**
@@ -44,8 +66,6 @@ int iou_net_prep_sign(struct iou_req *req, const struct io_uring_sqe __shared *s
 {
 	struct iou_xfer *xfer = iou_req_cmd(req, struct iou_xfer);
 
-	if (xfer->msg_flags & MSG_CMSG_COMPAT)
-		return iou_reject(req, sqe, -EINVAL, "net: MSG_CMSG_COMPAT is not for programs");
 	if (xfer->len > INT_MAX && !(known_flags & IOU_NET_ANY_LEN))
 		return iou_reject(req, sqe, -EINVAL, "net: len is more than INT_MAX");
 	xfer->len = min_t(u32, xfer->len, INT_MAX);
@@ -152,9 +172,14 @@ static int copy_msg(struct iou_req *req, struct iou_msg *msg, int dir)
  */
 int iou_net_copy_msg(struct iou_req *req, const struct io_uring_sqe __shared *sqe, int dir)
 {
-	struct iou_msg *msg = kmalloc(sizeof(*msg), GFP_KERNEL_ACCOUNT);
+	const struct iou_xfer *xfer = iou_req_cmd(req, struct iou_xfer);
+	struct iou_msg *msg;
 	int error;
 
+	if ((xfer->msg_flags & MSG_CMSG_COMPAT) && !iou_req_ring(req)->compat)
+		return iou_reject(req, sqe, -EINVAL, "net: MSG_CMSG_COMPAT is not for programs");
+
+	msg = kmalloc(sizeof(*msg), GFP_KERNEL_ACCOUNT);
 	if (!msg)
 		return iou_reject(req, sqe, -ENOMEM, "net: no memory for the msghdr");
 	error = copy_msg(req, msg, dir);

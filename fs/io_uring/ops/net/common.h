@@ -60,7 +60,9 @@ struct iou_msg {
 /* For iou_net_prep(): a length that no result can say means as much as one can */
 #define IOU_NET_ANY_LEN	BIT(31)
 
-bool iou_net_poll_first(struct iou_req *req);
+iou_verdict_t iou_net_poll_first(struct iou_req *req);
+iou_verdict_t iou_net_work(struct iou_req *req,
+			   iou_verdict_t (*attempt)(struct iou_req *req, bool nowait));
 int iou_net_prep_sign(struct iou_req *req, const struct io_uring_sqe __shared *sqe,
 		      u32 known_flags);
 int iou_net_copy_msg(struct iou_req *req, const struct io_uring_sqe __shared *sqe,
@@ -130,6 +132,24 @@ static __always_inline int iou_net_prep(struct iou_req *req,
 }
 
 /**
+ * iou_net_prep_addr() - the part of prep for those with one buffer
+ * @req: prepared by iou_net_prep()
+ * @sqe: its SQE
+ *
+ * Return: 0 or what iou_reject() returned.
+ */
+static __always_inline int iou_net_prep_addr(struct iou_req *req,
+					     const struct io_uring_sqe __shared *sqe)
+{
+	const struct iou_xfer *xfer = iou_req_cmd(req, struct iou_xfer);
+
+	if (likely((req->notes & IOU_NOTE_SELECT) ||
+		   access_ok(u64_to_user_ptr(xfer->addr), xfer->len)))
+		return 0;
+	return iou_reject(req, sqe, -EFAULT, "net: addr is not user memory");
+}
+
+/**
  * iou_net_iter() - an iterator over what is left to do
  * @req: with a struct iou_xfer, and with one buffer
  * @dir: ITER_SOURCE to send, ITER_DEST to receive
@@ -145,7 +165,6 @@ static __always_inline int iou_net_iter(struct iou_req *req, int dir, struct iou
 {
 	const struct iou_xfer *xfer = iou_req_cmd(req, struct iou_xfer);
 	u32 len = min_t(u32, xfer->len - xfer->done, MAX_RW_COUNT);
-	void __user *addr = u64_to_user_ptr(xfer->addr + xfer->done);
 
 	if (req->notes & IOU_NOTE_SELECT) {
 		int error = iou_net_select(req, buf);
@@ -154,26 +173,22 @@ static __always_inline int iou_net_iter(struct iou_req *req, int dir, struct iou
 			iov_iter_ubuf(iter, dir, u64_to_user_ptr(buf->addr), buf->len);
 		return error;
 	}
-	if (unlikely(!access_ok(addr, len)))
-		return -EFAULT;
-	iov_iter_ubuf(iter, dir, addr, len);
+	iov_iter_ubuf(iter, dir, u64_to_user_ptr(xfer->addr + xfer->done), len);
 	return 0;
 }
 
 /**
- * iou_net_waits() - is the first attempt to be made only when the socket is ready?
- * @req: with a struct iou_xfer; POLL_FIRST is heeded once
+ * iou_net_polls_first() - is the first attempt to be made only when the socket is ready?
+ * @req: with a struct iou_xfer
  *
  * Context: under the ring lock in the lane's task.
- * Return: true: issue says IOU_RETRY. false, too, without a socket: the attempt
- * finds out.
+ * Return: true: iou_net_poll_first() says what becomes of it.
  */
-static inline bool iou_net_waits(struct iou_req *req)
+static inline bool iou_net_polls_first(const struct iou_req *req)
 {
-	const struct iou_xfer *xfer = iou_req_cmd(req, struct iou_xfer);
+	const struct iou_xfer *xfer = (const struct iou_xfer *)req->cmd;
 
-	return unlikely(xfer->flags & IORING_RECVSEND_POLL_FIRST) &&
-	       iou_net_poll_first(req);
+	return unlikely(xfer->flags & IORING_RECVSEND_POLL_FIRST);
 }
 
 /**

@@ -9,7 +9,9 @@
  */
 #include <linux/net.h>
 #include <linux/overflow.h>
+#include <linux/security.h>
 #include <linux/uaccess.h>
+#include <net/busy_poll.h>
 #include <net/sock.h>
 #include <net/tcp_states.h>
 
@@ -169,7 +171,7 @@ static __always_inline int prep_recv(struct iou_req *req, const struct io_uring_
 		return iou_reject(req, sqe, -EINVAL, "recv: len of a multishot must be 0");
 	if (unlikely(iou_bundle_wanted(xfer)))
 		prep_bundle(req);
-	return 0;
+	return iou_net_prep_addr(req, sqe);
 }
 
 static iou_verdict_t try_bundle(struct iou_req *req, bool nowait)
@@ -238,11 +240,26 @@ static __always_inline bool recv_would_block(struct iou_req *req)
 	int error;
 
 	if ((req->held & IOU_HELD_INFLIGHT) || (req->notes & IOU_NOTE_SELECT) ||
-	    xfer->msg_flags || !xfer->len ||
-	    !access_ok(u64_to_user_ptr(xfer->addr), xfer->len))
+	    xfer->msg_flags || !xfer->len)
 		return false;
 	sock = iou_net_sock(req, &error);
-	return sock && recv_is_empty(sock);
+	return sock && recv_is_empty(sock) && !sk_can_busy_loop(sock->sk);
+}
+
+/* There is no attempt, but a security module may refuse it all the same */
+static __always_inline iou_verdict_t recv_is_allowed(struct iou_req *req)
+{
+	const struct iou_xfer *xfer = iou_req_cmd(req, struct iou_xfer);
+	struct msghdr msg __uninitialized;
+	int error;
+
+	if (!IS_ENABLED(CONFIG_SECURITY_NETWORK))
+		return IOU_RETRY;
+
+	iov_iter_ubuf(&msg.msg_iter, ITER_DEST, u64_to_user_ptr(xfer->addr), xfer->len);
+	iou_net_msg_init(&msg);
+	error = security_socket_recvmsg(sock_from_file(req->file), &msg, xfer->len, MSG_DONTWAIT);
+	return error ? iou_done(req, error) : IOU_RETRY;
 }
 
 static noinline iou_verdict_t recv_nowait(struct iou_req *req)
@@ -256,16 +273,16 @@ static noinline iou_verdict_t recv_nowait(struct iou_req *req)
 static __always_inline iou_verdict_t issue_recv(struct iou_req *req)
 	__must_hold(&iou_req_ring(req)->lock)
 {
-	if (iou_net_waits(req) || recv_would_block(req))
-		return IOU_RETRY;
-	return recv_nowait(req);
+	if (iou_net_polls_first(req))
+		return iou_net_poll_first(req);
+	return recv_would_block(req) ? recv_is_allowed(req) : recv_nowait(req);
 }
 
 IOU_FUSE(recv)
 
 static iou_verdict_t work_recv(struct iou_req *req)
 {
-	return try_recv(req, iou_req_can_park(req));
+	return iou_net_work(req, try_recv);
 }
 
 const struct iou_op iou_op_recv = {
@@ -376,7 +393,8 @@ static iou_verdict_t shot_recvmsg(struct iou_req *req, bool nowait)
 	u32 before = skip + recv->control_room;
 	struct sockaddr_storage name;
 	struct msghdr msg = {
-		.msg_name = &name,
+		/* Whoever has no room for the source did not ask for it */
+		.msg_name = recv->name_room ? &name : NULL,
 		.msg_control_is_user = true,
 		.msg_controllen = recv->control_room,
 		.msg_flags = recv->xfer.msg_flags & (MSG_CMSG_CLOEXEC | MSG_CMSG_COMPAT),
@@ -433,8 +451,8 @@ static iou_verdict_t recvmsg_nowait(struct iou_req *req)
 static iou_verdict_t issue_recvmsg(struct iou_req *req)
 	__must_hold(&iou_req_ring(req)->lock)
 {
-	if (iou_net_waits(req))
-		return IOU_RETRY;
+	if (iou_net_polls_first(req))
+		return iou_net_poll_first(req);
 	if (req->notes & IOU_NOTE_MULTISHOT)
 		return recv_shots(req, audited_shot);
 	return iou_audited(req, recvmsg_nowait);
@@ -444,7 +462,7 @@ IOU_FUSE(recvmsg)
 
 static iou_verdict_t work_recvmsg(struct iou_req *req)
 {
-	return try_recvmsg(req, iou_req_can_park(req));
+	return iou_net_work(req, try_recvmsg);
 }
 
 const struct iou_op iou_op_recvmsg = {

@@ -41,6 +41,8 @@ static __always_inline int prep_send(struct iou_req *req, const struct io_uring_
 		return iou_reject(req, sqe, -EINVAL, "send: __pad3 must be 0");
 	if (iou_net_prep(req, sqe, SEND_FLAGS))
 		return req->res;
+	if (iou_net_prep_addr(req, sqe))
+		return req->res;
 	send->xfer.msg_flags |= MSG_NOSIGNAL;
 	send->name_len = iou_sqe_get(sqe, addr_len);
 	if (unlikely(iou_bundle_wanted(&send->xfer)) && prep_bundle(req, sqe))
@@ -121,8 +123,8 @@ static iou_verdict_t send_bundles(struct iou_req *req)
 static __always_inline iou_verdict_t issue_send(struct iou_req *req)
 	__must_hold(&iou_req_ring(req)->lock)
 {
-	if (iou_net_waits(req))
-		return IOU_RETRY;
+	if (iou_net_polls_first(req))
+		return iou_net_poll_first(req);
 	if (unlikely(iou_bundle_wanted(iou_req_cmd(req, struct iou_xfer))))
 		return send_bundles(req);
 	return try_send(req, true);
@@ -132,7 +134,7 @@ IOU_FUSE(send)
 
 static iou_verdict_t work_send(struct iou_req *req)
 {
-	return try_send(req, iou_req_can_park(req));
+	return iou_net_work(req, try_send);
 }
 
 const struct iou_op iou_op_send = {
@@ -191,14 +193,16 @@ static iou_verdict_t sendmsg_nowait(struct iou_req *req)
 
 static iou_verdict_t issue_sendmsg(struct iou_req *req)
 {
-	return iou_net_waits(req) ? IOU_RETRY : iou_audited(req, sendmsg_nowait);
+	if (iou_net_polls_first(req))
+		return iou_net_poll_first(req);
+	return iou_audited(req, sendmsg_nowait);
 }
 
 IOU_FUSE(sendmsg)
 
 static iou_verdict_t work_sendmsg(struct iou_req *req)
 {
-	return try_sendmsg(req, iou_req_can_park(req));
+	return iou_net_work(req, try_sendmsg);
 }
 
 const struct iou_op iou_op_sendmsg = {

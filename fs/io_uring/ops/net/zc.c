@@ -69,9 +69,6 @@ static int prep_send_zc(struct iou_req *req, const struct io_uring_sqe __shared 
 		return iou_reject(req, sqe, -EINVAL, "send_zc: __pad3 must be 0");
 	if (prep_common(req, sqe, ZC_FIXED))
 		return req->res;
-	if ((zc->xfer.flags & IORING_RECVSEND_FIXED_BUF) &&
-	    !iou_table_get(&iou_req_ring(req)->bufs, index))
-		return iou_reject(req, sqe, -EFAULT, "send_zc: no such registered buffer");
 	zc->name_len = iou_sqe_get(sqe, addr_len);
 	req->aux = NULL;
 	if (name && iou_net_copy_name(req, sqe, name, zc->name_len))
@@ -82,7 +79,7 @@ static int prep_send_zc(struct iou_req *req, const struct io_uring_sqe __shared 
 		req->held &= ~IOU_HELD_CLEANUP;
 		return error;
 	}
-	/* The buffer is in use until the notification */
+	/* The buffer is in use until the notification. If there is none, the attempt fails */
 	if (zc->xfer.flags & IORING_RECVSEND_FIXED_BUF)
 		iou_req_get_buf(iou_cmd_req(zc->notif), index);
 	return 0;
@@ -130,11 +127,14 @@ static struct socket *zc_begin(struct iou_req *req, int *error)
 static int zc_import(const struct iou_send_zc *zc, struct iov_iter *iter)
 {
 	u64 addr = zc->xfer.addr + zc->xfer.done;
+	const struct iou_req *other = iou_cmd_req(zc->notif);
 	u32 len = zc->xfer.len - zc->xfer.done;
 
-	if (zc->xfer.flags & IORING_RECVSEND_FIXED_BUF)
-		return iou_buf_import(iou_req_buf(iou_cmd_req(zc->notif)), WRITE, addr, len,
-				      iter);
+	if (zc->xfer.flags & IORING_RECVSEND_FIXED_BUF) {
+		if (!(other->held & IOU_HELD_BUF))
+			return -EFAULT;
+		return iou_buf_import(iou_req_buf(other), WRITE, addr, len, iter);
+	}
 	return import_ubuf(ITER_SOURCE, u64_to_user_ptr(addr), len, iter);
 }
 
@@ -163,14 +163,16 @@ static iou_verdict_t try_send_zc(struct iou_req *req, bool nowait)
 
 static iou_verdict_t issue_send_zc(struct iou_req *req)
 {
-	return iou_net_waits(req) ? IOU_RETRY : try_send_zc(req, true);
+	if (iou_net_polls_first(req))
+		return iou_net_poll_first(req);
+	return try_send_zc(req, true);
 }
 
 IOU_FUSE(send_zc)
 
 static iou_verdict_t work_send_zc(struct iou_req *req)
 {
-	return try_send_zc(req, iou_req_can_park(req));
+	return iou_net_work(req, try_send_zc);
 }
 
 const struct iou_op iou_op_send_zc = {
@@ -243,14 +245,16 @@ static iou_verdict_t sendmsg_zc_nowait(struct iou_req *req)
 
 static iou_verdict_t issue_sendmsg_zc(struct iou_req *req)
 {
-	return iou_net_waits(req) ? IOU_RETRY : iou_audited(req, sendmsg_zc_nowait);
+	if (iou_net_polls_first(req))
+		return iou_net_poll_first(req);
+	return iou_audited(req, sendmsg_zc_nowait);
 }
 
 IOU_FUSE(sendmsg_zc)
 
 static iou_verdict_t work_sendmsg_zc(struct iou_req *req)
 {
-	return try_sendmsg_zc(req, iou_req_can_park(req));
+	return iou_net_work(req, try_sendmsg_zc);
 }
 
 const struct iou_op iou_op_sendmsg_zc = {

@@ -7,6 +7,7 @@
 
 #include <linux/errqueue.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 
 #include "../kselftest_harness.h"
 
@@ -167,6 +168,101 @@ TEST_F(net, dontwait)
 	sock_fill(self->fd[0]);
 	prep_xfer(&self->ring, variant, IORING_OP_SEND, self->fd[0], "x", 1, MSG_DONTWAIT);
 	EXPECT_EQ(-EAGAIN, ring_result(&self->ring));
+}
+
+/* Who does not want to wait does not, even if there was no attempt. */
+TEST_F(net, dontwait_poll_first)
+{
+	static const int ops[] = {
+		IORING_OP_RECV, IORING_OP_RECVMSG, IORING_OP_SEND, IORING_OP_SENDMSG,
+	};
+	struct iovec iov;
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	unsigned int i;
+	char buf[8];
+
+	iov = (struct iovec){ buf, sizeof(buf) };
+	ASSERT_EQ(0, sock_pair(SOCK_TCP4, self->fd));
+	sock_fill(self->fd[0]);
+	for (i = 0; i < ARRAY_LEN(ops); i++) {
+		bool is_msg = i & 1;
+
+		prep_xfer(&self->ring, variant, ops[i], self->fd[0],
+			  is_msg ? (void *)&msg : buf, is_msg ? 1 : sizeof(buf),
+			  MSG_DONTWAIT)->ioprio = IORING_RECVSEND_POLL_FIRST;
+		EXPECT_EQ(-EAGAIN, ring_result(&self->ring)) {
+			TH_LOG("opcode %d", ops[i]);
+		}
+	}
+}
+
+/* Many small parts: a request that gets on does not give up, with O_NONBLOCK neither. */
+TEST_F(net, recv_waitall_many_parts)
+{
+	static const int ops[] = { IORING_OP_RECV, IORING_OP_RECVMSG };
+	enum { PARTS = 300 };
+	char out[PARTS], in[PARTS];
+	struct iovec iov = { in, PARTS };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	unsigned int i;
+	int part, left;
+
+	if (untouched())
+		SKIP(return, "this kernel gives up after 128 parts");
+	fill_pattern(out, PARTS, 3);
+	for (i = 0; i < ARRAY_LEN(ops); i++) {
+		ASSERT_EQ(0, sock_pair(SOCK_UNIX_STREAM, self->fd));
+		ASSERT_EQ(0, fcntl(self->fd[1], F_SETFL, O_RDWR | O_NONBLOCK));
+		memset(in, 0, PARTS);
+		prep_xfer(&self->ring, variant, ops[i], self->fd[1], i ? (void *)&msg : in,
+			  i ? 1 : PARTS, MSG_WAITALL);
+		ASSERT_EQ(1, ring_submit(&self->ring));
+		for (part = 0; part < PARTS; part++) {
+			ASSERT_EQ(1, send(self->fd[0], out + part, 1, 0));
+			do {
+				ASSERT_LE(0, ring_flush(&self->ring));
+				ASSERT_EQ(0, ioctl(self->fd[1], FIONREAD, &left));
+			} while (left && !ring_ready(&self->ring));
+		}
+		EXPECT_EQ(PARTS, result_of(&self->ring, ops[i]));
+		EXPECT_TRUE(has_pattern(in, PARTS, 3));
+		close_pair(self->fd);
+	}
+}
+
+/* A second reader is always faster: who is woken in vain goes on waiting. */
+TEST(woken_in_vain)
+{
+	static const int ops[] = { IORING_OP_RECV, IORING_OP_RECVMSG };
+	char in[4], other[4];
+	struct iovec iov = { in, sizeof(in) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct ring r;
+	unsigned int i;
+	int round, fd[2];
+
+	if (untouched())
+		SKIP(return, "this kernel gives up after 128 rounds");
+	for (i = 0; i < ARRAY_LEN(ops); i++) {
+		/* It does not look before it is entered. */
+		ASSERT_EQ(0, ring_open(&r, 4, DEFER));
+		ASSERT_EQ(0, sock_pair(SOCK_UNIX_DGRAM, fd));
+		ASSERT_EQ(0, fcntl(fd[1], F_SETFL, O_RDWR | O_NONBLOCK));
+		prep(&r, ops[i], fd[1], i ? (void *)&msg : in, i ? 1 : sizeof(in), 0);
+		ASSERT_EQ(1, ring_submit(&r));
+		for (round = 0; round < 300; round++) {
+			ASSERT_EQ(1, send(fd[0], "x", 1, 0));
+			ASSERT_EQ(1, recv(fd[1], other, sizeof(other), 0));
+			ASSERT_LE(0, ring_flush(&r));
+			ASSERT_EQ(0u, ring_ready(&r)) {
+				TH_LOG("opcode %d gave up in round %d", ops[i], round);
+			}
+		}
+		ASSERT_EQ(3, send(fd[0], "yes", 3, 0));
+		EXPECT_EQ(3, result_of(&r, 0));
+		close_pair(fd);
+		ring_close(&r);
+	}
 }
 
 /* MSG_WAITALL collects the data of several arrivals. */
@@ -500,6 +596,43 @@ TEST_F(net, errqueue)
 	close(peer);
 }
 
+/* Something in the error queue, which nobody fetches, keeps no receive from waiting. */
+TEST_F(net, errqueue_of_others)
+{
+	static const int ops[] = { IORING_OP_RECV, IORING_OP_RECVMSG };
+	char in[16];
+	struct iovec iov = { in, sizeof(in) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct sockaddr_storage ss;
+	int one = 1, peer;
+	socklen_t len;
+	unsigned int i;
+
+	if (untouched())
+		SKIP(return, "this kernel gives up after 128 rounds");
+	self->fd[1] = sock_bound(SOCK_UDP4, &ss, &len);
+	ASSERT_LE(0, self->fd[1]);
+	peer = sock_connected(SOCK_UDP4, &ss, len);
+	ASSERT_EQ(0, setsockopt(self->fd[1], SOL_IP, IP_RECVERR, &one, sizeof(one)));
+	ASSERT_EQ(0, fcntl(self->fd[1], F_SETFL, O_RDWR | O_NONBLOCK));
+	/* Nobody listens there: an ICMP error comes back */
+	((struct sockaddr_in *)&ss)->sin_port = htons(1);
+	ASSERT_EQ(3, sendto(self->fd[1], "abc", 3, 0, (struct sockaddr *)&ss, len));
+	EXPECT_TRUE(poll_fd(self->fd[1], POLLIN, WAIT_MS) & POLLERR);
+	/* The error itself is told once */
+	EXPECT_EQ(-1, recv(self->fd[1], in, sizeof(in), 0));
+	for (i = 0; i < ARRAY_LEN(ops); i++) {
+		prep_xfer(&self->ring, variant, ops[i], self->fd[1], i ? (void *)&msg : in,
+			  i ? 1 : sizeof(in), 0);
+		ASSERT_EQ(1, ring_submit(&self->ring));
+		EXPECT_TRUE(stays_quiet(&self->ring));
+		EXPECT_TRUE(poll_fd(self->fd[1], POLLIN, 0) & POLLERR);
+		ASSERT_EQ(4, send(peer, "data", 4, 0));
+		EXPECT_EQ(4, result_of(&self->ring, ops[i]));
+	}
+	close(peer);
+}
+
 TEST_F(net, sock_nonempty)
 {
 	struct io_uring_cqe cqe;
@@ -637,6 +770,143 @@ TEST_F(net, connect_refused)
 	}
 }
 
+/*
+ * Nobody answers, and then the program has enough of it: that ends the request, and the
+ * socket is not connected a second time.
+ */
+TEST_F(net, connect_shut_down)
+{
+	int i, how, state, listener, others[4];
+	struct sockaddr_storage ss;
+	struct io_uring_sqe *sqe;
+	struct tcp_info info;
+	socklen_t len;
+
+	listener = sock_silent(&ss, &len, others);
+	ASSERT_LE(0, listener);
+	for (i = 0; i < 8; i++) {
+		how = i & 2 ? SHUT_RDWR : SHUT_WR;
+		self->fd[0] = socket(AF_INET, SOCK_STREAM | (i & 1 ? SOCK_NONBLOCK : 0), 0);
+		sqe = prep(&self->ring, IORING_OP_CONNECT, self->fd[0], &ss, 0, len);
+		sqe->flags = variant->sqe_flags;
+		ASSERT_EQ(1, ring_submit(&self->ring));
+		EXPECT_TRUE(stays_quiet(&self->ring));
+		if (i & 4) {
+			prep(&self->ring, IORING_OP_SHUTDOWN, self->fd[0], NULL, how, 0)->flags =
+				IOSQE_CQE_SKIP_SUCCESS;
+			ASSERT_EQ(1, ring_submit(&self->ring));
+		} else {
+			ASSERT_EQ(0, shutdown(self->fd[0], how));
+		}
+		EXPECT_EQ(-ECONNRESET, result_of(&self->ring, 0));
+		len = sizeof(info);
+		ASSERT_EQ(0, getsockopt(self->fd[0], IPPROTO_TCP, TCP_INFO, &info, &len));
+		state = info.tcpi_state;
+		EXPECT_EQ(TCP_CLOSE, state);
+		len = sizeof(struct sockaddr_in);
+		close_pair(self->fd);
+	}
+	for (i = 0; i < 4; i++)
+		close(others[i]);
+	close(listener);
+}
+
+/* The same, and somebody else has fetched the error: there is one all the same. */
+TEST(connect_error_taken)
+{
+	int error, listener, fd, others[4], i;
+	struct sockaddr_storage ss;
+	struct tcp_info info;
+	struct ring r;
+	socklen_t len;
+
+	if (untouched())
+		SKIP(return, "this kernel connects once more");
+	/* It does not look before it is entered. */
+	ASSERT_EQ(0, ring_open(&r, 4, DEFER));
+	listener = sock_silent(&ss, &len, others);
+	ASSERT_LE(0, listener);
+	fd = socket(AF_INET, SOCK_STREAM, 0);
+	prep(&r, IORING_OP_CONNECT, fd, &ss, 0, len);
+	ASSERT_EQ(1, ring_submit(&r));
+	EXPECT_TRUE(stays_quiet(&r));
+	ASSERT_EQ(0, shutdown(fd, SHUT_RDWR));
+	len = sizeof(error);
+	ASSERT_EQ(0, getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len));
+	EXPECT_EQ(ECONNRESET, error);
+	EXPECT_EQ(-ECONNABORTED, result_of(&r, 0));
+	len = sizeof(info);
+	ASSERT_EQ(0, getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len));
+	EXPECT_EQ(TCP_CLOSE, (int)info.tcpi_state);
+	for (i = 0; i < 4; i++)
+		close(others[i]);
+	close(fd);
+	close(listener);
+	ring_close(&r);
+}
+
+/* An earlier connection has failed, and the socket has not noticed: that is not the result. */
+TEST_F(net, connect_after_failure)
+{
+	struct sockaddr_storage good, bad;
+	socklen_t len, bad_len, error_len;
+	struct io_uring_sqe *sqe;
+	int listener, error, i;
+
+	listener = sock_listening(SOCK_TCP4, &good, &len);
+	ASSERT_LE(0, listener);
+	for (i = 0; i < 2; i++) {
+		close(sock_bound(SOCK_TCP4, &bad, &bad_len));
+		self->fd[0] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		ASSERT_EQ(-1, connect(self->fd[0], (struct sockaddr *)&bad, bad_len));
+		ASSERT_EQ(EINPROGRESS, errno);
+		EXPECT_TRUE(poll_fd(self->fd[0], POLLOUT, WAIT_MS) > 0);
+		error_len = sizeof(error);
+		ASSERT_EQ(0, getsockopt(self->fd[0], SOL_SOCKET, SO_ERROR, &error, &error_len));
+		EXPECT_EQ(ECONNREFUSED, error);
+		ASSERT_EQ(0, fcntl(self->fd[0], F_SETFL, O_RDWR));
+		sqe = prep(&self->ring, IORING_OP_CONNECT, self->fd[0], i ? &bad : &good, 0, len);
+		sqe->flags = variant->sqe_flags;
+		EXPECT_EQ(i ? -ECONNREFUSED : 0, ring_result(&self->ring));
+		close_pair(self->fd);
+	}
+	close(listener);
+}
+
+/* What waits learns of shutdown(2). */
+TEST_F(net, shut_down_while_waiting)
+{
+	struct sockaddr_storage ss;
+	struct io_uring_sqe *sqe;
+	char buf[8];
+	socklen_t len;
+	int listener;
+
+	ASSERT_EQ(0, sock_pair(SOCK_TCP4, self->fd));
+	prep_xfer(&self->ring, variant, IORING_OP_RECV, self->fd[0], buf, sizeof(buf), 0);
+	ASSERT_EQ(1, ring_submit(&self->ring));
+	EXPECT_TRUE(stays_quiet(&self->ring));
+	ASSERT_EQ(0, shutdown(self->fd[0], SHUT_RD));
+	EXPECT_EQ(0, result_of(&self->ring, IORING_OP_RECV));
+
+	sock_fill(self->fd[0]);
+	prep_xfer(&self->ring, variant, IORING_OP_SEND, self->fd[0], buf, sizeof(buf), 0);
+	ASSERT_EQ(1, ring_submit(&self->ring));
+	EXPECT_TRUE(stays_quiet(&self->ring));
+	ASSERT_EQ(0, shutdown(self->fd[0], SHUT_WR));
+	EXPECT_EQ(-EPIPE, result_of(&self->ring, IORING_OP_SEND));
+
+	listener = sock_listening(SOCK_TCP4, &ss, &len);
+	ASSERT_LE(0, listener);
+	sqe = prep(&self->ring, IORING_OP_ACCEPT, listener, NULL, 0, 0);
+	sqe->flags = variant->sqe_flags;
+	ASSERT_EQ(1, ring_submit(&self->ring));
+	EXPECT_TRUE(stays_quiet(&self->ring));
+	ASSERT_EQ(0, shutdown(listener, SHUT_RDWR));
+	EXPECT_EQ(-EINVAL, result_of(&self->ring, 0));
+	close(listener);
+}
+
 /* An AF_UNIX listener without room: connecting waits for it in a worker. */
 TEST_F(net, connect_full_backlog)
 {
@@ -674,6 +944,10 @@ TEST_F(net, accept_dontwait_and_poll_first)
 	sqe = prep(&self->ring, IORING_OP_ACCEPT, listener, NULL, 0, 0);
 	sqe->flags = variant->sqe_flags;
 	sqe->ioprio = IORING_ACCEPT_DONTWAIT;
+	EXPECT_EQ(-EAGAIN, ring_result(&self->ring));
+	sqe = prep(&self->ring, IORING_OP_ACCEPT, listener, NULL, 0, 0);
+	sqe->flags = variant->sqe_flags;
+	sqe->ioprio = IORING_ACCEPT_DONTWAIT | IORING_ACCEPT_POLL_FIRST;
 	EXPECT_EQ(-EAGAIN, ring_result(&self->ring));
 	sqe = prep(&self->ring, IORING_OP_ACCEPT, listener, NULL, 0, 0);
 	sqe->flags = variant->sqe_flags;
@@ -779,6 +1053,48 @@ TEST(accept_passed_on)
 	}
 }
 
+/* The one that was woken has no descriptor left: the next takes the connection. */
+TEST(accept_passed_on_by_failure)
+{
+	struct rlimit none, limit;
+	struct sockaddr_storage ss;
+	struct io_uring_sqe *sqe;
+	struct ring first, second;
+	int i, fd, res, listener;
+	socklen_t len;
+
+	if (untouched())
+		SKIP(return, "this kernel wakes nobody else");
+	ASSERT_EQ(0, getrlimit(RLIMIT_NOFILE, &limit));
+	none = limit;
+	none.rlim_cur = 3;
+	for (i = 0; i < 2; i++) {
+		listener = sock_listening(SOCK_TCP4, &ss, &len);
+		ASSERT_LE(0, listener);
+		ASSERT_EQ(0, ring_open(&first, 4, DEFER));
+		ASSERT_EQ(0, ring_open(&second, 4, DEFER));
+		sqe = prep(&first, IORING_OP_ACCEPT, listener, NULL, 0, 0);
+		sqe->ioprio = IORING_ACCEPT_POLL_FIRST | (i ? IORING_ACCEPT_MULTISHOT : 0);
+		/* The limit is that of the submission, and found out by the attempt. */
+		ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &none));
+		ASSERT_EQ(1, ring_submit(&first));
+		ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &limit));
+		prep(&second, IORING_OP_ACCEPT, listener, NULL, 0, 0);
+		ASSERT_EQ(1, ring_submit(&second));
+		fd = sock_connected(SOCK_TCP4, &ss, len);
+		ASSERT_LE(0, fd);
+		/* Both of them run only when their ring is entered. */
+		EXPECT_EQ(-EMFILE, result_of(&first, 0));
+		res = result_of(&second, 0);
+		EXPECT_LE(0, res);
+		close(res);
+		ring_close(&first);
+		ring_close(&second);
+		close(fd);
+		close(listener);
+	}
+}
+
 TEST_F(net, peer_resets)
 {
 	struct linger linger = { .l_onoff = 1 };
@@ -849,6 +1165,43 @@ TEST_F(net, bad_memory)
 	msg.msg_iov = &iov;
 	msg.msg_iovlen = 1025;
 	prep_xfer(&self->ring, variant, IORING_OP_RECVMSG, self->fd[1], &msg, 1, 0);
+	EXPECT_EQ(-EINVAL, ring_result(&self->ring));
+}
+
+/* An address that no program can have is wrong from the start: the batch ends there. */
+TEST_F(net, not_user_memory)
+{
+	static const int ops[] = { IORING_OP_SEND, IORING_OP_RECV };
+	void *bad = (void *)0xffff800000001000ul;
+	struct io_uring_cqe cqe;
+	unsigned int i;
+
+	ASSERT_EQ(0, sock_pair(SOCK_TCP4, self->fd));
+	for (i = 0; i < ARRAY_LEN(ops); i++) {
+		prep_xfer(&self->ring, variant, ops[i], self->fd[0], bad, 8, 0);
+		prep_nop(&self->ring, 99);
+		EXPECT_EQ(1, ring_submit(&self->ring));
+		EXPECT_EQ(-EFAULT, result_of(&self->ring, ops[i]));
+		EXPECT_EQ(-ETIME, ring_wait_ms(&self->ring, &cqe, 0));
+		EXPECT_EQ(1, ring_submit(&self->ring));
+		EXPECT_EQ(0, result_of(&self->ring, 99));
+	}
+}
+
+/* MSG_CMSG_COMPAT means nothing without a msghdr, and is refused with one, as by send(2). */
+TEST_F(net, cmsg_compat)
+{
+	struct msghdr msg = {};
+	char buf[8];
+
+	ASSERT_EQ(0, sock_pair(SOCK_UNIX_STREAM, self->fd));
+	prep_xfer(&self->ring, variant, IORING_OP_SEND, self->fd[0], "abc", 3, 1u << 31);
+	EXPECT_EQ(3, ring_result(&self->ring));
+	prep_xfer(&self->ring, variant, IORING_OP_RECV, self->fd[1], buf, 8, 1u << 31);
+	EXPECT_EQ(3, ring_result(&self->ring));
+	prep_xfer(&self->ring, variant, IORING_OP_SENDMSG, self->fd[0], &msg, 1, 1u << 31);
+	EXPECT_EQ(-EINVAL, ring_result(&self->ring));
+	prep_xfer(&self->ring, variant, IORING_OP_RECVMSG, self->fd[1], &msg, 1, 1u << 31);
 	EXPECT_EQ(-EINVAL, ring_result(&self->ring));
 }
 

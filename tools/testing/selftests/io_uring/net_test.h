@@ -160,6 +160,25 @@ static inline void close_pair(int fd[2])
 	fd[1] = -1;
 }
 
+/*
+ * A TCP address that does not answer: a listening socket that has all the connections it
+ * wants. The descriptor or -errno; @others: connected to it, to be closed.
+ */
+static inline int sock_silent(struct sockaddr_storage *ss, socklen_t *len, int others[4])
+{
+	int fd = sock_bound(SOCK_TCP4, ss, len);
+	int i;
+
+	if (fd < 0 || listen(fd, 0))
+		return -EIO;
+	for (i = 0; i < 4; i++) {
+		others[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		connect(others[i], (const struct sockaddr *)ss, *len);
+		poll_fd(others[i], POLLOUT, 100);
+	}
+	return fd;
+}
+
 /* Fill a stream's buffers until a write would block, and goes on doing so. */
 static inline void sock_fill(int fd)
 {
