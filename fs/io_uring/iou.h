@@ -528,6 +528,7 @@ enum iou_held {
 	IOU_HELD_SERIAL		= 1 << 4,	/* its inode's turn in ring->hash */
 	IOU_HELD_FILE_NODE	= 1 << 5,	/* counted in ->file_node */
 	IOU_HELD_BUF		= 1 << 6,	/* counted in ->buf_node */
+	IOU_HELD_PBUF		= 1 << 7,	/* a part of an incremental buffer, to be settled */
 };
 
 /*
@@ -607,6 +608,9 @@ struct iou_work {
  * @link: the next member of its chain; valid if ->sqe_flags say it has one
  * @creds: run with these, if held; while QUEUED or WORKING, in any case
  * @buf_node: a registered buffer, if held
+ * @buf_len: with IOU_HELD_PBUF: how much it has taken of an incremental buffer ...
+ * @buf_end: ... its result when it has used all of that ...
+ * @buf_entry: ... and in which entry it is
  * @file_node: where @file is from, with IOSQE_FIXED_FILE; counted if held
  * @buf_group: with IOSQE_BUFFER_SELECT: where to take a buffer from ...
  * @buf_cap: ... and how much of it to use at most; while IOU_NOTE_SELECT
@@ -660,8 +664,15 @@ struct iou_req {
 	struct iou_req *link;
 	const struct cred *creds;
 	struct iou_node *file_node;
-	struct iou_node *buf_node;
+	union {
+		struct iou_node *buf_node;
+		struct {
+			u32 buf_len;
+			u32 buf_end;
+		};
+	};
 	u16 buf_group;
+	u16 buf_entry;
 	union {
 		iou_verdict_t verdict;
 		u32 buf_cap;

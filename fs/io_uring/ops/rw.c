@@ -286,10 +286,10 @@ static __always_inline int rw_select(struct iou_req *req, struct iou_pbuf *buf)
 	__must_hold(&iou_req_ring(req)->lock)
 {
 	struct iou_rw *rw = iou_req_cmd(req, struct iou_rw);
-	int error = iou_pbuf_select(req, buf);
+	int error = iou_pbuf_look(req, buf);
 
-	if (error)
-		return error;
+	if (unlikely(error))
+		return -ENOBUFS;
 	rw->addr = buf->addr;
 	rw->len = buf->len;
 	return rw_check_end(rw, rw->len);
@@ -302,7 +302,7 @@ static __always_inline int take_rw_inline(struct iou_req *req, struct iou_pbuf *
 	int error = rw_select(req, buf);
 
 	if (!error)
-		iou_pbuf_use(req, buf, buf->len);
+		iou_pbuf_commit(req, buf, 0, IOU_PBUF_KEEP);
 	return error;
 }
 
@@ -322,12 +322,10 @@ static void rw_selected(struct iou_req *req, const struct iou_pbuf *buf, ssize_t
 	__must_hold(&iou_req_ring(req)->lock)
 {
 	/* What may go on after a part needs all of the buffer */
-	if (ret > 0 && rw_is_disk(req->file))
-		iou_pbuf_use(req, buf, buf->len);
-	else if (ret > 0 || (!ret && !(req->notes & IOU_NOTE_MULTISHOT)))
-		iou_pbuf_use(req, buf, ret);
-	else if (ret == -EIOCBQUEUED)
-		iou_pbuf_use(req, buf, buf->len);
+	bool goes_on = ret == -EIOCBQUEUED || (ret > 0 && rw_is_disk(req->file));
+
+	if (goes_on || iou_pbuf_is_used(iou_req_op(req)->pbuf, ret))
+		iou_pbuf_commit(req, buf, ret, goes_on ? IOU_PBUF_KEEP : IOU_PBUF_LEAVE);
 }
 
 /* An iterator over one buffer, all of it. Return: 0, -EFAULT, -ENOBUFS */
@@ -982,7 +980,7 @@ const struct iou_op iou_op_read = {
 	.poll_events	= EPOLLIN | IOU_POLL_LAZY,
 	.needs_file	= true,
 	.has_ioprio	= true,
-	.buffer_select	= true,
+	.pbuf		= IOU_PBUF_USED | IOU_PBUF_AT_END,
 	.unbound	= true,
 };
 
@@ -1018,7 +1016,7 @@ const struct iou_op iou_op_readv = {
 	.poll_events	= EPOLLIN | IOU_POLL_LAZY,
 	.needs_file	= true,
 	.has_ioprio	= true,
-	.buffer_select	= true,
+	.pbuf		= IOU_PBUF_USED | IOU_PBUF_AT_END,
 	.unbound	= true,
 };
 
@@ -1133,6 +1131,6 @@ const struct iou_op iou_op_read_multishot = {
 	.issue		= issue_read_multishot,
 	.poll_events	= EPOLLIN | IOU_POLL_LAZY,
 	.needs_file	= true,
-	.buffer_select	= true,
+	.pbuf		= IOU_PBUF_USED,
 	.unbound	= true,
 };

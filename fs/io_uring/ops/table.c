@@ -7,6 +7,7 @@
 #include <linux/io_uring.h>
 
 #include "../req/req.h"
+#include "../rsrc/pbuf.h"
 #include "ops.h"
 #include "table.h"
 
@@ -28,7 +29,7 @@ static const struct iou_op iou_op_unsupported = {
 	.start		= start_unsupported,
 	.prep		= prep_unsupported,
 	.has_ioprio	= true,
-	.buffer_select	= true,
+	.pbuf		= IOU_PBUF_USED,
 };
 
 static int prep_left_out(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
@@ -48,7 +49,7 @@ static const struct iou_op iou_op_left_out = {
 	.start		= start_left_out,
 	.prep		= prep_left_out,
 	.has_ioprio	= true,
-	.buffer_select	= true,
+	.pbuf		= IOU_PBUF_USED,
 };
 
 #define OP_IF(enabled, op)	((enabled) ? &iou_op_##op : &iou_op_left_out)
@@ -71,7 +72,7 @@ static const struct iou_op iou_op_not_polled = {
 	.start		= start_not_polled,
 	.prep		= prep_not_polled,
 	.has_ioprio	= true,
-	.buffer_select	= true,
+	.pbuf		= IOU_PBUF_USED,
 };
 
 /* Filled up with iou_op_unsupported, so that no opcode has to be range-checked */

@@ -15,6 +15,7 @@
 
 #include "../rsrc/fput.h"
 #include "../rsrc/node.h"
+#include "../rsrc/pbuf.h"
 #include "complete.h"
 #include "hash.h"
 #include "park.h"
@@ -98,6 +99,8 @@ static void req_finish(struct iou_req *req, bool post)
 	/* Rather leak it than free it twice */
 	if (WARN_ON_ONCE(req->state == IOU_S_DONE))
 		return;
+	if (unlikely(req->held & IOU_HELD_PBUF))
+		iou_pbuf_settle(req);
 	trace_io_uring_complete(ring, req, req->user_data, req->res, req->cflags, 0, 0);
 	if (unlikely(req->notes & IOU_NOTE_TIMER))
 		finish_timer(ring, req, post);
@@ -217,8 +220,9 @@ void iou_req_complete(struct iou_req *req)
 
 	iou_assert_locked(ring);
 	/* Nothing but a CQE, which it gets whether it failed or not */
-	if (unlikely((req->sqe_flags & (IOU_LINK_FLAGS | IOSQE_CQE_SKIP_SUCCESS)) ||
-		     (req->notes & IOU_NOTE_TIMER) || req->state == IOU_S_DONE)) {
+	if (unlikely((req->traits & iou_traits(IOU_LINK_FLAGS | IOSQE_CQE_SKIP_SUCCESS,
+					       IOU_HELD_PBUF, IOU_NOTE_TIMER)) ||
+		     req->state == IOU_S_DONE)) {
 		complete_into_ready(ring, req);
 		return;
 	}

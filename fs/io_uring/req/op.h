@@ -51,7 +51,8 @@ struct io_comp_batch;
  * @poll_mask: what to wait for instead of @poll_events, which must not be 0. NULL:
  *             the same for all requests
  * @has_ioprio: sqe.ioprio means something
- * @buffer_select: IOSQE_BUFFER_SELECT is possible
+ * @pbuf: enum iou_pbuf_policy: how it uses provided buffers; 0: IOSQE_BUFFER_SELECT is
+ *        not possible
  * @hashed: work on a regular file is serialised per inode
  * @unbound: work on other than regular files and block devices may take for ever
  * @notifies: it makes a notification, which is in flight as long as the request, or longer
@@ -81,7 +82,7 @@ struct iou_op {
 	__poll_t (*poll_mask)(const struct iou_req *req);
 	bool needs_file;
 	bool has_ioprio;
-	bool buffer_select;
+	u8 pbuf;
 	bool hashed;
 	bool unbound;
 	bool notifies;

@@ -5,8 +5,15 @@
  * A group is a ring whose entries and tail the program writes, or a list that
  * it fills by PROVIDE_BUFFERS. Here both are the same: entries from ->head on.
  * Taking a buffer is two steps under one hold of the ring lock: look at the
- * next one, and, when there was data for it, advance the head. So what was not
- * used never has to be given back.
+ * next one, and, when there was data for it, commit: advance the head. So what was
+ * not used never has to be given back.
+ *
+ * Of an incremental buffer a part is used, and the entry is left with the rest. A
+ * request that releases the lock before it knows how much it will use keeps a part (READ
+ * by a worker or a device: what it asked for), or all of it (a receive, which does not know
+ * how much will come, while the program adds up results to find out where data is).
+ * When it completes, what it has not used goes back, if nobody has taken anything from the
+ * group since; else it is late for that.
  *
  * mmap() must not take the ring lock. It finds the memory of a group under
  * ring->pbufs.mmap_lock, under which groups come and go.
@@ -99,15 +106,124 @@ struct iou_pbuf_group *iou_pbuf_find(struct iou_ring *ring, u16 bgid)
  * iou_pbuf_find_any() - find a group that has a buffer
  * @ring: locked
  * @bgid: its number
+ * @error: why there is none: -ENOENT, or -ENOBUFS if the group is empty
  *
  * Context: ring lock.
- * Return: as iou_pbuf_find(); NULL, too, if it is empty.
+ * Return: as iou_pbuf_find(); NULL with @error.
  */
-struct iou_pbuf_group *iou_pbuf_find_any(struct iou_ring *ring, u16 bgid)
+struct iou_pbuf_group *iou_pbuf_find_any(struct iou_ring *ring, u16 bgid, int *error)
 {
 	struct iou_pbuf_group *group = iou_pbuf_find(ring, bgid);
 
+	*error = group ? -ENOBUFS : -ENOENT;
 	return group && iou_pbuf_count(group) ? group : NULL;
+}
+
+/*
+ * Incremental buffers
+ */
+
+/* The head's entry is for the rest of its buffer. Return: false: which is not worth keeping */
+static bool group_shrink(struct iou_pbuf_group *group, u64 addr, u32 len)
+{
+	if (len < max(group->min_left, 1U))
+		return false;
+	iou_bufring_shrink(group->bufs, group->head & group->mask, addr, len);
+	return true;
+}
+
+/* @req keeps a part of the head's entry until it completes */
+static void group_keep(struct iou_pbuf_group *group, struct iou_req *req, u32 bytes)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	group->keeper = req;
+	req->held |= IOU_HELD_PBUF;
+	req->buf_entry = group->head;
+	req->buf_len = bytes;
+	req->buf_end = bytes;
+}
+
+/**
+ * iou_pbuf_commit_part() - the part of iou_pbuf_commit() for incremental buffers
+ * @req: as there
+ * @buf: as there
+ * @bytes: as there
+ * @rest: as there
+ *
+ * Context: as there.
+ */
+void iou_pbuf_commit_part(struct iou_req *req, const struct iou_pbuf *buf, u32 bytes,
+			  enum iou_pbuf_rest rest)
+{
+	struct iou_pbuf_group *group = buf->group;
+
+	iou_assert_locked(iou_req_ring(req));
+	group->keeper = NULL;
+	if (rest == IOU_PBUF_LEAVE) {
+		bytes = min(bytes, buf->len);
+	} else {
+		bytes = buf->len;
+		group_keep(group, req, bytes);
+	}
+	if (rest != IOU_PBUF_KEEP_ALL &&
+	    group_shrink(group, buf->addr + bytes, buf->full - bytes))
+		req->cflags |= IORING_CQE_F_BUF_MORE;
+	else
+		group->head++;
+}
+
+/*
+ * Give back @unused bytes, the last ones of what @req has kept, and what is behind them:
+ * nobody has taken anything since.
+ */
+static void give_back(struct iou_req *req, struct iou_pbuf_group *group, u32 unused)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	u32 i = req->buf_entry & group->mask;
+	u64 addr = iou_bufring_get(group->bufs, i, addr);
+	u32 len = iou_bufring_get(group->bufs, i, len);
+
+	/* Else the entry was passed, and is as it was before */
+	if ((u16)group->head == req->buf_entry) {
+		addr -= unused;
+		len += unused;
+	} else {
+		addr += req->buf_len - unused;
+		len -= req->buf_len - unused;
+		group->head--;
+	}
+	if (group_shrink(group, addr, len))
+		req->cflags |= IORING_CQE_F_BUF_MORE;
+	else
+		group->head++;
+}
+
+/**
+ * iou_pbuf_settle() - a request that went on with an incremental buffer has ended
+ * @req: holds IOU_HELD_PBUF, and not any more; ->res is its result
+ *
+ * An error that has used nothing names no buffer, if the buffer can be given back.
+ *
+ * Context: ring lock.
+ */
+void iou_pbuf_settle(struct iou_req *req)
+{
+	struct iou_pbuf_group *group = iou_pbuf_find(iou_req_ring(req), req->buf_group);
+	u32 done = max(req->res, 0);
+	u32 unused = 0;
+
+	iou_assert_locked(iou_req_ring(req));
+	req->held &= ~IOU_HELD_PBUF;
+	if (!group || group->keeper != req)
+		return;
+
+	group->keeper = NULL;
+	if (done < req->buf_end)
+		unused = min(req->buf_end - done, req->buf_len);
+	give_back(req, group, unused);
+	if (req->res < 0)
+		req->cflags &= BIT(IORING_CQE_BUFFER_SHIFT) - 1 -
+			       (IORING_CQE_F_BUFFER | IORING_CQE_F_BUF_MORE);
 }
 
 /**
@@ -154,9 +270,6 @@ static int run_add(struct iou_pbuf_run *run, u32 bytes)
 	u32 full = iou_bufring_get(group->bufs, i, len);
 	u32 len;
 
-	/* An empty one would look like the end of the stream */
-	if (run->nr && !full)
-		return 1;
 	len = min3(full, bytes - run->bytes, (u32)MAX_RW_COUNT - run->bytes);
 	if (!access_ok(u64_to_user_ptr(addr), len))
 		return -EFAULT;
@@ -167,25 +280,26 @@ static int run_add(struct iou_pbuf_run *run, u32 bytes)
 	run->full = full;
 	run->bytes += len;
 	run->nr++;
-	return run->bytes == bytes || len < full;
+	/* If the first one is empty, so is the run, as is an attempt with one buffer then */
+	return run->bytes == bytes || len < full || !run->bytes;
 }
 
 /**
- * iou_pbuf_select_run() - look at the next buffers of a request's group
+ * iou_pbuf_look_run() - look at the next buffers of a request's group
  * @req: wants them
  * @run: where to describe them; ->vec is the caller's
  * @bytes: no more than that
  * @nr: no more buffers than that; buffers that were provided one by one are also
  *      used one by one
  *
- * They stay where they are until iou_pbuf_use_run(), before which the ring lock
+ * They stay where they are until iou_pbuf_commit_run(), before which the ring lock
  * must not be released.
  *
  * Context: ring lock.
  * Return: 0: at least one. -ENOENT: there is no such group. -ENOBUFS: it is empty.
  * -EFAULT: the first one is not user memory.
  */
-int iou_pbuf_select_run(const struct iou_req *req, struct iou_pbuf_run *run, u32 bytes, u32 nr)
+int iou_pbuf_look_run(const struct iou_req *req, struct iou_pbuf_run *run, u32 bytes, u32 nr)
 {
 	struct iou_ring *ring = iou_req_ring(req);
 	int ret = 0;
@@ -206,41 +320,46 @@ int iou_pbuf_select_run(const struct iou_req *req, struct iou_pbuf_run *run, u32
 }
 
 /**
- * iou_pbuf_use_run() - take the first of several buffers
+ * iou_pbuf_commit_run() - take the first of several buffers
  * @req: has them from now on
- * @run: what was selected
+ * @run: what was looked at
  * @bytes: how much of it was used, not 0
  * @rest: what is left of the last one, which @req will use, too; NULL: it will not
  *
- * Context: ring lock, since iou_pbuf_select_run().
+ * With @rest, ->buf_end of an incremental buffer is counted from the beginning of @run.
+ *
+ * Context: ring lock, since iou_pbuf_look_run().
  */
-void iou_pbuf_use_run(struct iou_req *req, const struct iou_pbuf_run *run, u32 bytes,
-		      struct iovec *rest)
+void iou_pbuf_commit_run(struct iou_req *req, const struct iou_pbuf_run *run, u32 bytes,
+			 struct iovec *rest)
 {
 	struct iou_pbuf_group *group = run->group;
-	u32 i, last = run->nr - 1;
+	u32 before = 0, i, last = run->nr - 1;
+	u32 cflags = req->cflags;
 	struct iou_pbuf buf;
 
 	iou_assert_locked(iou_req_ring(req));
-	for (i = 0; i < last && bytes > run->vec[i].iov_len; i++)
-		bytes -= run->vec[i].iov_len;
+	for (i = 0; i < last && bytes - before > run->vec[i].iov_len; i++)
+		before += run->vec[i].iov_len;
 	group->head += i;
+	buf.group = group;
 	buf.addr = (uintptr_t)run->vec[i].iov_base;
 	buf.len = run->vec[i].iov_len;
 	buf.full = i == last ? run->full : buf.len;
-	bytes = min(bytes, buf.len);
+	buf.bid = run->bid;
+	bytes = min(bytes - before, buf.len);
 
-	if (req->notes & IOU_NOTE_SELECT)
-		req->cflags |= IORING_CQE_F_BUFFER | (u32)run->bid << IORING_CQE_BUFFER_SHIFT;
-	req->notes &= ~IOU_NOTE_SELECT;
-	req->cflags &= ~IORING_CQE_F_BUF_MORE;
-	if (!rest && group->is_inc && iou_pbuf_shrink(group, &buf, bytes)) {
-		req->cflags |= IORING_CQE_F_BUF_MORE;
+	/* The CQE names the first one, of this run or of an earlier one */
+	if (!(req->notes & IOU_NOTE_SELECT))
+		buf.bid = cflags >> IORING_CQE_BUFFER_SHIFT;
+	req->cflags = cflags & ~IORING_CQE_F_BUF_MORE;
+	iou_pbuf_commit(req, &buf, bytes, rest ? IOU_PBUF_KEEP_ALL : IOU_PBUF_LEAVE);
+	if (!rest)
 		return;
-	}
-	group->head++;
-	if (rest)
-		*rest = (struct iovec){ u64_to_user_ptr(buf.addr + bytes), buf.len - bytes };
+
+	*rest = (struct iovec){ u64_to_user_ptr(buf.addr + bytes), buf.len - bytes };
+	if (req->held & IOU_HELD_PBUF)
+		req->buf_end += before;
 }
 
 /*

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Provided buffers: a request says from which group it wants one, and takes it
- * when there is data for it.
+ * Provided buffers: a request says from which group it wants one, looks at it, and
+ * commits what it has used.
  */
 #ifndef IOU_RSRC_PBUF_H
 #define IOU_RSRC_PBUF_H
@@ -24,6 +24,7 @@
  * @min_left: with @is_inc: a rest smaller than this is not worth keeping
  * @head: [R] next entry; free running
  * @tail: [R] without @is_ring: end of the entries; free running
+ * @keeper: [R] with @is_inc: the last to have taken something, if it may give back a part
  * @low_tail: [R] its lower bits, in the place of the tail of a ring
  * @end: [R] the tail: the ring's or @low_tail
  * @mask: [R] entries - 1
@@ -43,6 +44,24 @@ struct iou_pbuf_group {
 	u16 __shared *end;
 	struct io_uring_buf __shared *bufs;
 	struct iou_region region;
+	const struct iou_req *keeper;
+};
+
+/*
+ * How an opcode uses provided buffers: iou_op.pbuf. In any case a buffer is used when bytes
+ * were transferred.
+ */
+enum iou_pbuf_policy {
+	IOU_PBUF_USED		= 1 << 0,	/* it uses some */
+	IOU_PBUF_AT_END		= 1 << 1,	/* the end of a file uses one, too */
+	IOU_PBUF_FULL		= 1 << 2,	/* it wants what the program has put in */
+};
+
+/* What becomes of the rest of a buffer of which a request has used a part */
+enum iou_pbuf_rest {
+	IOU_PBUF_LEAVE,		/* others may have it, if it is incremental */
+	IOU_PBUF_KEEP,		/* kept as far as it was looked at; the same for what is behind */
+	IOU_PBUF_KEEP_ALL,	/* kept; others use other buffers */
 };
 
 /**
@@ -83,17 +102,21 @@ struct iou_pbuf_run {
 
 struct iou_pbuf_group *iou_pbuf_find(struct iou_ring *ring, u16 bgid)
 	__must_hold(&ring->lock);
-struct iou_pbuf_group *iou_pbuf_find_any(struct iou_ring *ring, u16 bgid)
+struct iou_pbuf_group *iou_pbuf_find_any(struct iou_ring *ring, u16 bgid, int *error)
 	__must_hold(&ring->lock);
 int iou_pbuf_provide(struct iou_ring *ring, u16 bgid, const struct io_uring_buf *first,
 		     u32 nr) __must_hold(&ring->lock);
 int iou_pbuf_remove(struct iou_ring *ring, u16 bgid, u32 nr) __must_hold(&ring->lock);
 struct iovec *iou_pbuf_vec(struct iou_ring *ring) __must_hold(&ring->lock);
-int iou_pbuf_select_run(const struct iou_req *req, struct iou_pbuf_run *run, u32 bytes, u32 nr)
+int iou_pbuf_look_run(const struct iou_req *req, struct iou_pbuf_run *run, u32 bytes, u32 nr)
 	__must_hold(&iou_req_ring(req)->lock);
-void iou_pbuf_use_run(struct iou_req *req, const struct iou_pbuf_run *run, u32 bytes,
-		      struct iovec *rest)
+void iou_pbuf_commit_run(struct iou_req *req, const struct iou_pbuf_run *run, u32 bytes,
+			 struct iovec *rest)
 	__must_hold(&iou_req_ring(req)->lock);
+void iou_pbuf_commit_part(struct iou_req *req, const struct iou_pbuf *buf, u32 bytes,
+			  enum iou_pbuf_rest rest)
+	__must_hold(&iou_req_ring(req)->lock);
+void iou_pbuf_settle(struct iou_req *req) __must_hold(&iou_req_ring(req)->lock);
 long iou_pbuf_register(struct iou_ring *ring, void __user *arg, u32 nr_args)
 	__must_hold(&ring->lock);
 long iou_pbuf_unregister(struct iou_ring *ring, void __user *arg, u32 nr_args)
@@ -123,17 +146,18 @@ static inline u32 iou_pbuf_cap(u32 len)
 }
 
 /**
- * iou_pbuf_select() - look at the next buffer of a request's group
+ * iou_pbuf_look() - look at the next buffer of a request's group
  * @req: wants one (IOU_NOTE_SELECT)
  * @buf: where to describe it
  *
- * It stays where it is until iou_pbuf_use(), before which the ring lock must not
- * be released.
+ * It stays where it is until iou_pbuf_commit(), before which the ring lock must not
+ * be released. If nothing comes of it, nothing has to be undone.
  *
  * Context: ring lock.
- * Return: 0; -ENOBUFS: there is none, or it is not user memory.
+ * Return: 0; -ENOENT: there is no such group; -ENOBUFS: there is no buffer in it, or that
+ * is not user memory.
  */
-static inline int iou_pbuf_select(const struct iou_req *req, struct iou_pbuf *buf)
+static inline int iou_pbuf_look(const struct iou_req *req, struct iou_pbuf *buf)
 	__must_hold(&iou_req_ring(req)->lock)
 {
 	struct iou_ring *ring = iou_req_ring(req);
@@ -143,9 +167,11 @@ static inline int iou_pbuf_select(const struct iou_req *req, struct iou_pbuf *bu
 	iou_assert_locked(ring);
 	if (unlikely(group->bgid != req->buf_group ||
 		     iou_bufring_tail(group->end) == (u16)group->head)) {
-		group = iou_pbuf_find_any(ring, req->buf_group);
+		int error;
+
+		group = iou_pbuf_find_any(ring, req->buf_group, &error);
 		if (!group)
-			return -ENOBUFS;
+			return error;
 	}
 	i = group->head & group->mask;
 	buf->group = group;
@@ -158,60 +184,34 @@ static inline int iou_pbuf_select(const struct iou_req *req, struct iou_pbuf *bu
 	return 0;
 }
 
-/*
- * Use @bytes of an incremental buffer. With MSG_TRUNC a receive tells how long the
- * message was, which may be more than the buffer.
- * Return: whether the rest of the buffer stays.
- */
-static inline bool iou_pbuf_shrink(struct iou_pbuf_group *group, const struct iou_pbuf *buf,
-				   u32 bytes)
+/* Has an attempt used the buffer that it was made with? */
+static __always_inline bool iou_pbuf_is_used(enum iou_pbuf_policy policy, ssize_t ret)
 {
-	bytes = min(bytes, buf->len);
-	if (buf->full - bytes < max(group->min_left, 1U))
-		return false;
-	iou_bufring_shrink(group->bufs, group->head & group->mask, buf->addr + bytes,
-			   buf->full - bytes);
-	return true;
+	return ret > 0 || (!ret && (policy & IOU_PBUF_AT_END));
 }
 
 /**
- * iou_pbuf_use() - take a buffer, or a part of it
- * @req: selected it, and has it from now on
+ * iou_pbuf_commit() - take a buffer, or a part of it
+ * @req: looked at it, and has it from now on
  * @buf: which
- * @bytes: how much of it was used, or will be; more than there is: all of it
+ * @bytes: how much of it was used. With MSG_TRUNC that may be more than there is
+ * @rest: what becomes of the rest. If @req goes on, what of an incremental buffer is
+ *        more than its result is given back when it completes
  *
- * Context: ring lock, since iou_pbuf_select().
+ * Context: ring lock, since iou_pbuf_look().
  */
-static inline void iou_pbuf_use(struct iou_req *req, const struct iou_pbuf *buf, u32 bytes)
+static inline void iou_pbuf_commit(struct iou_req *req, const struct iou_pbuf *buf, u32 bytes,
+				   enum iou_pbuf_rest rest)
 	__must_hold(&iou_req_ring(req)->lock)
 {
 	struct iou_pbuf_group *group = buf->group;
 
 	req->notes &= ~IOU_NOTE_SELECT;
 	req->cflags |= IORING_CQE_F_BUFFER | (u32)buf->bid << IORING_CQE_BUFFER_SHIFT;
-	if (unlikely(group->is_inc) && iou_pbuf_shrink(group, buf, bytes)) {
-		req->cflags |= IORING_CQE_F_BUF_MORE;
-		return;
-	}
-	group->head++;
-}
-
-/**
- * iou_pbuf_take() - take a buffer that will be filled by and by
- * @req: selected it, and has it from now on
- * @buf: which
- *
- * An incremental buffer, too, is taken as a whole: if less of it is used in the end
- * than was meant to be, nobody could tell where the next one begins.
- *
- * Context: ring lock, since iou_pbuf_select().
- */
-static inline void iou_pbuf_take(struct iou_req *req, const struct iou_pbuf *buf)
-	__must_hold(&iou_req_ring(req)->lock)
-{
-	req->notes &= ~IOU_NOTE_SELECT;
-	req->cflags |= IORING_CQE_F_BUFFER | (u32)buf->bid << IORING_CQE_BUFFER_SHIFT;
-	buf->group->head++;
+	if (unlikely(group->is_inc))
+		iou_pbuf_commit_part(req, buf, bytes, rest);
+	else
+		group->head++;
 }
 
 #endif

@@ -82,7 +82,7 @@ static int check_sqe(struct iou_req *req, const struct io_uring_sqe __shared *sq
 		return iou_reject(req, sqe, -EINVAL, "opcode is not supported");
 	if (head.flags & ~IOU_SQE_FLAGS)
 		return iou_reject(req, sqe, -EINVAL, "unknown flag");
-	if ((head.flags & IOSQE_BUFFER_SELECT) && !op->buffer_select)
+	if ((head.flags & IOSQE_BUFFER_SELECT) && !op->pbuf)
 		return iou_reject(req, sqe, -EOPNOTSUPP, "opcode selects no buffer");
 	if (head.flags & IOSQE_CQE_SKIP_SUCCESS)
 		ring->no_drain = true;
@@ -289,7 +289,7 @@ static __always_inline bool sqe_is_simple(struct iou_ring *ring, struct iou_req 
 {
 	if (likely(!head_has_more(head, 0)))
 		return sqe_may_start(ring, sqe, op);
-	if (head_has_more(head, IOSQE_BUFFER_SELECT) || !op->buffer_select ||
+	if (head_has_more(head, IOSQE_BUFFER_SELECT) || !op->pbuf ||
 	    !sqe_may_start(ring, sqe, op))
 		return false;
 	set_select(req, sqe);

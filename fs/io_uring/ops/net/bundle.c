@@ -70,10 +70,13 @@ static int bundle_first(struct iou_req *req, int dir, struct iou_pbuf_run *run)
 	if (dir == ITER_DEST && bundle->cap == MAX_RW_COUNT &&
 	    !(bundle->xfer.msg_flags & MSG_WAITALL) && bundle->xfer.inq <= 0)
 		nr = BUNDLE_GUESS;
-	error = iou_pbuf_select_run(req, run, bundle->cap, nr);
-	if (!error)
-		bundle->xfer.len = run->bytes;
-	return error;
+	error = iou_pbuf_look_run(req, run, bundle->cap, nr);
+	if (error)
+		return error;
+	if (!run->bytes && (iou_req_op(req)->pbuf & IOU_PBUF_FULL))
+		return -ENOBUFS;
+	bundle->xfer.len = run->bytes;
+	return 0;
 }
 
 /* What an interrupted bundle has left, and more if the next ones are still there */
@@ -84,7 +87,7 @@ static void bundle_again(struct iou_req *req, int dir, struct iou_pbuf_run *run)
 	struct iou_xfer *xfer = &bundle->xfer;
 	u32 left = xfer->len - xfer->done - bundle->rest;
 
-	if (!left || iou_pbuf_select_run(req, run, left, IOU_PBUF_RUN_MAX - 1) ||
+	if (!left || iou_pbuf_look_run(req, run, left, IOU_PBUF_RUN_MAX - 1) ||
 	    run->group->head != bundle->next) {
 		run->nr = 0;
 		run->bytes = 0;
@@ -104,7 +107,7 @@ static void bundle_again(struct iou_req *req, int dir, struct iou_pbuf_run *run)
  *        go on with
  *
  * Context: ring lock.
- * Return: 0; -ENOENT, -ENOBUFS, -EFAULT: there are none, see iou_pbuf_select_run();
+ * Return: 0; -ENOENT, -ENOBUFS, -EFAULT: there are none, see iou_pbuf_look_run();
  * -ENOMEM.
  */
 int iou_bundle_begin(struct iou_req *req, int dir, struct iou_pbuf_run *run,
@@ -142,7 +145,10 @@ static void bundle_use(struct iou_req *req, const struct iou_pbuf_run *run, u32 
 	bundle->rest -= of_rest;
 	if (bytes == of_rest || !run->nr)
 		return;
-	iou_pbuf_use_run(req, run, bytes - of_rest, again ? &rest : NULL);
+	bytes -= of_rest;
+	iou_pbuf_commit_run(req, run, bytes, again ? &rest : NULL);
+	if (again && (req->held & IOU_HELD_PBUF))
+		req->buf_end += bundle->xfer.done - bytes;
 	bundle->xfer.addr = (uintptr_t)rest.iov_base;
 	bundle->rest = rest.iov_len;
 	bundle->next = run->group->head;
@@ -174,5 +180,9 @@ iou_verdict_t iou_bundle_settle(struct iou_req *req, const struct socket *sock,
 		if (again)
 			return IOU_TURN;
 	}
-	return iou_done(req, iou_net_result(req, ret));
+	iou_done(req, iou_net_result(req, ret));
+	/* Another one may follow */
+	if (req->held & IOU_HELD_PBUF)
+		iou_pbuf_settle(req);
+	return IOU_DONE;
 }

@@ -242,20 +242,22 @@ void iou_net_cleanup_name(struct iou_req *req)
 }
 
 /**
- * iou_net_select() - look at the next provided buffer, and be about to use it
+ * iou_net_look() - look at the next provided buffer, and be about to use it
  * @req: wants one (IOU_NOTE_SELECT)
  * @buf: where to describe it
  *
  * Context: ring lock.
- * Return: 0 or -ENOBUFS.
+ * Return: 0 or -ENOBUFS; -ENOENT: there is no such group, and the opcode says so.
  */
-int iou_net_select(struct iou_req *req, struct iou_pbuf *buf)
+int iou_net_look(struct iou_req *req, struct iou_pbuf *buf)
 {
 	struct iou_xfer *xfer = iou_req_cmd(req, struct iou_xfer);
-	int error = iou_pbuf_select(req, buf);
+	int error = iou_pbuf_look(req, buf);
 
-	if (error)
-		return error;
+	if (unlikely(error))
+		return iou_req_op(req)->pbuf & IOU_PBUF_FULL ? error : -ENOBUFS;
+	if (unlikely(!buf->len) && (iou_req_op(req)->pbuf & IOU_PBUF_FULL))
+		return -ENOBUFS;
 	xfer->addr = buf->addr;
 	xfer->len = buf->len;
 	return 0;
@@ -266,15 +268,15 @@ int iou_net_select(struct iou_req *req, struct iou_pbuf *buf)
  * @req: wants one (IOU_NOTE_SELECT)
  *
  * Context: ring lock.
- * Return: 0 or -ENOBUFS.
+ * Return: as iou_net_look().
  */
 int iou_net_take(struct iou_req *req)
 {
 	struct iou_pbuf buf;
-	int error = iou_net_select(req, &buf);
+	int error = iou_net_look(req, &buf);
 
 	if (!error)
-		iou_pbuf_use(req, &buf, buf.len);
+		iou_pbuf_commit(req, &buf, 0, IOU_PBUF_KEEP_ALL);
 	return error;
 }
 
@@ -358,13 +360,8 @@ iou_verdict_t iou_net_settle(struct iou_req *req, const struct socket *sock,
 	}
 	xfer->done += ret;
 	again = xfer->done < xfer->len && iou_net_goes_on(xfer, sock);
-	if (req->notes & IOU_NOTE_SELECT) {
-		/* Who goes on needs the rest of the buffer, too */
-		if (again)
-			iou_pbuf_take(req, buf);
-		else
-			iou_pbuf_use(req, buf, ret);
-	}
+	if (req->notes & IOU_NOTE_SELECT)
+		iou_pbuf_commit(req, buf, ret, again ? IOU_PBUF_KEEP_ALL : IOU_PBUF_LEAVE);
 	if (again) {
 		/* It does not wait in vain */
 		req->nr_polls = 0;

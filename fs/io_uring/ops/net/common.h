@@ -71,7 +71,7 @@ void iou_net_cleanup_msg(struct iou_req *req);
 int iou_net_copy_name(struct iou_req *req, const struct io_uring_sqe __shared *sqe,
 		      u64 addr, s32 len);
 void iou_net_cleanup_name(struct iou_req *req);
-int iou_net_select(struct iou_req *req, struct iou_pbuf *buf)
+int iou_net_look(struct iou_req *req, struct iou_pbuf *buf)
 	__must_hold(&iou_req_ring(req)->lock);
 int iou_net_take(struct iou_req *req) __must_hold(&iou_req_ring(req)->lock);
 bool iou_net_goes_on(const struct iou_xfer *xfer, const struct socket *sock);
@@ -158,7 +158,7 @@ static __always_inline int iou_net_prep_addr(struct iou_req *req,
  *
  * Context: with IOU_NOTE_SELECT the ring lock, and the buffer stays where it is as long as
  * that is held; else any.
- * Return: 0; -EFAULT: not user memory; -ENOBUFS.
+ * Return: 0; or as iou_net_look().
  */
 static __always_inline int iou_net_iter(struct iou_req *req, int dir, struct iou_pbuf *buf,
 					struct iov_iter *iter)
@@ -167,7 +167,7 @@ static __always_inline int iou_net_iter(struct iou_req *req, int dir, struct iou
 	u32 len = min_t(u32, xfer->len - xfer->done, MAX_RW_COUNT);
 
 	if (req->notes & IOU_NOTE_SELECT) {
-		int error = iou_net_select(req, buf);
+		int error = iou_net_look(req, buf);
 
 		if (likely(!error))
 			iov_iter_ubuf(iter, dir, u64_to_user_ptr(buf->addr), buf->len);

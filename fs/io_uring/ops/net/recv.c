@@ -229,9 +229,9 @@ static iou_verdict_t issue_shots(struct iou_req *req)
 }
 
 /*
- * Is an attempt worth what it costs? Without data these have results of their own.
- * Parking looks at the socket again, and closely; if there is something after all,
- * the attempt is made.
+ * Is an attempt worth what it costs? Without data these have results of their own, and
+ * with SO_BUSY_POLL an attempt looks for data at the device. Parking looks at the socket
+ * again, and closely; if there is something after all, the attempt is made.
  */
 static __always_inline bool recv_would_block(struct iou_req *req)
 {
@@ -297,7 +297,7 @@ const struct iou_op iou_op_recv = {
 	.poll_mask	= recv_poll_mask,
 	.needs_file	= true,
 	.has_ioprio	= true,
-	.buffer_select	= true,
+	.pbuf		= IOU_PBUF_USED,
 	.unbound	= true,
 };
 
@@ -347,7 +347,7 @@ static iou_verdict_t try_recvmsg(struct iou_req *req, bool nowait)
 		return iou_done(req, ret);
 	msg = copy->hdr;
 	if (req->notes & IOU_NOTE_SELECT) {
-		ret = iou_net_select(req, &buf);
+		ret = iou_net_look(req, &buf);
 		if (ret)
 			return iou_done(req, ret);
 	}
@@ -407,7 +407,7 @@ static iou_verdict_t shot_recvmsg(struct iou_req *req, bool nowait)
 
 	if (unlikely(!sock))
 		return iou_done(req, ret);
-	ret = iou_net_select(req, &buf);
+	ret = iou_net_look(req, &buf);
 	if (ret)
 		return iou_done(req, ret);
 	if (buf.len < before)
@@ -478,7 +478,7 @@ const struct iou_op iou_op_recvmsg = {
 	.poll_mask	= recv_poll_mask,
 	.needs_file	= true,
 	.has_ioprio	= true,
-	.buffer_select	= true,
+	.pbuf		= IOU_PBUF_USED,
 	.unbound	= true,
 	.audit		= true,
 };

@@ -149,7 +149,7 @@ const struct iou_op iou_op_send = {
 	.poll_events	= EPOLLOUT,
 	.needs_file	= true,
 	.has_ioprio	= true,
-	.buffer_select	= true,
+	.pbuf		= IOU_PBUF_USED | IOU_PBUF_FULL,
 	.unbound	= true,
 };
 

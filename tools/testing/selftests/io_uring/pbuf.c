@@ -452,6 +452,69 @@ TEST_F(pbuf, no_such_group)
 	EXPECT_EQ(-EOPNOTSUPP, cqe.res);
 }
 
+/* SEND says which of the two it is. */
+TEST_F(pbuf, send_without_buffer)
+{
+	struct io_uring_cqe cqe;
+	int async;
+
+	ASSERT_EQ(0, sock_pair(SOCK_UNIX_STREAM, self->fd));
+	for (async = 0; async < 2; async++) {
+		__u8 flags = async ? IOSQE_ASYNC : 0;
+
+		prep_select(&self->ring, IORING_OP_SEND, self->fd[0], NULL, 0)->buf_group = 99;
+		self->ring.sqes[(self->ring.next - 1) & self->ring.sq_mask].flags |= flags;
+		ASSERT_EQ(0, one(&self->ring, &cqe));
+		EXPECT_EQ(-ENOENT, cqe.res);
+		ASSERT_EQ(0, give(self, variant, 0, 1));
+		prep_select(&self->ring, IORING_OP_SEND, self->fd[0], NULL, 0)->flags |= flags;
+		ASSERT_EQ(0, one(&self->ring, &cqe));
+		EXPECT_EQ(SIZE, cqe.res);
+		prep_select(&self->ring, IORING_OP_SEND, self->fd[0], NULL, 0)->flags |= flags;
+		ASSERT_EQ(0, one(&self->ring, &cqe));
+		EXPECT_EQ(-ENOBUFS, cqe.res);
+	}
+}
+
+/* An entry without room: nothing is sent from it, or received; READ uses it up. */
+TEST_F(pbuf, empty_buffer)
+{
+	static const int ops[] = { IORING_OP_SEND, IORING_OP_RECV, IORING_OP_READ };
+	struct io_uring_cqe cqe;
+	int i, pipes[2];
+	char in[8];
+
+	if (variant->list)
+		SKIP(return, "PROVIDE_BUFFERS refuses them");
+	if (variant->flags & IOU_PBUF_RING_INC)
+		SKIP(return, "nothing is used of it, and so it stays for ever");
+	ASSERT_EQ(0, pipe(pipes));
+	ASSERT_EQ(1, write(pipes[1], "x", 1));
+	ASSERT_EQ(0, sock_pair(SOCK_UNIX_DGRAM, self->fd));
+	pbufs_put_raw(&self->bufs, self->bufs.mem, 0, 5);
+	pbufs_put(&self->bufs, 1);
+	pbufs_publish(&self->bufs);
+	ASSERT_EQ(1, send(self->fd[0], "x", 1, 0));
+	for (i = 0; i < 3; i++) {
+		const bool used = i == 2;
+
+		prep_select(&self->ring, ops[i], used ? pipes[0] : self->fd[1], NULL, 0);
+		ASSERT_EQ(0, one(&self->ring, &cqe));
+		EXPECT_EQ(i ? 0 : -ENOBUFS, cqe.res);
+		EXPECT_EQ(used ? 5 : -1, cqe_bid(&cqe));
+		EXPECT_EQ(used, pbufs_head(&self->ring, BGID));
+	}
+	/* No empty datagram went out */
+	EXPECT_EQ(-1, recv(self->fd[0], in, sizeof(in), MSG_DONTWAIT));
+	EXPECT_EQ(EAGAIN, errno);
+	prep_select(&self->ring, IORING_OP_READ, pipes[0], NULL, 0);
+	ASSERT_EQ(0, one(&self->ring, &cqe));
+	EXPECT_EQ(1, cqe.res);
+	EXPECT_EQ(1, cqe_bid(&cqe));
+	close(pipes[0]);
+	close(pipes[1]);
+}
+
 /* Addresses that are not the program's: as if there were no buffer. */
 TEST_F(pbuf, not_user_memory)
 {
@@ -754,6 +817,26 @@ TEST_F(pbuf, recvmsg_multishot)
 		if (variant->flags & IOU_PBUF_RING_INC)
 			break;
 	}
+}
+
+/* Whoever has no room for the source is not told how long it is. */
+TEST_F(pbuf, recvmsg_multishot_no_name)
+{
+	struct io_uring_recvmsg_out *out;
+	struct io_uring_cqe cqe;
+	struct msghdr msg = {};
+
+	ASSERT_EQ(0, sock_pair(SOCK_UDP4, self->fd));
+	ASSERT_EQ(0, give(self, variant, 0, 1));
+	ASSERT_EQ(3, send(self->fd[0], "abc", 3, 0));
+	prep_select(&self->ring, IORING_OP_RECVMSG, self->fd[1], &msg, 1)->ioprio =
+		IORING_RECV_MULTISHOT;
+	ASSERT_EQ(0, one(&self->ring, &cqe));
+	EXPECT_EQ((int)sizeof(*out) + 3, cqe.res);
+	out = (struct io_uring_recvmsg_out *)self->bufs.mem;
+	EXPECT_EQ(0u, out->namelen);
+	EXPECT_EQ(3u, out->payloadlen);
+	EXPECT_EQ(0, memcmp(out + 1, "abc", 3));
 }
 
 TEST_F(pbuf, recvmsg_multishot_lengths)
@@ -1278,6 +1361,124 @@ TEST(incremental)
 	EXPECT_EQ(IORING_CQE_F_BUFFER, cqe.flags);
 	close_pair(fd);
 	ring_close(&r);
+}
+
+/* READ of @file with @len at @off, of a buffer of an incremental group */
+static int inc_read(struct ring *r, int file, unsigned int len, __u64 off, bool async,
+		    struct io_uring_cqe *cqe)
+{
+	struct io_uring_sqe *sqe = prep_select(r, IORING_OP_READ, file, NULL, len);
+
+	sqe->off = off;
+	if (async)
+		sqe->flags |= IOSQE_ASYNC;
+	return one(r, cqe);
+}
+
+/*
+ * It is charged with what was used, not with what was asked for: the next data is
+ * right behind it. Inline, and in a worker.
+ */
+TEST(incremental_short)
+{
+	struct io_uring_cqe cqe;
+	int i, file, mem;
+	struct pbufs b;
+	struct ring r;
+
+	if (untouched())
+		SKIP(return, "this kernel charges what was asked for");
+	mem = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+	ASSERT_LE(0, mem);
+	for (i = 0; i < 4; i++) {
+		const bool async = i & 1;
+		/* What is asked for may be all that there is */
+		const unsigned int len = i & 2 ? 0 : 64;
+
+		ASSERT_EQ(0, ring_open(&r, 8, 0));
+		ASSERT_EQ(0, pbufs_open(&b, &r, 4, 100, BGID, IOU_PBUF_RING_INC));
+		pbufs_give(&b, 0, 2);
+		file = tmp_file(NULL, 0);
+		ASSERT_EQ(12, write(file, "abcdefghijkl", 12));
+
+		ASSERT_EQ(0, inc_read(&r, file, len, 0, async, &cqe));
+		EXPECT_EQ(12, cqe.res);
+		EXPECT_EQ(IORING_CQE_F_BUFFER | IORING_CQE_F_BUF_MORE, cqe.flags);
+		ASSERT_EQ(0, inc_read(&r, file, 5, 0, async, &cqe));
+		EXPECT_EQ(5, cqe.res);
+		EXPECT_EQ(IORING_CQE_F_BUFFER | IORING_CQE_F_BUF_MORE, cqe.flags);
+		EXPECT_EQ(0, memcmp(b.mem, "abcdefghijklabcde", 17));
+
+		/* The end of the file, and an error, use nothing; an error names nothing */
+		ASSERT_EQ(0, inc_read(&r, file, len, 12, async, &cqe));
+		EXPECT_EQ(0, cqe.res);
+		EXPECT_EQ(IORING_CQE_F_BUFFER | IORING_CQE_F_BUF_MORE, cqe.flags);
+		ASSERT_EQ(0, inc_read(&r, mem, len, 0, async, &cqe));
+		EXPECT_GT(0, cqe.res);
+		EXPECT_EQ(0u, cqe.flags);
+		ASSERT_EQ(0, inc_read(&r, file, 12, 0, async, &cqe));
+		EXPECT_EQ(12, cqe.res);
+		EXPECT_EQ(0, memcmp(b.mem + 17, "abcdefghijkl", 12));
+		EXPECT_EQ(0, pbufs_head(&r, BGID));
+
+		/* All of the rest, and the next buffer */
+		ASSERT_EQ(200, pwrite(file, b.mem, 200, 12));
+		ASSERT_EQ(0, inc_read(&r, file, 0, 0, async, &cqe));
+		EXPECT_EQ(100 - 29, cqe.res);
+		EXPECT_EQ(IORING_CQE_F_BUFFER, cqe.flags);
+		EXPECT_EQ(1, pbufs_head(&r, BGID));
+		ASSERT_EQ(0, inc_read(&r, file, 10, 0, async, &cqe));
+		EXPECT_EQ(1, cqe_bid(&cqe));
+		EXPECT_EQ(IORING_CQE_F_BUFFER | IORING_CQE_F_BUF_MORE, cqe.flags);
+		close(file);
+		ring_close(&r);
+	}
+	close(mem);
+}
+
+/* The same for a receive that waits for all, and does not get it. */
+TEST(incremental_waitall)
+{
+	struct io_uring_cqe cqe;
+	int i, fd[2], other[2];
+	struct pbufs b;
+	struct ring r;
+
+	if (untouched())
+		SKIP(return, "this kernel does not wait for the rest");
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, ring_open(&r, 8, 0));
+		ASSERT_EQ(0, pbufs_open(&b, &r, 4, 100, BGID, IOU_PBUF_RING_INC));
+		pbufs_give(&b, 0, 2);
+		ASSERT_EQ(0, sock_pair(SOCK_UNIX_STREAM, fd));
+		ASSERT_EQ(0, sock_pair(SOCK_UNIX_STREAM, other));
+		ASSERT_EQ(7, send(other[0], "0123456", 7, 0));
+
+		prep_select(&r, IORING_OP_RECV, fd[1], NULL, 40)->msg_flags = MSG_WAITALL;
+		ASSERT_EQ(1, ring_submit(&r));
+		ASSERT_EQ(5, send(fd[0], "abcde", 5, 0));
+		EXPECT_TRUE(stays_quiet(&r));
+		if (i) {
+			/* Somebody else has another buffer: then its rest is nobody's */
+			prep_select(&r, IORING_OP_RECV, other[1], NULL, 3);
+			ASSERT_EQ(0, one(&r, &cqe));
+			EXPECT_EQ(3, cqe.res);
+			EXPECT_EQ(1, cqe_bid(&cqe));
+			EXPECT_EQ(0, memcmp(b.mem + 100, "012", 3));
+		}
+		ASSERT_EQ(0, shutdown(fd[0], SHUT_WR));
+		ASSERT_EQ(0, ring_wait(&r, &cqe));
+		EXPECT_EQ(5, cqe.res);
+		EXPECT_EQ(IORING_CQE_F_BUFFER | (i ? 0 : IORING_CQE_F_BUF_MORE), cqe.flags);
+		prep_select(&r, IORING_OP_RECV, other[1], NULL, 4);
+		ASSERT_EQ(0, one(&r, &cqe));
+		EXPECT_EQ(4, cqe.res);
+		EXPECT_EQ(0, memcmp(b.mem + (i ? 103 : 5), i ? "3456" : "0123", 4));
+		EXPECT_EQ(i, pbufs_head(&r, BGID));
+		close_pair(fd);
+		close_pair(other);
+		ring_close(&r);
+	}
 }
 
 /*
