@@ -29,6 +29,7 @@
 #include "../run/lock.h"
 #include "../run/ringfd.h"
 #include "../run/sqpoll.h"
+#include "../run/task.h"
 #include "../run/timeout.h"
 #include "fdinfo.h"
 #include "geometry.h"
@@ -346,7 +347,10 @@ int iou_setup(u32 entries, struct io_uring_params __user *uparams)
 		ring_free(ring);
 		return ret;
 	}
-	if (copy_to_user(uparams, &p, sizeof(p)))
+	/* From now on the thread has slots for registered rings */
+	if (!iou_task_current())
+		ret = -ENOMEM;
+	else if (copy_to_user(uparams, &p, sizeof(p)))
 		ret = -EFAULT;
 	else if (p.flags & IORING_SETUP_REGISTERED_FD_ONLY)
 		ret = ring_install_registered(ring, &p);

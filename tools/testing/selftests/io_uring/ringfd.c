@@ -170,6 +170,41 @@ TEST_F(ringfd, not_inherited)
 	EXPECT_EQ(0, reap(pid, WAIT_MS));
 }
 
+/* Return: 0, or the number of the check that failed. For a new process. */
+static int slots_of_a_new_process(void)
+{
+	struct io_uring_rsrc_update up = { .offset = 3 };
+	struct ring r;
+
+	if (sys_enter(0, 0, 0, IORING_ENTER_REGISTERED_RING, NULL, 0) != -EINVAL ||
+	    register_slot(0, IORING_REGISTER_PROBE, NULL, 0) != -EINVAL)
+		return 1;
+	if (ring_open(&r, 4, 0))
+		return 2;
+	if (sys_enter(0, 0, 0, IORING_ENTER_REGISTERED_RING, NULL, 0) != -EBADF ||
+	    register_slot(0, IORING_REGISTER_PROBE, NULL, 0) != -EBADF)
+		return 3;
+	if (reg_op(&r, IORING_UNREGISTER_RING_FDS, &up, 1) != 1)
+		return 4;
+	if (reg_op(&r, IORING_UNREGISTER_RING_FDS, no_access(PAGE), 1) != -EFAULT)
+		return 5;
+	up.data = 1;
+	if (reg_op(&r, IORING_UNREGISTER_RING_FDS, &up, 1) != -EINVAL)
+		return 6;
+	ring_close(&r);
+	return 0;
+}
+
+/* Who has made a ring has slots, whether or not it ever registers a ring. */
+TEST(slots_come_with_a_ring)
+{
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(slots_of_a_new_process());
+	EXPECT_EQ(0, WEXITSTATUS(reap(pid, WAIT_MS)));
+}
+
 /* Exit and exec let go of registered rings, and so of what these hold. */
 TEST_F(ringfd, goes_with_the_program)
 {
