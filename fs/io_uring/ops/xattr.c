@@ -39,8 +39,11 @@ static void cleanup_xattr(struct iou_req *req)
 /* Everything but the value */
 static int prep_xattr(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
 {
-	struct iou_xattr *xattr = kmalloc(sizeof(*xattr), GFP_KERNEL_ACCOUNT);
+	struct iou_xattr *xattr;
 
+	if (req->sqe_flags & IOSQE_FIXED_FILE)
+		return iou_reject(req, sqe, -EBADF, "xattr: not of a fixed file");
+	xattr = kmalloc(sizeof(*xattr), GFP_KERNEL_ACCOUNT);
 	if (!xattr)
 		return iou_reject(req, sqe, -ENOMEM, "xattr: no memory for the name");
 	xattr->path = NULL;
@@ -100,25 +103,14 @@ static int prep_path(struct iou_req *req, const struct io_uring_sqe __shared *sq
 	return 0;
 }
 
-static int check_not_fixed(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
-{
-	if (req->sqe_flags & IOSQE_FIXED_FILE)
-		return iou_reject(req, sqe, -EBADF, "xattr: a path has no fixed file");
-	return 0;
-}
-
 static int prep_setxattr(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
 {
-	int error = check_not_fixed(req, sqe) ?: prep_fsetxattr(req, sqe);
-
-	return error ?: prep_path(req, sqe);
+	return prep_fsetxattr(req, sqe) ?: prep_path(req, sqe);
 }
 
 static int prep_getxattr(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
 {
-	int error = check_not_fixed(req, sqe) ?: prep_fgetxattr(req, sqe);
-
-	return error ?: prep_path(req, sqe);
+	return prep_fgetxattr(req, sqe) ?: prep_path(req, sqe);
 }
 
 static ssize_t set_xattr(const struct path *path, struct iou_xattr *xattr)

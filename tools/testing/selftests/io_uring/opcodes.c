@@ -371,12 +371,11 @@ TEST_F(opcodes, fixed_file)
 	const __u8 flags = variant->flags | IOSQE_FIXED_FILE;
 	struct env *e = &self->e;
 	const struct row *row;
-	bool old = untouched();
 	struct shot shot;
 	int fds[2], i;
 
 	for (row = rows; row->name; row++) {
-		if (!row->file || row->no_table || (old && row->no_fixed_before))
+		if (!row->file || row->no_table || row->fixed)
 			continue;
 		for (i = 0; i < 3; i++) {
 			make_good(&shot, e, row, flags);

@@ -107,7 +107,6 @@ struct fault {
  * @more: the same, shared with other opcodes
  * @file: sqe.fd is a file
  * @no_table: which cannot be put into a table, or is in one already
- * @no_fixed_before: the untouched 6.12 takes no fixed file
  * @fixed: without a file: the error with FIXED_FILE, 0: the flag is ignored
  * @select: BUFFER_SELECT is possible
  * @ioprio: has a meaning
@@ -127,7 +126,6 @@ struct row {
 	const struct fault *more[2];
 	bool file;
 	bool no_table;
-	bool no_fixed_before;
 	int fixed;
 	bool select;
 	bool ioprio;

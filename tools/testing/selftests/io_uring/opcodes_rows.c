@@ -1745,7 +1745,7 @@ const struct row rows[] = {
 		       MAKE(msg_empty_slot), MAKE(msg_no_table), MAKE(msg_fd_len)),
 	}, {
 		ROW(FSETXATTR), .good = good_fsetxattr, .fail = fail_xattr, .file = true,
-		.no_fixed_before = true,
+		.fixed = -EBADF,
 		FAULTS(SET(fd, -1, -EBADF), SET(addr, BAD_ADDR, -EFAULT),
 		       STR(addr, "", -ERANGE), SET(addr2, BAD_ADDR, -EFAULT),
 		       SET(len, XATTR_SIZE_MAX + 1, -E2BIG), SET(xattr_flags, 4, -EINVAL)),
@@ -1756,7 +1756,7 @@ const struct row rows[] = {
 		       SET(xattr_flags, 4, -EINVAL)),
 	}, {
 		ROW(FGETXATTR), .good = good_fgetxattr, .fail = fail_xattr, .file = true,
-		.no_fixed_before = true,
+		.fixed = -EBADF,
 		FAULTS(SET(fd, -1, -EBADF), MBZ(xattr_flags), SET(addr, BAD_ADDR, -EFAULT),
 		       STR(addr, "", -ERANGE), SET(addr2, BAD_ADDR, -EFAULT),
 		       SET(len, 2, -ERANGE)),
