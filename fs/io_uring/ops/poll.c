@@ -25,8 +25,7 @@ static __poll_t poll_events(const struct io_uring_sqe __shared *sqe)
 #ifdef __BIG_ENDIAN
 	events = swahw32(events);
 #endif
-	return demangle_poll(events) |
-	       (__force __poll_t)(events & (__force u32)EPOLLEXCLUSIVE);
+	return demangle_poll(events) | ((__force __poll_t)events & (EPOLLEXCLUSIVE | EPOLLONESHOT));
 }
 
 static int prep_poll_add(struct iou_req *req, const struct io_uring_sqe __shared *sqe)

@@ -261,6 +261,28 @@ TEST_F(poll, multishot)
 	EXPECT_TRUE(ring_quiet(&self->ring));
 }
 
+/* With EPOLLONESHOT among its events a multishot poll has one shot. */
+TEST_F(poll, multishot_once)
+{
+	PUT(1, 0, sqe_poll_multi(self->efd, POLLIN | EPOLLONESHOT));
+	SUBMIT(1);
+	EXPECT_TRUE(ring_quiet(&self->ring));
+	SIGNAL();
+	GET(1);
+	EXPECT_EQ(POLLIN, RES(1));
+	EXPECT_EQ(0u, self->log.cqe[0].flags);
+	CONSUME();
+	SIGNAL();
+	EXPECT_TRUE(ring_quiet(&self->ring));
+	EXPECT_EQ(-ENOENT, ring_run(&self->ring, 0, sqe_poll_remove(1)));
+	/* What is ready at once is no other case. */
+	PUT(2, 0, sqe_poll_multi(self->efd, POLLIN | EPOLLONESHOT));
+	SUBMIT(1);
+	GET(2);
+	EXPECT_EQ(POLLIN, RES(2));
+	EXPECT_EQ(0u, self->log.cqe[1].flags);
+}
+
 TEST_F(poll, multishot_already_ready)
 {
 	SIGNAL();
