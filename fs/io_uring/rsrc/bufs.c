@@ -21,8 +21,8 @@ static void buf_release(void *what)
 }
 
 /* Read iovec number @i of a range. Without an array all are empty. */
-static int bufs_get_iovec(const struct iou_ring *ring, const struct iou_rsrc_range *range,
-			  u32 i, struct iovec *iov)
+static int bufs_read_iovec(const struct iou_ring *ring, const struct iou_rsrc_range *range,
+			   u32 i, struct iovec *iov)
 {
 	const struct compat_iovec __user *compat_iovs = range->data;
 	const struct iovec __user *iovs = range->data;
@@ -36,8 +36,19 @@ static int bufs_get_iovec(const struct iou_ring *ring, const struct iou_rsrc_ran
 	if (copy_from_user(&compat, compat_iovs + i, sizeof(compat)))
 		return -EFAULT;
 	iov->iov_base = compat_ptr(compat.iov_base);
-	iov->iov_len = compat.iov_len;
+	iov->iov_len = (compat_ssize_t)compat.iov_len;
 	return 0;
+}
+
+/* As readv() reads it: a length with its highest bit set is no length */
+static int bufs_get_iovec(const struct iou_ring *ring, const struct iou_rsrc_range *range,
+			  u32 i, struct iovec *iov)
+{
+	int error = bufs_read_iovec(ring, range, i, iov);
+
+	if (error)
+		return error;
+	return (ssize_t)iov->iov_len < 0 ? -EINVAL : 0;
 }
 
 /* Is this something that could be pinned? */
@@ -84,10 +95,12 @@ static int bufs_update_one(struct iou_ring *ring, const struct iou_rsrc_range *r
 	u32 slot = array_index_nospec(range->offset + i, ring->bufs.nr);
 	struct iou_node *node;
 	struct iovec iov;
+	int error;
 	u64 tag;
 
-	if (bufs_get_iovec(ring, range, i, &iov) || iou_rsrc_tag(range, i, &tag))
-		return -EFAULT;
+	error = bufs_get_iovec(ring, range, i, &iov) ?: iou_rsrc_tag(range, i, &tag);
+	if (error)
+		return error;
 	node = bufs_make(ring, &iov, tag);
 	if (IS_ERR(node))
 		return PTR_ERR(node);

@@ -149,6 +149,11 @@ TEST_F(buffers, register_arguments)
 	EXPECT_EQ(-EFAULT, set_bufs(r, iov, 2));
 	iov[1] = (struct iovec) { self->mem, (1ul << 30) + 1 };
 	EXPECT_EQ(-EFAULT, set_bufs(r, iov, 2));
+	/* Longer than any ssize_t, as readv() sees it. */
+	iov[1] = (struct iovec) { self->mem, -1ul };
+	EXPECT_EQ(-EINVAL, set_bufs(r, iov, 2));
+	iov[1] = (struct iovec) { NULL, 1ul << 63 };
+	EXPECT_EQ(-EINVAL, set_bufs(r, iov, 2));
 	iov[1] = (struct iovec) { (void *)-PAGE, PAGE };
 	EXPECT_EQ(-EOVERFLOW, set_bufs(r, iov, 2));
 	iov[1] = (struct iovec) { no_access(PAGE), PAGE };

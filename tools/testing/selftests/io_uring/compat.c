@@ -152,6 +152,9 @@ TEST_F(compat, fixed_buffers)
 	EXPECT_EQ(100, RUN(sqe));
 	ASSERT_EQ(0, sys_register(r->fd, IORING_UNREGISTER_BUFFERS, NULL, 0));
 	EXPECT_EQ(-EFAULT, sys_register(r->fd, IORING_REGISTER_BUFFERS, self->end - 8, 2));
+	/* Longer than any ssize_t of such a program */
+	v->iov_len = 1ul << 31;
+	EXPECT_EQ(-EINVAL, sys_register(r->fd, IORING_REGISTER_BUFFERS, v, 1));
 	EXPECT_EQ(-ENXIO, sys_register(r->fd, IORING_UNREGISTER_BUFFERS, NULL, 0));
 }
 
