@@ -143,24 +143,30 @@ static void release_stranded(struct iou_ring *ring)
 		iou_lane_hand_over(lane, 0);
 }
 
-static void drain_one(struct iou_ring *ring, struct llist_node *node)
+/* Return: whether it is something that a worker has done */
+static bool drain_one(struct iou_ring *ring, struct llist_node *node)
 	__must_hold(&ring->lock)
 {
 	struct iou_req *req = llist_entry(node, struct iou_req, qnode);
 
-	if (unlikely(node == &ring->stranded_mark))
+	if (unlikely(node == &ring->stranded_mark)) {
 		release_stranded(ring);
-	else if (unlikely(iou_req_ring(req) != ring))
+		return false;
+	}
+	if (unlikely(iou_req_ring(req) != ring)) {
 		iou_req_op(req)->deliver(req, ring);
-	else
-		end_work(req);
+		return false;
+	}
+	end_work(req);
+	return true;
 }
 
-/* Return: workers had finished something */
+/* Return: whether there was something that a worker has done */
 static bool drain_done(struct iou_ring *ring)
 	__must_hold(&ring->lock)
 {
 	struct llist_node *node, *next;
+	bool by_worker = false;
 	u32 nr = 0;
 
 	if (llist_empty(&ring->done))
@@ -169,11 +175,11 @@ static bool drain_done(struct iou_ring *ring)
 	node = iou_lane_in_order(llist_del_all(&ring->done));
 	for (; node; node = next) {
 		next = node->next;
-		drain_one(ring, node);
+		by_worker |= drain_one(ring, node);
 		if (unlikely(++nr % IOU_HOLD_STEPS == 0))
 			show_some(ring);
 	}
-	return true;
+	return by_worker;
 }
 
 /*
@@ -436,14 +442,14 @@ static noinline void unlock_slow(struct iou_ring *ring, bool by_worker)
 /* Start what is ready for a lane, then unlock */
 static noinline void unlock_run_ready(struct iou_ring *ring, const struct iou_lane *lane)
 {
-	bool drained = false;
+	bool by_worker = false;
 
 	/* What completes may make more ready, and the other way round */
 	do
-		drained |= drain_done(ring);
+		by_worker |= drain_done(ring);
 	while (settle(ring, lane) && !llist_empty(&ring->done));
 
-	unlock_slow(ring, drained);
+	unlock_slow(ring, by_worker);
 }
 
 static __always_inline bool has_more_to_do(const struct iou_ring *ring)
@@ -516,14 +522,14 @@ void iou_ring_end_peek(struct iou_ring *ring)
  */
 void iou_ring_publish(struct iou_ring *ring)
 {
-	bool drained = drain_done(ring);
+	bool by_worker = drain_done(ring);
 
 	if (ring->cq.published == ring->cq.tail)
 		return;
 	iou_cq_publish(&ring->cq);
 	/* As in iou_ring_unlock() */
 	smp_mb();
-	tell(ring, drained);
+	tell(ring, by_worker);
 }
 
 /**

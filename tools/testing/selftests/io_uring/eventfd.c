@@ -183,6 +183,28 @@ TEST_F(eventfd, async_is_silent_about_inline)
 }
 
 /* Nor is what the program was waiting for, without a worker. */
+/* Nor about what comes from another ring, if no worker has sent it. */
+TEST_F(eventfd, async_is_silent_about_messages)
+{
+	struct io_uring_sqe msg = {
+		.opcode = IORING_OP_MSG_RING,
+		.fd = self->ring.fd,
+		.addr = IORING_MSG_DATA,
+	};
+	struct io_uring_cqe cqe;
+	struct ring from;
+	int i;
+
+	ASSERT_EQ(0, ring_open(&from, 4, 0));
+	ASSERT_EQ(0, set_eventfd(&self->ring, IORING_REGISTER_EVENTFD_ASYNC, self->efd));
+	for (i = 0; i < 4; i++) {
+		EXPECT_EQ(0, ring_run(&from, 0, msg));
+		EXPECT_EQ(0, ring_wait(&self->ring, &cqe));
+	}
+	EXPECT_EQ(0, signals(self->efd));
+	ring_close(&from);
+}
+
 TEST_F(eventfd, async_is_silent_about_parked)
 {
 	struct ring *r = &self->ring;
