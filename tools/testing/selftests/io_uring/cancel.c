@@ -111,6 +111,21 @@ TEST_F(cancel, parked)
 	}
 }
 
+/* Of two cancels one has ended it. */
+TEST_F(cancel, cancelled_once)
+{
+	PUT(1, 0, READ(self->pipe));
+	PUT(10, 0, sqe_cancel(1, 0));
+	PUT(11, 0, sqe_cancel(1, 0));
+	SUBMIT(3);
+	GET(3);
+	EXPECT_EQ(-ECANCELED, RES(1));
+	EXPECT_EQ(0, RES(10));
+	if (!RES(11) && untouched())
+		SKIP(return, "this kernel finds it twice");
+	EXPECT_EQ(-ENOENT, RES(11));
+}
+
 TEST_F(cancel, not_found)
 {
 	struct __kernel_timespec ts = TS_NEVER;

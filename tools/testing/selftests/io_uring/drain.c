@@ -118,6 +118,30 @@ TEST_F(drain, holds_all_behind)
 }
 
 /* Behind it they run concurrently again, up to the next. */
+/* The same if there is nothing before it. It is no other request's business to end it. */
+TEST_F(drain, holds_all_behind_the_first)
+{
+	struct io_uring_sync_cancel_reg all = {
+		.fd = -1,
+		.flags = IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL,
+		.timeout = { .tv_sec = -1, .tv_nsec = -1 },
+	};
+
+	PUT(1, DRAIN, BLOCKER());
+	PUT(2, 0, sqe_nop());
+	PUT(3, 0, sqe_cancel(1, 0));
+	SUBMIT(3);
+	if (!ring_quiet(&self->ring) && untouched())
+		SKIP(return, "this kernel starts what is behind it");
+	EXPECT_EQ(0u, ring_ready(&self->ring));
+	/* A system call does not wait for its turn. */
+	EXPECT_LE(0, sys_register(self->ring.fd, IORING_REGISTER_SYNC_CANCEL, &all, 1));
+	GET(3);
+	EXPECT_EQ(0, log_place(&self->log, 1));
+	EXPECT_NE(1, RES(1));
+	EXPECT_TRUE(ring_works(&self->ring));
+}
+
 TEST_F(drain, several)
 {
 	PUT(1, DRAIN, BLOCKER());

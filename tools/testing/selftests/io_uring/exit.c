@@ -9,6 +9,7 @@
 #include "disk_test.h"
 #include "iou_test.h"
 
+#include <linux/futex.h>
 #include <pthread.h>
 #include <sys/resource.h>
 #include <sys/eventfd.h>
@@ -474,6 +475,49 @@ TEST(thread_leaves_a_parked_read)
 	ring_close(&r);
 	close(fds[0]);
 	close(fds[1]);
+}
+
+#ifndef FUTEX2_SIZE_U32
+#define FUTEX2_SIZE_U32		0x02
+#endif
+#ifndef FUTEX2_PRIVATE
+#define FUTEX2_PRIVATE		FUTEX_PRIVATE_FLAG
+#endif
+
+static unsigned int word;
+
+static void *wait_and_leave(void *arg)
+{
+	struct parked *p = arg;
+	const int flags = FUTEX2_SIZE_U32 | FUTEX2_PRIVATE;
+	struct io_uring_sqe *sqe = prep(p->ring, IORING_OP_FUTEX_WAIT, flags, &word, 0, 0);
+
+	sqe->addr3 = UINT_MAX;
+	sqe->user_data = 7;
+	p->submitted = ring_submit(p->ring);
+	return NULL;
+}
+
+/* The same for a word of memory, at once. (In the untouched 6.12 it waits on.) */
+TEST(thread_leaves_a_futex_wait)
+{
+	struct parked p = { };
+	struct io_uring_cqe cqe;
+	pthread_t thread;
+	struct ring r;
+
+	ASSERT_EQ(0, ring_open(&r, 8, 0));
+	p.ring = &r;
+	ASSERT_EQ(0, pthread_create(&thread, NULL, wait_and_leave, &p));
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	ASSERT_EQ(1, p.submitted);
+	if (untouched() && ring_wait_ms(&r, &cqe, 50))
+		SKIP(return, "this kernel's waits on");
+	ASSERT_EQ(0, ring_wait_ms(&r, &cqe, RELEASE_MS));
+	EXPECT_EQ(7u, cqe.user_data);
+	EXPECT_EQ(-ECANCELED, cqe.res);
+	EXPECT_EQ(0, syscall(__NR_futex, &word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0));
+	ring_close(&r);
 }
 
 #define NR_STUCK	560	/* more than a workqueue runs at once */

@@ -394,6 +394,30 @@ TEST_F(files, unregistered_while_in_use)
 	EXPECT_EQ('z', c);
 }
 
+/* A descriptor that is not open: the slot has the file that it had. */
+TEST_F(files, failed_update_changes_nothing)
+{
+	struct ring *r = &self->ring;
+	int fds[2] = { self->pipe[0], self->pipe[1] };
+	struct io_uring_sqe write_slot = {
+		.opcode = IORING_OP_WRITE,
+		.flags = IOSQE_FIXED_FILE,
+		.fd = 1,
+		.addr = (uintptr_t)"x",
+		.len = 1,
+		.off = -1,
+	};
+	int bad = 12345, res;
+
+	ASSERT_EQ(0, set_files(r, fds, 2));
+	EXPECT_EQ(-EBADF, update(r, 1, &bad, 1));
+	EXPECT_EQ(-EBADF, update(r, 1, &r->fd, 1));
+	res = ring_run(r, variant->sqe_flags, write_slot);
+	if (res == -EBADF && untouched())
+		SKIP(return, "this kernel has emptied the slot");
+	EXPECT_EQ(1, res);
+}
+
 TEST_F(files, tags)
 {
 	struct ring *r = &self->ring;

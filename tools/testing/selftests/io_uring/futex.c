@@ -496,6 +496,33 @@ TEST_F(futex, waitid)
 	close(fd);
 }
 
+/* Who has waited for nobody has nothing to say about a child. */
+TEST_F(futex, waitid_cancel)
+{
+	struct io_uring_cqe cqe;
+	siginfo_t info, same;
+	unsigned int i;
+	pid_t pid;
+	int fd;
+
+	memset(&info, 0xff, sizeof(info));
+	memset(&same, 0xff, sizeof(same));
+	pid = child(&fd);
+	ASSERT_LT(0, pid);
+	ASSERT_TRUE(submit(&self->ring, variant->flags,
+			   waitid_sqe(P_PID, pid, WEXITED, &info)));
+	ASSERT_TRUE(submit(&self->ring, 0, cancel_sqe(9)));
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, ring_wait(&self->ring, &cqe));
+		EXPECT_TRUE(cqe.user_data == 9 ? cqe.res == -ECANCELED : cancel_ok(cqe.res));
+	}
+	if (memcmp(&info, &same, sizeof(info)) && untouched())
+		SKIP(return, "this kernel writes zeroes");
+	EXPECT_EQ(0, memcmp(&info, &same, sizeof(info)));
+	close(fd);
+	reap(pid, WAIT_MS);
+}
+
 TEST_F(futex, waitid_others)
 {
 	struct io_uring_cqe cqe;

@@ -780,6 +780,21 @@ TEST_F(timeout, remove)
 }
 
 /* Only TIMEOUTs are found. */
+/* A timeout needs no worker: with IOSQE_ASYNC it is there at once, too. */
+TEST_F(timeout, async_is_found)
+{
+	struct __kernel_timespec ts = TS_NEVER;
+
+	PUT(1, IOSQE_ASYNC, sqe_timeout(&ts, 0, 0));
+	PUT(2, 0, sqe_remove(1));
+	SUBMIT(2);
+	if (log_wait_ms(&self->log, &self->ring, 2, QUIET_MS) < 2 && untouched())
+		SKIP(return, "this kernel gives it to a worker");
+	GET(2);
+	EXPECT_EQ(-ECANCELED, RES(1));
+	EXPECT_EQ(0, RES(2));
+}
+
 TEST_F(timeout, remove_others)
 {
 	struct __kernel_timespec ts = TS_NEVER;

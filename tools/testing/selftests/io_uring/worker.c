@@ -219,6 +219,22 @@ TEST_F(worker, maximum)
 	EXPECT_NE(0u, old[0]);
 }
 
+/* A ring that has started no worker has no say in the limits of the one that does. */
+TEST_F(worker, limits_of_the_first_ring)
+{
+	unsigned int first[2] = { }, second[2] = { };
+	struct ring small;
+
+	ASSERT_EQ(0, ring_open(&small, 1, 0));
+	ASSERT_EQ(0, sys_register(self->ring.fd, IORING_REGISTER_IOWQ_MAX_WORKERS, first, 2));
+	ASSERT_EQ(0, sys_register(small.fd, IORING_REGISTER_IOWQ_MAX_WORKERS, second, 2));
+	if (first[0] == second[0] && untouched())
+		SKIP(return, "in this kernel the first ring decides");
+	EXPECT_EQ(1u, second[0]);
+	EXPECT_LT(1u, first[0]);
+	ring_close(&small);
+}
+
 TEST_F(worker, maximum_arguments)
 {
 	unsigned int max[2] = { 0, 0 };
