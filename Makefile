@@ -15,6 +15,7 @@ help:
 	@echo 'make kernel   build build/$(KERNEL)/bzImage'
 	@echo 'make shell    a shell in the guest; for a single command: vm/run -- CMD'
 	@echo 'make conformance  the tests of liburing, here and on the untouched base'
+	@echo 'make differ   random programs, here and on the untouched base ("make differ HELP=1")'
 	@echo 'make check    checkpatch, sparse, layers, configurations, scripts'
 	@echo 'make litmus   the barriers against the memory model of the kernel, with herd7'
 	@echo 'make series   the patch series for a 6.12 tree, in build/series/'
@@ -40,6 +41,14 @@ fio:
 conformance:
 	@vm/conformance --kernel $(KERNEL) $(TESTS)
 
+# SEEDS=N START=S REPLAY=SEED MINIMIZE=SEED THREADS=N COMPAT=1 ONLY=OP,... LINES=1
+differ:
+	@differ/run --kernel $(KERNEL) $(if $(HELP),--help) $(if $(SEEDS),--seeds $(SEEDS)) \
+		$(if $(START),--start $(START)) $(if $(REPLAY),--replay $(REPLAY)) \
+		$(if $(MINIMIZE),--minimize $(MINIMIZE)) $(if $(THREADS),--threads $(THREADS)) \
+		$(if $(COMPAT),--compat) $(if $(ONLY),--only $(ONLY)) $(if $(LINES),--lines) \
+		$(if $(TOLERATE),--tolerate $(TOLERATE))
+
 check:
 	@vm/check
 
@@ -58,4 +67,4 @@ bench:
 clean:
 	rm -rf build
 
-.PHONY: help kernel run test fio conformance check series litmus shell bench clean
+.PHONY: help kernel run test fio conformance differ check series litmus shell bench clean

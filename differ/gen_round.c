@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Rounds: batches of requests, with chains, drains and idioms; and which of their
+ * results are nobody's promise.
+ */
+#include <string.h>
+
+#include "gen.h"
+
+/* Requests in all rounds of a program */
+#define MAX_IN_ALL	24
+
+/**
+ * struct round - a round that is being made
+ * @id: number of the last chain
+ * @left: members of it that are still to come, counting this one
+ * @link: its flag
+ * @nr_idiom: requests of the current idiom
+ * @next_idiom: that of them which comes next
+ */
+struct round {
+	int id;
+	int left;
+	int link;
+	int nr_idiom;
+	int next_idiom;
+};
+
+static const char idiom_note[] = "(idiom)";
+
+static bool links(const struct request *req)
+{
+	return req->sqe.flags & (IOSQE_IO_LINK | IOSQE_IO_HARDLINK);
+}
+
+/* ------------------------------------------------------------------------
+ * Which opcode
+ */
+
+static int weighed_opcode(void)
+{
+	int opcode, total = 0, x;
+
+	for (opcode = 0; opcode < NR_OPCODES; opcode++)
+		total += opcode_weight(opcode);
+	x = below(total);
+	for (opcode = 0; opcode < NR_OPCODES - 1; opcode++) {
+		x -= opcode_weight(opcode);
+		if (x < 0)
+			break;
+	}
+	return opcode;
+}
+
+/* In the place of what would fail because something is missing */
+static int opcode_instead(int opcode, bool first)
+{
+	const struct tables *tables = gen_tables();
+
+	switch (opcode) {
+	case IORING_OP_READ_FIXED:
+	case IORING_OP_WRITE_FIXED:
+		return tables->bufs ? opcode :
+				      ANY(IORING_OP_READ, IORING_OP_WRITE, IORING_OP_NOP);
+	case IORING_OP_FIXED_FD_INSTALL:
+		return tables->files ? opcode : IORING_OP_NOP;
+	case IORING_OP_FILES_UPDATE:
+		return tables->files ? opcode : IORING_OP_READV;
+	case IORING_OP_READ_MULTISHOT:
+		return tables->buf_ring ? opcode : ANY(IORING_OP_POLL_ADD, IORING_OP_READ,
+						       IORING_OP_PROVIDE_BUFFERS);
+	case IORING_OP_POLL_REMOVE:
+		return gen_have(IORING_OP_POLL_ADD) ? opcode : IORING_OP_POLL_ADD;
+	case IORING_OP_TIMEOUT_REMOVE:
+		return gen_have(IORING_OP_TIMEOUT) ? opcode : IORING_OP_TIMEOUT;
+	case IORING_OP_REMOVE_BUFFERS:
+		return gen_have(IORING_OP_PROVIDE_BUFFERS) ? opcode :
+							     IORING_OP_PROVIDE_BUFFERS;
+	case IORING_OP_FUTEX_WAKE:
+		return gen_have(IORING_OP_FUTEX_WAIT) ? opcode : IORING_OP_FUTEX_WAIT;
+	case IORING_OP_ASYNC_CANCEL:
+		return first ? ANY(IORING_OP_POLL_ADD, IORING_OP_READ, IORING_OP_TIMEOUT) :
+			       opcode;
+	default:
+		return opcode;
+	}
+}
+
+static int iopoll_opcode(void)
+{
+	return ANY(IORING_OP_READ, IORING_OP_WRITE, IORING_OP_READV, IORING_OP_WRITEV,
+		   IORING_OP_READ_FIXED, IORING_OP_WRITE_FIXED, IORING_OP_NOP,
+		   IORING_OP_FILES_UPDATE, IORING_OP_PROVIDE_BUFFERS, IORING_OP_MSG_RING);
+}
+
+static int choose_opcode(const struct round *round, const struct request *req, int i)
+{
+	int opcode = weighed_opcode();
+
+	if (round->left && i && req[-1].chain == round->id &&
+	    req[-1].sqe.opcode != IORING_OP_LINK_TIMEOUT && chance(22))
+		opcode = IORING_OP_LINK_TIMEOUT;
+	else if (opcode == IORING_OP_LINK_TIMEOUT && chance(85))
+		opcode = IORING_OP_NOP;
+	if (chance(80))
+		opcode = opcode_instead(opcode, !i);
+	if ((gen_params()->flags & IORING_SETUP_IOPOLL) && chance(70))
+		opcode = iopoll_opcode();
+	return opcode_usable(opcode) ? opcode : IORING_OP_NOP;
+}
+
+/* ------------------------------------------------------------------------
+ * One request
+ */
+
+/* The next request of an idiom. Return: it stays as it is */
+static bool take_idiom(struct round *round, struct request *req, int i)
+{
+	int slot = req->slot;
+	struct io_uring_sqe *sqe = &req->sqe;
+
+	*req = gen_idiom_requests[round->next_idiom++];
+	req->slot = slot;
+	if (!opcode_usable(sqe->opcode)) {
+		struct io_uring_sqe nop = {
+			.flags = sqe->flags & (IOSQE_IO_LINK | IOSQE_IO_HARDLINK),
+		};
+
+		*sqe = nop;
+	}
+	if (i && req[-1].note == idiom_note && links(&req[-1]))
+		req->chain = round->id;
+	else if (links(req))
+		req->chain = ++round->id;
+	req->note = idiom_note;
+	return chance(85);
+}
+
+static void add_flags(struct round *round, struct request *req, bool async, bool last)
+{
+	struct io_uring_sqe *sqe = &req->sqe;
+
+	if (async)
+		sqe->flags |= IOSQE_ASYNC;
+	if (chance(3))
+		sqe->flags |= IOSQE_IO_DRAIN;
+	if (chance(7))
+		sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+	if (round->left) {
+		req->chain = round->id;
+		/* The last SQE of a batch is seldom linked */
+		if (round->left > 1 && (!last || chance(10)))
+			sqe->flags |= round->link;
+		round->left--;
+	}
+	if (opcode_never_severs(sqe->opcode) && !program.severs) {
+		if (sqe->flags & IOSQE_IO_LINK)
+			sqe->flags ^= IOSQE_IO_LINK | IOSQE_IO_HARDLINK;
+		sqe->flags &= ~IOSQE_CQE_SKIP_SUCCESS;
+	}
+}
+
+static void finish_request(struct request *req, int i, bool of_idiom)
+{
+	if (program.personality && chance(25))
+		req->sqe.personality = chance(90) ? 1 : 2;
+	if (chance(of_idiom ? 3 : 11))
+		gen_mutate(req);
+	if (chance(1))
+		gen_mutate(req);
+	if (req->sqe.flags & IOSQE_IO_DRAIN)
+		program.drains = true;
+	req->sqe.user_data = user_data_of(gen.step, i);
+	if (chance(1) && i)
+		req->sqe.user_data = req[-1].sqe.user_data;
+}
+
+static void round_request(struct round *round, int i, int nr)
+{
+	struct request *req = &gen.step->sqes[i];
+	bool of_idiom, as_it_is = false, async;
+	int opcode;
+
+	memset(req, 0, sizeof(*req));
+	gen.step->nr_sqes = i;
+	req->slot = program.nr_sqes++ % NR_SLOTS;
+	req->object = -1;
+	if (round->next_idiom >= round->nr_idiom && !round->left && nr - i > 1 && chance(28)) {
+		round->nr_idiom = gen_idiom(i, nr - i);
+		round->next_idiom = 0;
+	}
+	of_idiom = round->next_idiom < round->nr_idiom;
+	if (!of_idiom && !round->left && chance(24)) {
+		round->left = 2 + below(3);
+		round->link = chance(75) ? IOSQE_IO_LINK : IOSQE_IO_HARDLINK;
+		round->id++;
+	}
+	opcode = choose_opcode(round, req, i);
+	async = chance(9);
+	gen.async = async || round->left || opcode_punts(opcode);
+	if (of_idiom)
+		as_it_is = take_idiom(round, req, i);
+	else
+		gen_request(req, opcode);
+	if (!as_it_is)
+		add_flags(round, req, async, i == nr - 1);
+	finish_request(req, i, of_idiom);
+}
+
+/* ------------------------------------------------------------------------
+ * What else the program does in a round
+ */
+
+static void gen_action(struct step *step)
+{
+	static const __u8 written[] = {
+		OBJ_PIPE0_W, OBJ_PIPE1_W, OBJ_PIPE1_W, OBJ_PIPE1_W, OBJ_PIPE2_W, OBJ_UNIX0,
+		OBJ_UNIX1, OBJ_UNIX1, OBJ_DGRAM1, OBJ_TCP0, OBJ_TCP1, OBJ_TCP1, OBJ_UDP1,
+		OBJ_EVENTFD,
+	};
+	struct action *action = &step->actions[step->nr_actions];
+
+	action->object = OBJ_ZERO;
+	switch (below(10)) {
+	default:
+		action->kind = ACT_WRITE;
+		action->object = written[below(ARRAY_LEN(written))];
+		action->number = ANY(1, 8, 20, 64, 200);
+		if (action->object == OBJ_EVENTFD)
+			action->number = 8;
+		break;
+	case 5:
+		action->kind = ACT_READ;
+		action->object = ANY(OBJ_FULL_R, OBJ_FULL_R, OBJ_UNIX1, OBJ_TCP1, OBJ_PIPE1_R);
+		action->number = 4096;
+		break;
+	case 6:
+		action->kind = ACT_CONNECT;
+		action->object = OBJ_LISTENER;
+		break;
+	case 7:
+		action->kind = ANY(ACT_CLOSE, ACT_SHUTDOWN, ACT_SHUTDOWN);
+		action->object = ANY(OBJ_PIPE1_W, OBJ_PIPE0_R, OBJ_UNIX1, OBJ_TCP1, OBJ_TCP0);
+		break;
+	case 8:
+		action->kind = ACT_WAKE;
+		action->number = below(3);
+		break;
+	case 9:
+		action->kind = program.child ? ACT_KILL : ACT_ADD_BUFFERS;
+		break;
+	}
+	if (action->object != OBJ_ZERO && !needs(action->object))
+		return;
+	if (action->kind == ACT_WAKE && !(program.themes & THEME_MISC))
+		return;
+	step->nr_actions++;
+}
+
+static void round_options(struct step *step)
+{
+	int i, nr;
+
+	step->how = chance(55) ? SUBMIT_ALL : below(NR_SUBMIT);
+	step->wait_nr = below(step->nr_sqes + 2);
+	step->cancel = chance(88);
+	step->bad_index = chance(1) ? 1 + below(step->nr_sqes) : 0;
+	step->probe = chance(18);
+	step->keep_cqes = !step->cancel && chance(50);
+	step->by_other = step->how == SUBMIT_ALL && chance(4);
+	nr = below(4);
+	for (i = 0; i < nr; i++)
+		gen_action(step);
+}
+
+/* ------------------------------------------------------------------------
+ * What nobody promises
+ */
+
+static void chain_is_racy(struct step *step, int i)
+{
+	int j;
+
+	step->sqes[i].racy = true;
+	for (j = 0; step->sqes[i].chain && j < step->nr_sqes; j++)
+		if (step->sqes[j].chain == step->sqes[i].chain)
+			step->sqes[j].racy = true;
+}
+
+/* May a worker do it, at a time of its own? */
+static bool by_worker(const struct request *req)
+{
+	return opcode_punts(req->sqe.opcode) || (req->sqe.flags & IOSQE_ASYNC) ||
+	       is_file(req->object);
+}
+
+/* What a task has given to its workers may be cancelled when it exits */
+static void task_exits(struct step *step)
+{
+	int i;
+
+	for (i = 0; i < step->nr_sqes; i++)
+		if (by_worker(&step->sqes[i]))
+			chain_is_racy(step, i);
+}
+
+/* Timeouts that count completions, some of them by workers */
+static void counts_are_racy(struct step *step)
+{
+	int i;
+
+	for (i = 0; i < step->nr_sqes; i++) {
+		const struct io_uring_sqe *sqe = &step->sqes[i].sqe;
+
+		if (sqe->opcode == IORING_OP_TIMEOUT && sqe->off &&
+		    !(sqe->timeout_flags & IORING_TIMEOUT_MULTISHOT))
+			chain_is_racy(step, i);
+	}
+}
+
+static bool removes_timeout(const struct io_uring_sqe *sqe)
+{
+	return sqe->opcode == IORING_OP_TIMEOUT_REMOVE;
+}
+
+/* May a cancel, or the removal of a timeout, meet its target half-way? */
+static bool cancel_is_racy(const struct request *cancel, const struct request *target)
+{
+	const struct io_uring_sqe *sqe = &cancel->sqe;
+	const int not_by_user_data = IORING_ASYNC_CANCEL_FD | IORING_ASYNC_CANCEL_ANY |
+				     IORING_ASYNC_CANCEL_OP;
+	bool by_time = time_is_now(&target->sqe);
+
+	if (removes_timeout(sqe) && !by_time)
+		return false;
+	if (!by_time && !by_worker(target) && !(sqe->flags & IOSQE_ASYNC))
+		return false;
+	if (!removes_timeout(sqe) && (sqe->cancel_flags & not_by_user_data))
+		return true;
+	return sqe->addr == target->sqe.user_data;
+}
+
+static void cancels_are_racy(struct step *step)
+{
+	int i, j;
+
+	for (i = 0; i < step->nr_sqes; i++) {
+		const struct io_uring_sqe *sqe = &step->sqes[i].sqe;
+
+		if (sqe->opcode != IORING_OP_ASYNC_CANCEL && !removes_timeout(sqe))
+			continue;
+		for (j = 0; j < step->nr_sqes; j++) {
+			if (j == i || !cancel_is_racy(&step->sqes[i], &step->sqes[j]))
+				continue;
+			chain_is_racy(step, i);
+			chain_is_racy(step, j);
+		}
+	}
+}
+
+static void mark_racy(struct step *step)
+{
+	bool workers = step->by_other;
+	int i;
+
+	if (step->by_other)
+		task_exits(step);
+	for (i = 0; i < step->nr_sqes; i++)
+		workers |= by_worker(&step->sqes[i]) || step->sqes[i].object == OBJ_ZERO;
+	if (workers)
+		counts_are_racy(step);
+	cancels_are_racy(step);
+}
+
+void gen_round(int ring)
+{
+	struct step *step = gen_step(STEP_ROUND, ring);
+	struct round round = { };
+	int i, nr;
+
+	gen.step = step;
+	memset(gen.used, 0, sizeof(gen.used));
+	nr = 1 + below(MAX_SQES - 1);
+	if (program.nr_sqes + nr > MAX_IN_ALL)
+		nr = MAX_IN_ALL - program.nr_sqes;
+	if (nr > (int)gen_params()->sq_entries)
+		nr = gen_params()->sq_entries;
+	for (i = 0; i < nr; i++)
+		round_request(&round, i, nr);
+	step->nr_sqes = nr;
+	round_options(step);
+	mark_racy(step);
+}
