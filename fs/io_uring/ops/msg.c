@@ -32,17 +32,15 @@
  * struct iou_msg - a message
  * @user_data: of the CQE
  * @res: of the CQE
- * @cflags: of the CQE
- * @cmd: IORING_MSG_*
+ * @cmd: IORING_MSG_*, or a number that is none of them
  * @flags: IORING_MSG_RING_*
  * @src: the sender's slot
- * @dst: the target's slot, as in an SQE
+ * @dst: the target's slot, as in an SQE; or with FLAGS_PASS the flags of the CQE
  * @file: what was in @src, until it is in @dst; or NULL
  */
 struct iou_msg {
 	u64 user_data;
 	s32 res;
-	u32 cflags;
 	u32 cmd;
 	u32 flags;
 	u32 src;
@@ -56,29 +54,6 @@ static void cleanup_msg(struct iou_req *req)
 
 	if (msg->file)
 		iou_fput_for(msg->file, req->lane->task->task);
-}
-
-static int prep_data(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
-{
-	struct iou_msg *msg = iou_req_cmd(req, struct iou_msg);
-
-	if (msg->src)
-		return iou_reject(req, sqe, -EINVAL, "msg_ring: data: addr3 must be 0");
-	if (msg->flags & ~IORING_MSG_RING_FLAGS_PASS)
-		return iou_reject(req, sqe, -EINVAL, "msg_ring: data: CQE_SKIP is for descriptors");
-	if (msg->dst && !(msg->flags & IORING_MSG_RING_FLAGS_PASS))
-		return iou_reject(req, sqe, -EINVAL, "msg_ring: flags without FLAGS_PASS");
-	msg->cflags = msg->dst;
-	return 0;
-}
-
-static int prep_fd(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
-{
-	struct iou_msg *msg = iou_req_cmd(req, struct iou_msg);
-
-	if (msg->res)
-		return iou_reject(req, sqe, -EINVAL, "msg_ring: fd: len must be 0");
-	return 0;
 }
 
 static int prep_msg_ring(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
@@ -95,16 +70,11 @@ static int prep_msg_ring(struct iou_req *req, const struct io_uring_sqe __shared
 		return iou_reject(req, sqe, -EINVAL, "msg_ring: unknown msg_ring_flags");
 	msg->user_data = iou_sqe_get(sqe, off);
 	msg->res = iou_sqe_get(sqe, len);
-	msg->cflags = 0;
-	msg->cmd = cmd;
+	msg->cmd = min_t(u64, cmd, U32_MAX);
 	msg->src = iou_sqe_get(sqe, addr3);
 	msg->dst = mid.file_index;
 	msg->file = NULL;
-	if (cmd == IORING_MSG_DATA)
-		return prep_data(req, sqe);
-	if (cmd == IORING_MSG_SEND_FD)
-		return prep_fd(req, sqe);
-	return iou_reject(req, sqe, -EINVAL, "msg_ring: unknown command in addr");
+	return 0;
 }
 
 /* Return: 0, or -EOVERFLOW: there was no room, and no memory to keep the CQE */
@@ -112,8 +82,9 @@ static int msg_post(struct iou_ring *target, const struct iou_msg *msg)
 	__must_hold(&target->lock)
 {
 	u32 nr_lost = target->cq.nr_lost;
+	bool pass = msg->cmd == IORING_MSG_DATA && (msg->flags & IORING_MSG_RING_FLAGS_PASS);
 
-	iou_cq_post(&target->cq, msg->user_data, msg->res, msg->cflags);
+	iou_cq_post(&target->cq, msg->user_data, msg->res, pass ? msg->dst : 0);
 	return target->cq.nr_lost == nr_lost ? 0 : -EOVERFLOW;
 }
 
@@ -158,23 +129,53 @@ static void deliver_msg_ring(struct iou_req *req, struct iou_ring *target)
 	iou_req_arrived(req);
 }
 
-/* Before the target is looked at: what is the sender's. Return: 0 or an error */
-static int msg_begin(struct iou_req *req, const struct iou_ring *target)
+/* Return: 0, or -EINVAL: fields that do not go together */
+static int msg_check_data(const struct iou_msg *msg)
+{
+	if (msg->src || (msg->flags & ~IORING_MSG_RING_FLAGS_PASS))
+		return -EINVAL;
+	if (msg->dst && !(msg->flags & IORING_MSG_RING_FLAGS_PASS))
+		return -EINVAL;
+	return 0;
+}
+
+/* Take what is in the sender's slot. Return: 0 or an error */
+static int msg_take_file(struct iou_req *req, const struct iou_ring *target)
 	__must_hold(&iou_req_ring(req)->lock)
 {
 	struct iou_msg *msg = iou_req_cmd(req, struct iou_msg);
 
-	if (!target)
-		return -EBADFD;
-	if (msg->cmd != IORING_MSG_SEND_FD)
-		return 0;
-	if (target == iou_req_ring(req))
+	if (msg->res || target == iou_req_ring(req))
 		return -EINVAL;
+	/* Pairs with the release in register_enable() */
+	if (smp_load_acquire(&target->gate) & IOU_GATE_DISABLED)
+		return -EBADFD;
 	msg->file = iou_files_get(iou_req_ring(req), msg->src);
 	if (!msg->file)
 		return -EBADF;
 	req->held |= IOU_HELD_CLEANUP;
 	return 0;
+}
+
+/*
+ * Before the target is locked: what is the sender's. The fields are checked here, not
+ * when the SQE is read: a wrong file is reported first. Return: 0 or an error
+ */
+static int msg_begin(struct iou_req *req, const struct iou_ring *target)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	const struct iou_msg *msg = iou_req_cmd(req, struct iou_msg);
+
+	if (!target)
+		return -EBADFD;
+	switch (msg->cmd) {
+	case IORING_MSG_DATA:
+		return msg_check_data(msg);
+	case IORING_MSG_SEND_FD:
+		return msg_take_file(req, target);
+	default:
+		return -EINVAL;
+	}
 }
 
 static iou_verdict_t try_msg_ring(struct iou_req *req)

@@ -176,6 +176,42 @@ TEST_F(msg, errors)
 	EXPECT_EQ(0u, ring_ready(&self->to));
 }
 
+/* The file comes first, and what is wrong with the rest does not end the batch. */
+TEST_F(msg, file_is_checked_first)
+{
+	struct io_uring_sqe bad[4];
+	struct io_uring_cqe cqe;
+	struct ring off;
+	unsigned int i, j;
+
+	bad[0] = data_sqe(-1, 1, 2);
+	bad[0].addr3 = 1;
+	bad[1] = data_sqe(-1, 1, 2);
+	bad[1].addr = 2;
+	bad[2] = data_sqe(-1, 1, 2);
+	bad[2].msg_ring_flags = IORING_MSG_RING_CQE_SKIP;
+	bad[3] = fd_sqe(-1, 0, 0);
+	bad[3].len = 1;
+	for (i = 0; i < ARRAY_LEN(bad); i++) {
+		bad[i].fd = -1;
+		EXPECT_EQ(-EBADF, RUN(bad[i]));
+		bad[i].fd = 0;
+		EXPECT_EQ(-EBADFD, RUN(bad[i]));
+		bad[i].fd = self->to.fd;
+		*ring_sqe(&self->from) = bad[i];
+		prep_nop(&self->from, 77);
+		EXPECT_EQ(2, ring_submit(&self->from));
+		for (j = 0; j < 2; j++)
+			EXPECT_EQ(0, ring_wait(&self->from, &cqe));
+	}
+	/* A ring that is still disabled, then the slot. */
+	ASSERT_EQ(0, ring_open(&off, 4, IORING_SETUP_R_DISABLED));
+	bad[0].fd = off.fd;
+	EXPECT_EQ(-EINVAL, RUN(bad[0]));
+	EXPECT_EQ(-EBADFD, RUN(fd_sqe(off.fd, 5, 0)));
+	ring_close(&off);
+}
+
 TEST_F(msg, to_disabled)
 {
 	struct ring off;
