@@ -49,7 +49,7 @@ static void give_names(struct iou_req *req)
 	req->held &= ~IOU_HELD_CLEANUP;
 }
 
-/* What none of these opcodes has */
+/* What none of these opcodes has. Fields that must be 0 are looked at before the flag */
 static int prep_common(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
 {
 	struct iou_names *names = iou_req_cmd(req, struct iou_names);
@@ -126,12 +126,13 @@ const struct iou_op iou_op_renameat = {
 static int prep_unlinkat(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
 {
 	struct iou_names *names = iou_req_cmd(req, struct iou_names);
-	int error = prep_common(req, sqe);
+	int error;
 
-	if (error)
-		return error;
 	if (iou_sqe_get(sqe, off) || iou_sqe_get(sqe, len))
 		return iou_reject(req, sqe, -EINVAL, "unlinkat: off and len must be 0");
+	error = prep_common(req, sqe);
+	if (error)
+		return error;
 	names->flags = iou_sqe_get(sqe, unlink_flags);
 	if (names->flags & ~AT_REMOVEDIR)
 		return iou_reject(req, sqe, -EINVAL, "unlinkat: unknown unlink_flags");
@@ -159,12 +160,13 @@ const struct iou_op iou_op_unlinkat = {
 static int prep_mkdirat(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
 {
 	struct iou_names *names = iou_req_cmd(req, struct iou_names);
-	int error = prep_common(req, sqe);
+	int error;
 
-	if (error)
-		return error;
 	if (iou_sqe_get(sqe, off) || iou_sqe_get(sqe, rw_flags))
 		return iou_reject(req, sqe, -EINVAL, "mkdirat: off and rw_flags must be 0");
+	error = prep_common(req, sqe);
+	if (error)
+		return error;
 	names->mode = iou_sqe_get(sqe, len);
 	return prep_one(req, sqe, 0);
 }
@@ -188,12 +190,13 @@ const struct iou_op iou_op_mkdirat = {
 static int prep_symlinkat(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
 {
 	struct iou_names *names = iou_req_cmd(req, struct iou_names);
-	int error = prep_common(req, sqe);
+	int error;
 
-	if (error)
-		return error;
 	if (iou_sqe_get(sqe, len) || iou_sqe_get(sqe, rw_flags))
 		return iou_reject(req, sqe, -EINVAL, "symlinkat: len and rw_flags must be 0");
+	error = prep_common(req, sqe);
+	if (error)
+		return error;
 	names->new_dfd = names->old_dfd;
 	return prep_two(req, sqe, 0);
 }

@@ -330,9 +330,34 @@ TEST_F(fs, fixed_file)
 
 		sqe.flags = IOSQE_FIXED_FILE;
 		EXPECT_EQ(-EBADF, RUN(sqe));
+		/* Before the path, but after the fields that must be 0. */
+		sqe.addr = (uintptr_t)no_access(4096);
+		EXPECT_EQ(-EBADF, RUN(sqe));
+		sqe.splice_fd_in = 1;
+		EXPECT_EQ(-EINVAL, RUN(sqe));
+		sqe = good(ops[i], self->dfd, &stx);
 		sqe.flags = IOSQE_BUFFER_SELECT;
 		EXPECT_EQ(-EOPNOTSUPP, RUN(sqe));
 	}
+}
+
+TEST_F(fs, fixed_file_and_bad_field)
+{
+	struct io_uring_sqe unlinkat = good(IORING_OP_UNLINKAT, self->dfd, NULL);
+	struct io_uring_sqe mkdirat = good(IORING_OP_MKDIRAT, self->dfd, NULL);
+	struct io_uring_sqe symlinkat = good(IORING_OP_SYMLINKAT, self->dfd, NULL);
+
+	unlinkat.flags = IOSQE_FIXED_FILE;
+	unlinkat.unlink_flags = 1u << 20;
+	EXPECT_EQ(-EBADF, RUN(unlinkat));
+	unlinkat.len = 1;
+	EXPECT_EQ(-EINVAL, RUN(unlinkat));
+	mkdirat.flags = IOSQE_FIXED_FILE;
+	mkdirat.off = 1;
+	EXPECT_EQ(-EINVAL, RUN(mkdirat));
+	symlinkat.flags = IOSQE_FIXED_FILE;
+	symlinkat.rw_flags = 1;
+	EXPECT_EQ(-EINVAL, RUN(symlinkat));
 }
 
 /* Paths that cannot be copied */
