@@ -220,8 +220,8 @@ void iou_req_complete(struct iou_req *req)
 
 	iou_assert_locked(ring);
 	/* Nothing but a CQE, which it gets whether it failed or not */
-	if (unlikely((req->traits & iou_traits(IOU_LINK_FLAGS | IOSQE_CQE_SKIP_SUCCESS,
-					       IOU_HELD_PBUF, IOU_NOTE_TIMER)) ||
+	if (unlikely((req->traits & iou_traits(.sqe_flags = IOU_LINK_FLAGS | IOSQE_CQE_SKIP_SUCCESS,
+					       .held = IOU_HELD_PBUF, .notes = IOU_NOTE_TIMER)) ||
 		     req->state == IOU_S_DONE)) {
 		complete_into_ready(ring, req);
 		return;

@@ -28,30 +28,14 @@ static inline struct iou_req *iou_chain_next(const struct iou_req *req)
 	return req->sqe_flags & IOU_LINK_FLAGS ? req->link : NULL;
 }
 
-/* These bits as they are in iou_req.traits */
-static __always_inline u32 iou_traits(u8 sqe_flags, u8 held, u8 notes)
-{
-	const union {
-		struct {
-			u8 opcode;
-			u8 sqe_flags;
-			u8 held;
-			u8 notes;
-		};
-		u32 word;
-	} traits = {
-		.sqe_flags = sqe_flags,
-		.held = held,
-		.notes = notes,
-	};
-
-	return traits.word;
-}
+/* A mask for iou_req.traits, from its parts: .sqe_flags, .held, .notes */
+#define iou_traits(...)		(((const struct iou_req){ __VA_ARGS__ }).traits)
 
 /* Is there no more to a request's end than its CQE, and perhaps a successor? */
 static __always_inline bool iou_req_is_plain(const struct iou_req *req)
 {
-	return !(req->traits & iou_traits(IOSQE_CQE_SKIP_SUCCESS, 0xff, 0xff));
+	return !(req->traits & iou_traits(.sqe_flags = IOSQE_CQE_SKIP_SUCCESS,
+					  .held = 0xff, .notes = 0xff));
 }
 
 /**

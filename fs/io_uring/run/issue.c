@@ -11,7 +11,6 @@
 #include <linux/poll.h>
 
 #include "../req/complete.h"
-#include "../req/drain.h"
 #include "../req/req.h"
 #include "async.h"
 #include "iopoll.h"
@@ -175,118 +174,6 @@ void iou_issue_prepared(struct iou_req *req)
 	/* Under the lock a request that is complete is not used for another */
 	if (next && req->state != IOU_S_DONE)
 		iou_timeout_start(next);
-}
-
-/* A chain, or what is left of it, outlives its submission */
-static void chain_keep(struct iou_req *req)
-	__must_hold(&iou_req_ring(req)->lock)
-{
-	struct iou_req *next;
-
-	for (; req; req = next) {
-		next = iou_chain_next(req);
-		if (req->held & IOU_HELD_INFLIGHT)
-			continue;
-		iou_req_keep(req);
-		/* A LINK_TIMEOUT has its own */
-		if (req->state == IOU_S_HELD && req->opcode != IORING_OP_LINK_TIMEOUT)
-			req->event = iou_issue_held;
-	}
-}
-
-/**
- * iou_issue_drain() - let a unit wait for its turn
- * @head: HELD: a single request or the head of a chain. Nothing of it is kept
- *
- * Context: ring lock, in the lane's task.
- */
-void iou_issue_drain(struct iou_req *head)
-{
-	chain_keep(head);
-	iou_drain_enter(head);
-}
-
-/* Let others have the lock before a chain goes on with @req */
-static void chain_pause(struct iou_req *req)
-	__must_hold(&iou_req_ring(req)->lock)
-{
-	struct iou_ring *ring = iou_req_ring(req);
-
-	chain_keep(req);
-	list_add_tail(&req->work.node, &ring->ready);
-	ring->cold |= IOU_COLD_READY;
-}
-
-/**
- * iou_issue_chain() - start a chain that was just submitted
- * @req: its first member, HELD. Nothing of it is kept; the last one's ->link is NULL
- *
- * Members that complete on the spot never leave this loop. When one does not,
- * what is left of the chain is kept.
- *
- * Context: ring lock, in the lane's task. May sleep.
- */
-void iou_issue_chain(struct iou_req *req)
-{
-	struct iou_ring *ring = iou_req_ring(req);
-	u32 nr = 0;
-
-	while (req) {
-		const struct iou_op *op = ring->ops[req->opcode];
-		struct iou_req *next = req->link;
-		iou_verdict_t verdict;
-
-		/* For a worker, or guarded by a LINK_TIMEOUT, or with a personality */
-		if (unlikely(!op->issue ||
-			     (req->traits & iou_traits(IOSQE_ASYNC, IOU_HELD_CREDS,
-						       IOU_NOTE_GUARDED)))) {
-			chain_keep(req);
-			iou_issue_prepared(req);
-			return;
-		}
-		req->state = IOU_S_ISSUED;
-		verdict = op->issue(req);
-		if (unlikely(verdict != IOU_DONE)) {
-			chain_keep(req);
-			iou_issue_settle(req, verdict);
-			return;
-		}
-		if (likely(iou_req_is_plain(req) && req->res >= 0)) {
-			iou_req_post(ring, req);
-			iou_req_recycle(ring, req);
-		} else {
-			next = iou_req_complete_next(req);
-		}
-		req = next;
-		if (likely(++nr % IOU_HOLD_STEPS || !req))
-			continue;
-		switch (iou_ring_look_around(ring)) {
-		case IOU_HOLD_END:
-			iou_chain_cancel(req);
-			return;
-		case IOU_HOLD_YIELD:
-			chain_pause(req);
-			return;
-		default:
-			break;
-		}
-	}
-}
-
-/**
- * iou_issue_held() - the event handler of held requests: its turn has come
- * @req: HELD or CLAIMED
- * @cancel: do not start it
- *
- * Context: ring lock, in the lane's task or with @cancel.
- */
-void iou_issue_held(struct iou_req *req, bool cancel)
-{
-	if (unlikely(cancel || iou_req_ring(req)->closing)) {
-		iou_req_end(req, -ECANCELED);
-		return;
-	}
-	iou_issue_prepared(req);
 }
 
 /* A worker would block for long: park instead */

@@ -11,10 +11,6 @@ void iou_issue_settle(struct iou_req *req, iou_verdict_t verdict)
 	__must_hold(&iou_req_ring(req)->lock);
 void iou_issue_async(struct iou_req *req) __must_hold(&iou_req_ring(req)->lock);
 void iou_issue_prepared(struct iou_req *req) __must_hold(&iou_req_ring(req)->lock);
-void iou_issue_chain(struct iou_req *req) __must_hold(&iou_req_ring(req)->lock);
-void iou_issue_drain(struct iou_req *head) __must_hold(&iou_req_ring(head)->lock);
-void iou_issue_held(struct iou_req *req, bool cancel)
-	__must_hold(&iou_req_ring(req)->lock);
 void iou_issue_again(struct iou_req *req, bool cancel)
 	__must_hold(&iou_req_ring(req)->lock);
 

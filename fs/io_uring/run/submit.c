@@ -1,10 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Submission: from SQEs to started requests.
+ *
+ * An SQE is read once, its first eight bytes and the personality in one load each.
+ * sqe_classify() says from these what has to be looked at, and submit_sqe() has a way
+ * for each of its answers:
+ *
+ *   PLAIN     nothing: the opcode starts it
+ *   SELECT    the same, but it wants a provided buffer
+ *   ASYNC     a worker does it
+ *   LINK      it is a member of a chain, and that is all
+ *   SPECIAL   anything else: all checks are made, in the order of 6.12
  */
 #include <linux/blkdev.h>
 #include <linux/cred.h>
-#include <linux/sched/signal.h>
 #include <linux/security.h>
 
 #include "../req/complete.h"
@@ -12,6 +21,7 @@
 #include "../rsrc/creds.h"
 #include "../rsrc/pbuf.h"
 #include "../rsrc/restrict.h"
+#include "chain.h"
 #include "iopoll.h"
 #include "issue.h"
 #include "lock.h"
@@ -25,37 +35,52 @@
 /* Requests from which on it pays to collect block I/O */
 #define IOU_PLUG_MIN	3
 
-/* Whatever outlives its submission runs with the credentials of its own */
-static void hold_creds(struct iou_req *req, const struct cred *creds)
+/* What has to be looked at in an SQE, see above */
+enum sqe_class {
+	SQE_PLAIN,
+	SQE_SELECT,
+	SQE_ASYNC,
+	SQE_LINK,
+	SQE_SPECIAL,
+};
+
+/* Has an SQE ioprio, or flags other than these? A fixed file is nothing special */
+static __always_inline bool head_has_more(union iou_sqe_head head, u8 flags)
 {
-	req->creds = get_cred(creds);
-	req->held |= IOU_HELD_CREDS;
+	const union iou_sqe_head more = {
+		.flags = (u8)~(flags | IOSQE_FIXED_FILE),
+		.ioprio = U16_MAX,
+	};
+
+	return head.word & more.word;
 }
 
 /*
- * Run with other credentials than the task's. The program may change the SQE at any
- * time: opcodes ask iou_req_is_personal() instead of reading the word once more.
+ * Say what has to be looked at. Without side effects: nothing is stored or read here.
+ * An opcode that does not exist has an op, whose .start refuses.
  */
-static int take_creds(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
-	__must_hold(&iou_req_ring(req)->lock)
+static __always_inline enum sqe_class sqe_classify(const struct iou_ring *ring,
+						   const struct iou_op *op,
+						   union iou_sqe_head head, u16 personality)
+	__must_hold(&ring->lock)
 {
-	u16 id = iou_sqe_get(sqe, personality);
-	const struct cred *creds;
-	int error;
+	if (likely(!head_has_more(head, 0) && !personality && !ring->strict))
+		return likely(op->start) ? SQE_PLAIN : SQE_ASYNC;
 
-	if (!id) {
-		if (iou_req_ring(req)->strict & IOU_STRICT_CREDS)
-			hold_creds(req, current_cred());
-		return 0;
-	}
-	creds = iou_creds_find(iou_req_ring(req), id);
-	if (!creds)
-		return iou_reject(req, sqe, -EINVAL, "no such personality");
-	error = security_uring_override_creds(creds);
-	if (error)
-		return iou_reject(req, sqe, error, "personality: refused by a security module");
-	hold_creds(req, creds);
-	return 0;
+	if (personality || (ring->strict & ~IOU_STRICT_CHAIN))
+		return SQE_SPECIAL;
+
+	/* Whatever comes while a chain is being built is its member */
+	if (!head_has_more(head, IOU_LINK_FLAGS))
+		return SQE_LINK;
+
+	if (ring->strict)
+		return SQE_SPECIAL;
+	if (!head_has_more(head, IOSQE_BUFFER_SELECT) && op->pbuf && op->start)
+		return SQE_SELECT;
+	if (!head_has_more(head, IOSQE_ASYNC))
+		return SQE_ASYNC;
+	return SQE_SPECIAL;
 }
 
 /* It wants a provided buffer */
@@ -66,41 +91,9 @@ static void set_select(struct iou_req *req, const struct io_uring_sqe __shared *
 	req->buf_cap = iou_pbuf_cap(iou_sqe_get(sqe, len));
 }
 
-/* The checks that only SQEs with flags, ioprio or personality need. In order. */
-static int check_sqe(struct iou_req *req, const struct io_uring_sqe __shared *sqe,
-		     union iou_sqe_head head)
-	__must_hold(&iou_req_ring(req)->lock)
-{
-	struct iou_ring *ring = iou_req_ring(req);
-	const struct iou_op *op = iou_req_op(req);
-
-	/* There is ioprio, see iou_req.head */
-	req->held = 0;
-	req->notes = 0;
-	/* Or what follows would hide it, and change the ring */
-	if (head.opcode >= IORING_OP_LAST)
-		return iou_reject(req, sqe, -EINVAL, "opcode is not supported");
-	if (head.flags & ~IOU_SQE_FLAGS)
-		return iou_reject(req, sqe, -EINVAL, "unknown flag");
-	if ((head.flags & IOSQE_BUFFER_SELECT) && !op->pbuf)
-		return iou_reject(req, sqe, -EOPNOTSUPP, "opcode selects no buffer");
-	if (head.flags & IOSQE_CQE_SKIP_SUCCESS)
-		ring->no_drain = true;
-	if ((head.flags & IOSQE_IO_DRAIN) && ring->no_drain)
-		return iou_reject(req, sqe, -EOPNOTSUPP, "IO_DRAIN after CQE_SKIP_SUCCESS");
-	if ((ring->strict & IOU_STRICT_RESTRICT) &&
-	    !iou_restrict_sqe_ok(ring->restrictions, head.opcode, head.flags))
-		return iou_reject(req, sqe, -EACCES, "restricted");
-	if (head.flags & IOSQE_BUFFER_SELECT)
-		set_select(req, sqe);
-	if (head.ioprio && !op->has_ioprio)
-		return iou_reject(req, sqe, -EINVAL, "opcode has no ioprio");
-	return take_creds(req, sqe);
-}
-
 /* Prepare, and leave the rest to a worker */
-static iou_verdict_t start_async(struct iou_req *req,
-				 const struct io_uring_sqe __shared *sqe)
+static noinline iou_verdict_t submit_async(struct iou_req *req,
+					   const struct io_uring_sqe __shared *sqe)
 	__must_hold(&iou_req_ring(req)->lock)
 {
 	const struct iou_op *op = iou_req_op(req);
@@ -113,96 +106,87 @@ static iou_verdict_t start_async(struct iou_req *req,
 	return IOU_TAKEN;
 }
 
-static bool must_drain(const struct iou_req *head)
-	__must_hold(&iou_req_ring(head)->lock)
-{
-	return (head->sqe_flags & IOSQE_IO_DRAIN) ||
-	       (iou_req_ring(head)->strict & IOU_STRICT_DRAIN);
-}
-
-/* No other member follows: start the chain or let it wait */
-static void chain_close(struct iou_ring *ring)
-	__must_hold(&ring->lock)
-{
-	struct iou_chain chain = ring->chain;
-
-	ring->chain.head = NULL;
-	ring->chain.tail = NULL;
-	ring->strict &= ~IOU_STRICT_CHAIN;
-	chain.tail->link = NULL;
-	if (chain.failed)
-		iou_chain_refuse(chain.head);
-	else if (unlikely(must_drain(chain.head)))
-		iou_issue_drain(chain.head);
-	else
-		iou_issue_chain(chain.head);
-	/* A message must not wait for the SQEs behind the chain, which may sleep */
-	if (unlikely(ring->kick) && iou_sq_pending(&ring->sq))
-		iou_ring_forward(ring);
-}
-
-/* Put @req behind the last member. Drain on any member is for all of them */
-static void chain_add(struct iou_ring *ring, struct iou_req *req)
-	__must_hold(&ring->lock)
-{
-	struct iou_chain *chain = &ring->chain;
-
-	if (!chain->head) {
-		chain->head = req;
-		chain->failed = false;
-		ring->strict |= IOU_STRICT_CHAIN;
-	} else {
-		trace_io_uring_link(ring, req, chain->head);
-		chain->tail->link = req;
-		chain->head->sqe_flags |= req->sqe_flags & IOSQE_IO_DRAIN;
-	}
-	chain->tail = req;
-}
-
-/* It may not start before others, and has been prepared, or refused (@rejected) */
-static noinline iou_verdict_t held_add(struct iou_ring *ring, struct iou_req *req,
-				       bool rejected)
-	__must_hold(&ring->lock)
-{
-	bool linked = req->sqe_flags & IOU_LINK_FLAGS;
-
-	if (linked || (ring->chain.head && !rejected)) {
-		chain_add(ring, req);
-		/* In the middle of a chain that does not end the batch */
-		ring->chain.failed |= rejected;
-		if (!linked)
-			chain_close(ring);
-		return IOU_TAKEN;
-	}
-	if (!rejected) {
-		iou_issue_drain(req);
-		return IOU_TAKEN;
-	}
-	if (ring->chain.head) {
-		ring->chain.failed = true;
-		chain_close(ring);
-	}
-	return IOU_REJECTED;
-}
-
-/* A member of a chain that has nothing else special, or what follows such a one */
+/* A member of a chain that has nothing else special */
 static noinline iou_verdict_t submit_link(struct iou_ring *ring, struct iou_req *req,
 					  const struct io_uring_sqe __shared *sqe,
 					  const struct iou_op *op)
 	__must_hold(&ring->lock)
 {
 	if (unlikely(op->prep(req, sqe)))
-		return held_add(ring, req, true);
+		return iou_chain_add(ring, req, true);
+
 	req->state = IOU_S_HELD;
-	if (!ring->chain.head || !(req->sqe_flags & IOU_LINK_FLAGS))
-		return held_add(ring, req, false);
-	trace_io_uring_link(ring, req, ring->chain.head);
-	ring->chain.tail->link = req;
-	ring->chain.tail = req;
-	return IOU_TAKEN;
+	if (iou_chain_extend(ring, req))
+		return IOU_TAKEN;
+	return iou_chain_add(ring, req, false);
 }
 
-/* An SQE that may not start before others: prepared and held */
+/* Whatever outlives its submission runs with the credentials of its own */
+static void hold_creds(struct iou_req *req, const struct cred *creds)
+{
+	req->creds = get_cred(creds);
+	req->held |= IOU_HELD_CREDS;
+}
+
+/*
+ * Run with other credentials than the task's. Opcodes ask iou_req_is_personal() instead
+ * of reading the personality once more: the program may change it at any time.
+ */
+static int take_creds(struct iou_req *req, const struct io_uring_sqe __shared *sqe,
+		      u16 personality)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	const struct cred *creds;
+	int error;
+
+	if (!personality) {
+		if (iou_req_ring(req)->strict & IOU_STRICT_CREDS)
+			hold_creds(req, current_cred());
+		return 0;
+	}
+
+	creds = iou_creds_find(iou_req_ring(req), personality);
+	if (!creds)
+		return iou_reject(req, sqe, -EINVAL, "no such personality");
+	error = security_uring_override_creds(creds);
+	if (error)
+		return iou_reject(req, sqe, error, "personality: refused by a security module");
+	hold_creds(req, creds);
+	return 0;
+}
+
+/* All checks that do not depend on the opcode's own arguments. In order */
+static int check_sqe(struct iou_req *req, const struct io_uring_sqe __shared *sqe,
+		     union iou_sqe_head head, u16 personality)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	struct iou_ring *ring = iou_req_ring(req);
+	const struct iou_op *op = iou_req_op(req);
+
+	/* Or what follows would hide it, and change the ring */
+	if (head.opcode >= IORING_OP_LAST)
+		return iou_reject(req, sqe, -EINVAL, "opcode is not supported");
+	if (head.flags & ~IOU_SQE_FLAGS)
+		return iou_reject(req, sqe, -EINVAL, "unknown flag");
+	if ((head.flags & IOSQE_BUFFER_SELECT) && !op->pbuf)
+		return iou_reject(req, sqe, -EOPNOTSUPP, "opcode selects no buffer");
+
+	if (head.flags & IOSQE_CQE_SKIP_SUCCESS)
+		ring->no_drain = true;
+	if ((head.flags & IOSQE_IO_DRAIN) && ring->no_drain)
+		return iou_reject(req, sqe, -EOPNOTSUPP, "IO_DRAIN after CQE_SKIP_SUCCESS");
+	if ((ring->strict & IOU_STRICT_RESTRICT) &&
+	    !iou_restrict_sqe_ok(ring->restrictions, head.opcode, head.flags))
+		return iou_reject(req, sqe, -EACCES, "restricted");
+
+	if (head.flags & IOSQE_BUFFER_SELECT)
+		set_select(req, sqe);
+	if (head.ioprio && !op->has_ioprio)
+		return iou_reject(req, sqe, -EINVAL, "opcode has no ioprio");
+	return take_creds(req, sqe, personality);
+}
+
+/* An SQE that may not start before others: it is prepared and held */
 static iou_verdict_t submit_held(struct iou_ring *ring, struct iou_req *req,
 				 const struct io_uring_sqe __shared *sqe, bool rejected)
 	__must_hold(&ring->lock)
@@ -211,106 +195,76 @@ static iou_verdict_t submit_held(struct iou_ring *ring, struct iou_req *req,
 		rejected = iou_req_op(req)->prep(req, sqe);
 	if (!rejected)
 		req->state = IOU_S_HELD;
-	return held_add(ring, req, rejected);
+	return iou_chain_add(ring, req, rejected);
 }
 
-/* An SQE with credentials. The attempt is made with them, see iou_issue_prepared() */
-static iou_verdict_t submit_as(struct iou_req *req,
-			       const struct io_uring_sqe __shared *sqe)
-	__must_hold(&iou_req_ring(req)->lock)
-{
-	if (iou_req_op(req)->prep(req, sqe))
-		return IOU_REJECTED;
-	iou_issue_prepared(req);
-	return IOU_TAKEN;
-}
-
-/* An SQE with flags, or at a time when all need care */
+/* An SQE that may have anything, or comes at a time when all need care */
 static noinline iou_verdict_t submit_special(struct iou_ring *ring, struct iou_req *req,
-					     const struct io_uring_sqe __shared *sqe)
+					     const struct io_uring_sqe __shared *sqe,
+					     union iou_sqe_head head, u16 personality)
 	__must_hold(&ring->lock)
 {
-	union iou_sqe_head head = { .word = req->head };
 	const struct iou_op *op = iou_req_op(req);
-	bool rejected = check_sqe(req, sqe, head);
+	bool rejected;
+
+	/* In the request, ioprio's place is that of what it holds */
+	req->held = 0;
+	req->notes = 0;
+	rejected = check_sqe(req, sqe, head, personality);
 
 	if ((head.flags & (IOU_LINK_FLAGS | IOSQE_IO_DRAIN)) ||
 	    (ring->strict & (IOU_STRICT_CHAIN | IOU_STRICT_DRAIN)))
 		return submit_held(ring, req, sqe, rejected);
 	if (rejected)
 		return IOU_REJECTED;
-	if (req->held & IOU_HELD_CREDS)
-		return submit_as(req, sqe);
+
+	/* The attempt is made with its credentials, see iou_issue_prepared() */
+	if (req->held & IOU_HELD_CREDS) {
+		if (op->prep(req, sqe))
+			return IOU_REJECTED;
+		iou_issue_prepared(req);
+		return IOU_TAKEN;
+	}
+
 	if (op->start && !(head.flags & IOSQE_ASYNC))
 		return op->start(req, sqe);
-	return start_async(req, sqe);
+	return submit_async(req, sqe);
 }
 
-/* Has an SQE flags other than these, or ioprio? A fixed file is nothing special */
-static __always_inline bool head_has_more(u64 head, u8 flags)
-{
-	const union iou_sqe_head more = {
-		.flags = 0xff ^ (flags | IOSQE_FIXED_FILE),
-		.ioprio = 0xffff,
-	};
-
-	return head & more.word;
-}
-
-/* Is it a member of a chain and has nothing else special, or does it follow such a one? */
-static __always_inline bool sqe_is_link(const struct iou_ring *ring, const struct iou_req *req,
-					const struct io_uring_sqe __shared *sqe)
+/* Make a request of an SQE, and start it if nothing stands against that */
+static __always_inline iou_verdict_t submit_sqe(struct iou_ring *ring, struct iou_req *req,
+						const struct io_uring_sqe __shared *sqe)
 	__must_hold(&ring->lock)
 {
-	const u8 others = 0xff ^ (IOU_LINK_FLAGS | IOSQE_FIXED_FILE);
+	union iou_sqe_head head = iou_sqe_head(sqe);
+	u16 personality = iou_sqe_get(sqe, personality);
+	const struct iou_op *op = ring->ops[head.opcode];
 
-	return !(req->traits & iou_traits(others, 0xff, 0xff)) && !iou_sqe_get(sqe, personality) &&
-	       !(ring->strict & ~IOU_STRICT_CHAIN) &&
-	       ((req->sqe_flags & IOU_LINK_FLAGS) || ring->strict);
-}
+	req->file = NULL;
+	req->user_data = iou_sqe_get(sqe, user_data);
+	req->head = head.word;
+	req->cflags = 0;
+	req->state = IOU_S_ISSUED;
+	req->cancelled = false;
+	req->nr_polls = 0;
+	req->mark = 0;
+	trace_io_uring_submit_req(ring, req, req->user_data, head.opcode, head.flags,
+				  ring->seat);
 
-/* Can .start be called, as far as it is not a matter of the head? */
-static __always_inline bool sqe_may_start(const struct iou_ring *ring,
-					  const struct io_uring_sqe __shared *sqe,
-					  const struct iou_op *op)
-	__must_hold(&ring->lock)
-{
-	return likely(!iou_sqe_get(sqe, personality) && !ring->strict && op->start);
-}
-
-/*
- * Is there nothing about an SQE but what .start can do? A provided buffer is noted as
- * the last thing, because that changes the head.
- */
-static __always_inline bool sqe_is_simple(struct iou_ring *ring, struct iou_req *req,
-					  const struct io_uring_sqe __shared *sqe, u64 head,
-					  const struct iou_op *op)
-	__must_hold(&ring->lock)
-{
-	if (likely(!head_has_more(head, 0)))
-		return sqe_may_start(ring, sqe, op);
-	if (head_has_more(head, IOSQE_BUFFER_SELECT) || !op->pbuf ||
-	    !sqe_may_start(ring, sqe, op))
-		return false;
-	set_select(req, sqe);
-	return true;
-}
-
-/*
- * An SQE with flags, or at a time when all need care, but no link: for a worker, or
- * something rare.
- */
-static noinline iou_verdict_t submit_flagged(struct iou_ring *ring, struct iou_req *req,
-					     const struct io_uring_sqe __shared *sqe)
-	__must_hold(&ring->lock)
-{
-	u8 flags = req->sqe_flags & ~IOSQE_FIXED_FILE;
-
-	if (head_has_more(req->head, 0xff) || iou_sqe_get(sqe, personality) || ring->strict)
-		return submit_special(ring, req, sqe);
-	if (!flags || flags == IOSQE_ASYNC)
-		return start_async(req, sqe);
-	return submit_special(ring, req, sqe);
+	switch (sqe_classify(ring, op, head, personality)) {
+	case SQE_SELECT:
+		set_select(req, sqe);
+		fallthrough;
+	case SQE_PLAIN:
+		return op->start(req, sqe);
+	case SQE_ASYNC:
+		return submit_async(req, sqe);
+	case SQE_LINK:
+		return submit_link(ring, req, sqe, op);
+	case SQE_SPECIAL:
+		break;
+	}
+	return submit_special(ring, req, sqe, head, personality);
 }
 
 /* It is not complete, or not just a CQE. Return: the batch may go on */
@@ -350,9 +304,39 @@ static __always_inline bool batch_pauses(struct iou_ring *ring, struct iou_lane 
 	}
 }
 
+static __always_inline struct iou_req *batch_get_req(struct iou_ring *ring,
+						     struct iou_lane *lane)
+	__must_hold(&ring->lock)
+{
+	struct iou_req *req = iou_req_alloc(ring);
+
+	if (likely(req))
+		req->lane = lane;
+	return req;
+}
+
 /*
- * The loop that every SQE goes through. A request that is complete at once is
- * used for the next SQE without a way over the free list.
+ * @req: one that is left, or NULL; @done of @nr SQEs were consumed.
+ * Return: as submit_batch()
+ */
+static __always_inline int batch_end(struct iou_ring *ring, struct iou_req *req, u32 done,
+				     u32 nr)
+	__must_hold(&ring->lock)
+{
+	if (req)
+		iou_req_recycle(ring, req);
+	else if (unlikely(!done))
+		return nr ? -EAGAIN : 0;
+
+	if (unlikely(ring->chain.head))
+		iou_chain_close(ring);
+	iou_sq_publish(&ring->sq);
+	return done;
+}
+
+/*
+ * The loop that every SQE goes through. A request that is complete at once is used for
+ * the next SQE without a way over the free list.
  *
  * Return: number of SQEs consumed, or -EAGAIN: no memory for the first.
  */
@@ -363,52 +347,24 @@ static int submit_batch(struct iou_ring *ring, struct iou_lane *lane, u32 to_sub
 	struct iou_req *req = NULL;
 	u32 done = 0;
 
-	if (unlikely(!nr))
-		return 0;
-
-	do {
+	while (done < nr) {
 		const struct io_uring_sqe __shared *sqe;
-		union iou_sqe_head head;
-		const struct iou_op *op;
 		iou_verdict_t verdict;
 
-		if (!req) {
-			req = iou_req_alloc(ring);
-			if (unlikely(!req))
-				break;
-			req->lane = lane;
-		}
+		if (!req)
+			req = batch_get_req(ring, lane);
+		if (unlikely(!req))
+			break;
 		sqe = iou_sq_next(&ring->sq);
 		if (unlikely(!sqe))
 			break;
 		done++;
 
-		head = iou_sqe_head(sqe);
-		req->file = NULL;
-		req->user_data = iou_sqe_get(sqe, user_data);
-		req->head = head.word;
-		req->cflags = 0;
-		req->state = IOU_S_ISSUED;
-		req->cancelled = false;
-		req->nr_polls = 0;
-		req->mark = 0;
-		trace_io_uring_submit_req(ring, req, req->user_data, head.opcode, head.flags,
-					  ring->seat);
-
-		op = ring->ops[head.opcode];
-		if (likely(sqe_is_simple(ring, req, sqe, head.word, op)))
-			verdict = op->start(req, sqe);
-		else
-			verdict = sqe_is_link(ring, req, sqe) ?
-				  submit_link(ring, req, sqe, op) :
-				  submit_flagged(ring, req, sqe);
-
+		verdict = submit_sqe(ring, req, sqe);
 		if (likely(verdict == IOU_DONE && iou_req_is_plain(req))) {
 			iou_req_post(ring, req);
-		} else if (verdict == IOU_TAKEN) {
-			req = NULL;
 		} else {
-			bool ok = submit_settle(ring, req, verdict);
+			bool ok = verdict == IOU_TAKEN || submit_settle(ring, req, verdict);
 
 			req = NULL;
 			if (unlikely(!ok))
@@ -417,16 +373,11 @@ static int submit_batch(struct iou_ring *ring, struct iou_lane *lane, u32 to_sub
 			if (unlikely(ring->kick) && done < nr && batch_yields(ring, lane))
 				break;
 		}
-	} while (done < nr && likely(!batch_pauses(ring, lane, done)));
+		if (done < nr && unlikely(batch_pauses(ring, lane, done)))
+			break;
+	}
 
-	if (req)
-		iou_req_recycle(ring, req);
-	else if (unlikely(!done))
-		return -EAGAIN;
-	if (unlikely(ring->chain.head))
-		chain_close(ring);
-	iou_sq_publish(&ring->sq);
-	return done;
+	return batch_end(ring, req, done, nr);
 }
 
 static noinline int submit_plugged(struct iou_ring *ring, struct iou_lane *lane,
