@@ -488,6 +488,7 @@ typedef unsigned int __bitwise iou_verdict_t;
 #define IOU_RETRY	((__force iou_verdict_t)5)	/* would block */
 #define IOU_TURN	((__force iou_verdict_t)6)	/* multishot: there may be more */
 #define IOU_TAKEN	((__force iou_verdict_t)7)	/* was dealt with */
+#define IOU_REFUSED	((__force iou_verdict_t)8)	/* the same, and was REJECTED */
 
 /*
  * The state of a request: exclusive. Changed by its owner; by

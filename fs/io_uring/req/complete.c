@@ -125,7 +125,9 @@ static void chain_sever(struct iou_req *req, bool quiet)
 
 		trace_io_uring_fail_link(iou_req_ring(req), req, req->user_data,
 					 req->opcode, next);
-		req->res = -ECANCELED;
+		/* A rejected member has its own result */
+		if (req->state == IOU_S_HELD)
+			req->res = -ECANCELED;
 		/* For its cleanup: no CQE, so nothing was announced by one */
 		if (quiet)
 			req->cflags = 0;
@@ -258,20 +260,24 @@ bool iou_req_post_more(struct iou_req *req, s32 res, u32 cflags)
  * @head: its first member; nothing of it was started. Rejected members are
  *        ISSUED and have their result, the others HELD
  *
+ * The first member fails, whichever was rejected, and the others follow as they do
+ * behind any member that fails: if it has CQE_SKIP, it speaks for all of them.
+ *
  * Context: ring lock. May sleep.
  */
 void iou_chain_refuse(struct iou_req *head)
 {
-	struct iou_req *req = head;
+	struct iou_req *next = iou_chain_next(head);
+	bool quiet = req_skips_cqe(head);
 
-	while (req) {
-		struct iou_req *next = iou_chain_next(req);
+	iou_assert_locked(iou_req_ring(head));
+	if (head->state == IOU_S_HELD)
+		head->res = -ECANCELED;
+	req_finish(head, true);
 
-		if (req->state == IOU_S_HELD)
-			req->res = -ECANCELED;
-		req_finish(req, true);
-		req = next;
-	}
+	if (next && next->opcode == IORING_OP_LINK_TIMEOUT && next->state == IOU_S_HELD)
+		next = chain_end_timeout(next);
+	chain_sever(next, quiet);
 }
 
 /**

@@ -190,32 +190,28 @@ static void chain_append(struct iou_ring *ring, struct iou_req *req)
  * @req: HELD; or ISSUED, if @rejected
  * @rejected: its SQE was
  *
- * It becomes a member of a chain, or waits for a drain. A rejected one that is the
- * last of a chain is no member: it ends the batch as it does without a chain.
+ * It becomes a member of a chain, or waits for a drain.
  *
  * Context: ring lock, in the lane's task. May sleep.
- * Return: IOU_TAKEN; or IOU_REJECTED: it was not taken.
+ * Return: IOU_TAKEN; IOU_REFUSED: it was the last of a chain, and rejected;
+ * IOU_REJECTED: it was rejected, and not taken.
  */
 iou_verdict_t iou_chain_add(struct iou_ring *ring, struct iou_req *req, bool rejected)
 {
 	bool linked = req->sqe_flags & IOU_LINK_FLAGS;
 
-	if (linked || (ring->chain.head && !rejected)) {
-		chain_append(ring, req);
-		ring->chain.failed |= rejected;
-		if (!linked)
-			iou_chain_close(ring);
-		return IOU_TAKEN;
-	}
-
-	if (!rejected) {
+	if (!linked && !ring->chain.head) {
+		if (rejected)
+			return IOU_REJECTED;
 		chain_drain(req);
 		return IOU_TAKEN;
 	}
 
-	if (ring->chain.head) {
-		ring->chain.failed = true;
-		iou_chain_close(ring);
-	}
-	return IOU_REJECTED;
+	chain_append(ring, req);
+	ring->chain.failed |= rejected;
+	if (linked)
+		return IOU_TAKEN;
+
+	iou_chain_close(ring);
+	return rejected ? IOU_REFUSED : IOU_TAKEN;
 }

@@ -279,6 +279,10 @@ static noinline bool submit_settle(struct iou_ring *ring, struct iou_req *req,
 			iou_iopoll_add(req);
 		return true;
 	}
+
+	if (unlikely(verdict == IOU_REFUSED))
+		return ring->submit_all;
+
 	iou_issue_settle(req, verdict);
 	return verdict != IOU_REJECTED || ring->submit_all;
 }

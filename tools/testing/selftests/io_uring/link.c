@@ -633,6 +633,53 @@ TEST_F(link, refused_member)
 		}
 }
 
+/*
+ * If the first member has CQE_SKIP, it speaks for all others, wherever the one is that
+ * was refused. The CQE_SKIP of others means nothing here, because they fail.
+ */
+TEST_F(link, refused_skip)
+{
+	unsigned int bad, skip, i;
+
+	for (skip = 0; skip < 1 << 4; skip++)
+		for (bad = 1; bad <= 4; bad++) {
+			self->log.nr = 0;
+			for (i = 1; i <= 4; i++)
+				PUT(i, (i < 4 ? LINK : 0) | (skip >> (i - 1) & 1 ? SKIP_OK : 0),
+				    i == bad ? sqe_bad() : sqe_nop());
+			SUBMIT(4);
+			GET(skip & 1 ? 1 : 4);
+			EXPECT_TRUE(log_in_order(&self->log));
+			for (i = 1; i <= self->log.nr; i++)
+				EXPECT_EQ(i == bad ? -EINVAL : -ECANCELED, RES(i)) {
+					TH_LOG("bad %u, skip %x, member %u: %d", bad, skip, i,
+					       RES(i));
+				}
+		}
+}
+
+/* The LINK_TIMEOUT of the first member has no CQE if it asked for none. */
+TEST_F(link, refused_skip_timeout)
+{
+	struct __kernel_timespec ts = TS_NEVER;
+	unsigned int skip;
+	char c;
+
+	for (skip = 0; skip < 2; skip++) {
+		self->log.nr = 0;
+		PUT(1, LINK, sqe_read(self->pipe[0], &c, 1));
+		PUT(2, LINK | (skip ? SKIP_OK : 0), sqe_link_timeout(&ts, 0));
+		PUT(3, LINK, sqe_bad());
+		PUT(4, 0, sqe_nop());
+		SUBMIT(4);
+		GET(skip ? 3 : 4);
+		EXPECT_EQ(-ECANCELED, RES(1));
+		EXPECT_EQ(skip ? NO_RESULT : -ECANCELED, RES(2));
+		EXPECT_EQ(-EINVAL, RES(3));
+		EXPECT_EQ(-ECANCELED, RES(4));
+	}
+}
+
 TEST_F(link, two_refused_members)
 {
 	PUT(1, LINK, sqe_nop());
