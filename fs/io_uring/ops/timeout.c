@@ -102,7 +102,9 @@ static void timeout_event(struct iou_req *req, bool cancel)
 	iou_req_end(req, -ECANCELED);
 }
 
-static iou_verdict_t issue_timeout(struct iou_req *req)
+/* @tail: of the CQ, from where CQEs are counted */
+static iou_verdict_t do_timeout(struct iou_req *req, u32 tail)
+	__must_hold(&iou_req_ring(req)->lock)
 {
 	struct iou_timeout *timeout = iou_req_cmd(req, struct iou_timeout);
 	int error;
@@ -110,7 +112,8 @@ static iou_verdict_t issue_timeout(struct iou_req *req)
 	req->event = timeout_event;
 	req->notes |= IOU_NOTE_TIMER;
 	if (timeout->nr && !(timeout->flags & IORING_TIMEOUT_MULTISHOT))
-		iou_count_add(req, timeout->nr);
+		iou_count_add(req, timeout->nr, tail);
+
 	error = iou_timeout_start(req);
 	if (!error)
 		return IOU_PARKED;
@@ -119,7 +122,23 @@ static iou_verdict_t issue_timeout(struct iou_req *req)
 	return iou_done(req, error);
 }
 
-IOU_FUSE(timeout)
+static iou_verdict_t issue_timeout(struct iou_req *req)
+{
+	return do_timeout(req, iou_req_ring(req)->cq.tail);
+}
+
+/*
+ * The CQEs of what stands before it in its batch count, too: programs put a timeout behind
+ * their last SQE in order to wait. What was published belongs to earlier batches.
+ */
+static iou_verdict_t start_timeout(struct iou_req *req,
+				   const struct io_uring_sqe __shared *sqe)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	if (prep_timeout(req, sqe))
+		return IOU_REJECTED;
+	return do_timeout(req, iou_req_ring(req)->cq.published);
+}
 
 const struct iou_op iou_op_timeout = {
 	.name	= "TIMEOUT",

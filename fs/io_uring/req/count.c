@@ -40,23 +40,27 @@ static struct iou_req *count_req(struct iou_count *count)
 /**
  * iou_count_add() - end a request after a number of CQEs
  * @req: about to be parked; its cmd begins with a struct iou_count
- * @nr: how many CQEs, counted from now
+ * @nr: how many CQEs
+ * @tail: of the CQ, from where they are counted: now, or not long ago
  *
  * Context: ring lock.
  */
-void iou_count_add(struct iou_req *req, u32 nr)
+void iou_count_add(struct iou_req *req, u32 nr, u32 tail)
 {
 	struct iou_ring *ring = iou_req_ring(req);
 	struct iou_count *count = count_of(req);
 	u32 now = count_now(ring);
 	struct iou_count *other;
+	u32 left;
 
 	iou_assert_locked(ring);
-	count->start = now;
+	count->start = tail - ring->cq.nr_uncounted;
 	count->nr = nr;
+	left = count_left(count, now);
+
 	/* Most are put in with the same number: look from the end */
 	list_for_each_entry_reverse(other, &ring->counting, node)
-		if (count_left(other, now) <= nr)
+		if (count_left(other, now) <= left)
 			break;
 	list_add(&count->node, &other->node);
 	ring->cold |= IOU_COLD_COUNT;

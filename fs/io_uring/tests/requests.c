@@ -345,7 +345,7 @@ static void count_order(struct kunit *test)
 	/* While the number of CQEs goes on, past the end of what it can be */
 	for (i = 0; i < nr; i++) {
 		ring->cq.tail = base + i;
-		iou_count_add(&reqs[i], 600 + prandom_u32_state(&rnd) % 200);
+		iou_count_add(&reqs[i], 600 + prandom_u32_state(&rnd) % 200, ring->cq.tail);
 	}
 	KUNIT_EXPECT_TRUE(test, ring->cold & IOU_COLD_COUNT);
 	iou_count_check(ring);
@@ -381,12 +381,12 @@ static void count_passed(struct kunit *test)
 
 	mutex_lock(&ring->lock);
 	ring->cq.tail = U32_MAX - 3;
-	iou_count_add(&reqs[0], counts[0]);
-	iou_count_add(&reqs[1], counts[1]);
-	iou_count_add(&reqs[2], counts[2]);
+	iou_count_add(&reqs[0], counts[0], ring->cq.tail);
+	iou_count_add(&reqs[1], counts[1], ring->cq.tail);
+	iou_count_add(&reqs[2], counts[2], ring->cq.tail);
 	ring->cq.tail += 7;
 	for (i = 3; i < nr; i++)
-		iou_count_add(&reqs[i], counts[i]);
+		iou_count_add(&reqs[i], counts[i], ring->cq.tail);
 	i = 0;
 	list_for_each_entry(count, &ring->counting, node)
 		KUNIT_EXPECT_PTR_EQ(test, &reqs[order[i++]], (struct iou_req *)iou_cmd_req(count));

@@ -327,7 +327,7 @@ TEST_F(timeout, count)
 	EXPECT_EQ(0, RES(1));
 }
 
-/* Those of timeouts are not counted, those before the timeout neither. */
+/* Those of timeouts are not counted, those of earlier batches neither. */
 TEST_F(timeout, count_of_others)
 {
 	struct __kernel_timespec ts = TS_NEVER;
@@ -412,12 +412,48 @@ TEST_F(timeout, counts)
 }
 
 /*
+ * What stands before it in its batch counts, as io_uring_wait_cqes() of an old liburing
+ * wants it; what was submitted earlier, or stands before it in its chain, does not.
+ */
+TEST_F(timeout, count_of_batch)
+{
+	struct __kernel_timespec ts = TS_NEVER;
+
+	PUT(1, 0, sqe_nop());
+	PUT(2, 0, sqe_timeout(&ts, 0, 1));
+	SUBMIT(2);
+	GET(2);
+	EXPECT_EQ(0, RES(2));
+
+	PUT(3, 0, sqe_nop());
+	PUT(4, 0, sqe_nop());
+	PUT(5, 0, sqe_timeout(&ts, 0, 3));
+	SUBMIT(3);
+	GET(4);
+	EXPECT_EQ(NO_RESULT, RES(5));
+	PUT(6, 0, sqe_nop());
+	SUBMIT(1);
+	GET(6);
+	EXPECT_EQ(0, RES(5));
+
+	PUT(7, IOSQE_IO_LINK, sqe_nop());
+	PUT(8, 0, sqe_timeout(&ts, 0, 1));
+	SUBMIT(2);
+	GET(7);
+	EXPECT_TRUE(ring_quiet(&self->ring));
+	PUT(9, 0, sqe_nop());
+	SUBMIT(1);
+	GET(9);
+	EXPECT_EQ(0, RES(8));
+}
+
+/*
  * Another one is added when the number of the first was passed in the same batch. (The
  * untouched 6.12 lets the first wait for the other.)
  */
 TEST_F(timeout, count_passed_in_batch)
 {
-	static const unsigned int others[] = { 1, 2, 100, INT_MAX, UINT_MAX - 1, UINT_MAX };
+	static const unsigned int others[] = { 3, 4, 100, INT_MAX, UINT_MAX - 1, UINT_MAX };
 	struct __kernel_timespec ts = TS_NEVER;
 	unsigned int i, id, nr = 0;
 
