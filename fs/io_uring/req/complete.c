@@ -218,16 +218,17 @@ static noinline void complete_into_ready(struct iou_ring *ring, struct iou_req *
  */
 void iou_req_complete(struct iou_req *req)
 {
+	const u32 more = iou_traits(.sqe_flags = IOU_LINK_FLAGS | IOSQE_CQE_SKIP_SUCCESS,
+				    .held = IOU_HELD_PBUF, .notes = IOU_NOTE_TIMER);
 	struct iou_ring *ring = iou_req_ring(req);
 
 	iou_assert_locked(ring);
-	/* Nothing but a CQE, which it gets whether it failed or not */
-	if (unlikely((req->traits & iou_traits(.sqe_flags = IOU_LINK_FLAGS | IOSQE_CQE_SKIP_SUCCESS,
-					       .held = IOU_HELD_PBUF, .notes = IOU_NOTE_TIMER)) ||
-		     req->state == IOU_S_DONE)) {
+	if (unlikely((req->traits & more) || req->state == IOU_S_DONE)) {
 		complete_into_ready(ring, req);
 		return;
 	}
+
+	/* Nothing but a CQE, which it gets whether it failed or not */
 	iou_req_post(ring, req);
 	if (req->held)
 		req_drop(req);

@@ -576,13 +576,14 @@ static bool hold_is_disturbed(struct iou_ring *ring)
 		return true;
 	if (!llist_empty(&ring->done) || ring->kick || lock_is_contended(&ring->lock))
 		return true;
-	/*
-	 * CQEs that nobody has seen: a waiter may want them, or they fill the CQ. No barrier:
-	 * publishing has one, and looks for waiters again.
-	 */
-	return ring->cq.tail != ring->cq.published &&
-	       (waitqueue_active(&ring->cq_wait) ||
-		ring->cq.tail - ring->cq.published >= ring->cq.entries / 4);
+
+	/* CQEs that nobody has seen: they fill the CQ, or a waiter may want them */
+	if (ring->cq.tail == ring->cq.published)
+		return false;
+	if (ring->cq.tail - ring->cq.published >= ring->cq.entries / 4)
+		return true;
+	/* No barrier: publishing has one, and looks for waiters again */
+	return waitqueue_active(&ring->cq_wait);
 }
 
 /**

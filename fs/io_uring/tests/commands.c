@@ -130,10 +130,12 @@ static u32 drive_run(struct drive *drive)
 	return nr;
 }
 
-#define EXPECT_RESULT(place, nr, result)	do {			\
-	KUNIT_EXPECT_EQ(test, nr, drive->fake->cqes[place].user_data);	\
-	KUNIT_EXPECT_EQ(test, result, drive->fake->cqes[place].res);	\
-} while (0)
+static void expect_result(struct kunit *test, const struct drive *drive, u32 place,
+			  u64 user_data, s32 res)
+{
+	KUNIT_EXPECT_EQ(test, user_data, drive->fake->cqes[place].user_data);
+	KUNIT_EXPECT_EQ(test, res, drive->fake->cqes[place].res);
+}
 
 /* The usual way. No memory is allocated for it */
 static void ended_by_callback(struct kunit *test)
@@ -147,7 +149,7 @@ static void ended_by_callback(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 1, drive_run(drive));
 	KUNIT_EXPECT_EQ(test, 1, callback_does.calls);
 	KUNIT_EXPECT_EQ(test, 1, fake_nr_cqes(drive->fake));
-	EXPECT_RESULT(0, 0, 1);
+	expect_result(test, drive, 0, 0, 1);
 	KUNIT_EXPECT_EQ(test, 0, drive_run(drive));
 }
 
@@ -162,7 +164,7 @@ static void ended_before_callback(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 1, drive_run(drive));
 	KUNIT_EXPECT_EQ(test, 1, callback_does.calls);
 	KUNIT_EXPECT_EQ(test, 1, fake_nr_cqes(drive->fake));
-	EXPECT_RESULT(0, 0, 3);
+	expect_result(test, drive, 0, 0, 3);
 	KUNIT_EXPECT_EQ(test, 0, drive_run(drive));
 }
 
@@ -211,8 +213,8 @@ static void other_ended(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 1, fake_nr_cqes(drive->fake));
 	KUNIT_EXPECT_EQ(test, 1, drive_run(drive));
 	KUNIT_EXPECT_EQ(test, 2, fake_nr_cqes(drive->fake));
-	EXPECT_RESULT(0, 0, 1);
-	EXPECT_RESULT(1, 1, 2);
+	expect_result(test, drive, 0, 0, 1);
+	expect_result(test, drive, 1, 1, 2);
 }
 
 /* The same with polled commands: each is taken off the list of those in flight */
@@ -230,8 +232,8 @@ static void other_ended_polled(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, list_empty(&ring->polling));
 	mutex_unlock(&ring->lock);
 	KUNIT_EXPECT_EQ(test, 2, fake_nr_cqes(drive->fake));
-	EXPECT_RESULT(0, 0, 1);
-	EXPECT_RESULT(1, 1, 2);
+	expect_result(test, drive, 0, 0, 1);
+	expect_result(test, drive, 1, 1, 2);
 	KUNIT_EXPECT_EQ(test, 0, drive_run(drive));
 }
 
@@ -247,7 +249,7 @@ static void ended_polled(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, list_is_singular(&ring->polling));
 	mutex_unlock(&ring->lock);
 	KUNIT_EXPECT_EQ(test, 1, fake_nr_cqes(drive->fake));
-	EXPECT_RESULT(0, 1, 4);
+	expect_result(test, drive, 0, 1, 4);
 }
 
 static struct kunit_case commands_cases[] = {

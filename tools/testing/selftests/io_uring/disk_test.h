@@ -60,7 +60,7 @@ static inline bool disk_make(const char *disk, long size, long delay)
 }
 
 /* How many reads, or writes, @disk is busy with; or -1 */
-static inline int disk_inflight(const char *disk, bool writes)
+static inline int disk_busy(const char *disk, bool writes)
 {
 	char path[PATH_MAX], text[64];
 	int nr[2];

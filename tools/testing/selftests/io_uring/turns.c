@@ -20,8 +20,10 @@
  * @ring: the ring
  * @uffd: closing it ends the fault of the last one
  * @page: that one
+ * @fds: the pipe that the first one reads
  * @go: the thread is to enter the kernel
  * @ready: the requests wait
+ * @chain: they are members of a chain
  */
 struct lot {
 	struct ring ring;

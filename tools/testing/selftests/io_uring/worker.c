@@ -954,7 +954,7 @@ static int wait_inflight(int n)
 	int now, most = 0;
 
 	do {
-		now = disk_inflight(TURN_DISK, true);
+		now = disk_busy(TURN_DISK, true);
 		most = now > most ? now : most;
 		nap();
 	} while (most < n && now_ms() < end);
