@@ -297,7 +297,7 @@ TEST_F_TIMEOUT(bystander, monitor, 120)
 	pid = fork_detached();
 	if (!pid)
 		_exit(owner_main(tell[1], go[0]));
-	ASSERT_EQ(sizeof(fd), read(tell[0], &fd, sizeof(fd)));
+	ASSERT_EQ((ssize_t)sizeof(fd), read(tell[0], &fd, sizeof(fd)));
 	fdinfo_path(path, sizeof(path), pid, fd);
 	ASSERT_EQ(1, write(go[1], "", 1));
 
