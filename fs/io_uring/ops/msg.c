@@ -92,10 +92,15 @@ static int msg_post(struct iou_ring *target, const struct iou_msg *msg)
 static int msg_install(struct iou_ring *target, struct iou_msg *msg)
 	__must_hold(&target->lock)
 {
+	struct task_struct *sender = iou_cmd_req(msg)->lane->task->task;
+	struct file *old = iou_files_get(target, msg->dst - 1);
 	struct file *file = msg->file;
 
 	msg->file = NULL;
 	msg->res = iou_files_install(target, file, msg->dst);
+	/* It has been replaced, on the sender's behalf */
+	if (old)
+		iou_fput_for(old, sender);
 	if (msg->res < 0 || (msg->flags & IORING_MSG_RING_CQE_SKIP))
 		return msg->res;
 	return msg_post(target, msg) ?: msg->res;
