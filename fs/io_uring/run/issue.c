@@ -49,7 +49,7 @@ void iou_issue_settle(struct iou_req *req, iou_verdict_t verdict)
 }
 
 /* A wake-up that others did not get. If it has come to nothing, the next one has to look */
-static void exclusive_event(struct iou_req *req)
+static noinline void exclusive_event(struct iou_req *req)
 	__must_hold(&iou_req_ring(req)->lock)
 {
 	iou_verdict_t verdict;
