@@ -489,6 +489,7 @@ typedef unsigned int __bitwise iou_verdict_t;
 #define IOU_TURN	((__force iou_verdict_t)6)	/* multishot: there may be more */
 #define IOU_TAKEN	((__force iou_verdict_t)7)	/* was dealt with */
 #define IOU_REFUSED	((__force iou_verdict_t)8)	/* the same, and was REJECTED */
+#define IOU_WORK	((__force iou_verdict_t)9)	/* would block, whatever poll says */
 
 /*
  * The state of a request: exclusive. Changed by its owner; by

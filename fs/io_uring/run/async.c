@@ -33,7 +33,8 @@ static bool file_is_disk(const struct file *file)
  */
 static bool work_is_for_poll(const struct iou_req *req)
 {
-	return iou_req_can_park(req) && !iou_file_nowait(req->file) && !file_is_disk(req->file);
+	return req->file && file_can_poll(req->file) && !iou_file_nowait(req->file) &&
+	       !file_is_disk(req->file);
 }
 
 /* An attempt, which finds iou_worker_refused() where the file has to be waited for */

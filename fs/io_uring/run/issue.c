@@ -4,6 +4,7 @@
  *
  *   .issue says RETRY -> the file can be polled: park; its event tries again
  *                     -> else: a worker does it with .work
+ *   .issue says WORK  -> a worker does it with .work
  *   .work  says RETRY -> it would block for long on a file that can be polled:
  *                        back to the lane, which parks it
  */
@@ -20,10 +21,8 @@
 #include "shots.h"
 #include "timeout.h"
 
-/* How often in a row a file is ready, and is not when a worker looks: it never waits then */
-#define IOU_MAX_WORKER_POLLS	8
-
 static void issue_retry(struct iou_req *req) __must_hold(&iou_req_ring(req)->lock);
+static void issue_work(struct iou_req *req) __must_hold(&iou_req_ring(req)->lock);
 
 /**
  * iou_issue_settle() - act on a verdict of .start or .issue
@@ -44,6 +43,8 @@ void iou_issue_settle(struct iou_req *req, iou_verdict_t verdict)
 		iou_req_own_file(req);
 	if (verdict == IOU_RETRY || verdict == IOU_TURN)
 		issue_retry(req);
+	else if (verdict == IOU_WORK)
+		issue_work(req);
 	else if (verdict == IOU_POLLED)
 		iou_iopoll_add(req);
 }
@@ -122,11 +123,10 @@ static void issue_retry(struct iou_req *req)
 			iou_req_end(req, ret);
 			return;
 		}
-		if (ret < 0 || !iou_file_nowait(req->file)) {
-			/* If it goes on like this, a worker may block */
-			if (ret < 0 || req->nr_polls >= IOU_MAX_WORKER_POLLS)
-				req->nr_polls = IOU_MAX_POLLS;
-			iou_issue_async(req);
+		if (ret < 0) {
+			/* Poll is of no use, or not to be believed */
+			req->nr_polls = IOU_MAX_POLLS;
+			issue_work(req);
 			return;
 		}
 		req->state = IOU_S_ISSUED;
@@ -149,10 +149,7 @@ void iou_issue_again(struct iou_req *req, bool cancel)
 		return;
 	}
 	req->state = IOU_S_ISSUED;
-	if (iou_file_nowait(req->file))
-		iou_issue_settle(req, iou_req_issue(req));
-	else
-		iou_issue_async(req);
+	iou_issue_settle(req, iou_req_issue(req));
 }
 
 /**
@@ -190,51 +187,40 @@ static void returned_event(struct iou_req *req, bool cancel)
 }
 
 /*
- * A request that wants a provided buffer waits for its file rather than in a
- * worker, where it would occupy the buffer; a multishot has to. What cannot be
- * waited for takes its buffer along.
- * Return: whether it may go to a worker. If not, it was dealt with.
+ * A worker has to do it. It could not take a provided buffer: what wants one takes it
+ * along. A multishot can only wait.
  */
-static bool async_allowed(struct iou_req *req)
-	__must_hold(&iou_req_ring(req)->lock)
+static void issue_work(struct iou_req *req)
 {
-	int error;
+	int error = req->cancelled ? -ECANCELED : iou_async_begin(req);
 
-	if (iou_req_can_park(req) && (iou_file_nowait(req->file) || !req->nr_polls)) {
-		issue_retry(req);
-		return false;
+	if (!error && unlikely(req->notes & IOU_NOTE_MULTISHOT))
+		error = -EBADFD;
+	if (!error && unlikely(req->notes & IOU_NOTE_SELECT))
+		error = iou_req_op(req)->take(req);
+	if (unlikely(error)) {
+		iou_req_end(req, error);
+		return;
 	}
 
-	error = req->notes & IOU_NOTE_MULTISHOT ? -EBADFD : iou_req_op(req)->take(req);
-	if (error)
-		iou_req_end(req, error);
-	return !error;
+	req->event = returned_event;
+	iou_async_queue(req);
 }
 
 /**
  * iou_issue_async() - let a worker do it
- * @req: prepared, perhaps issued before
+ * @req: prepared, perhaps issued before. If it wants a provided buffer, or is a multishot,
+ *       it waits for its file instead, where that is possible: in a worker it would
+ *       occupy the buffer
  *
  * Context: ring lock, in the lane's task. May sleep.
  */
 void iou_issue_async(struct iou_req *req)
 {
-	int error;
-
-	/* Between being woken and this */
-	if (unlikely(req->cancelled)) {
-		iou_req_end(req, -ECANCELED);
+	if (unlikely(req->notes & (IOU_NOTE_SELECT | IOU_NOTE_MULTISHOT)) &&
+	    !req->cancelled && !iou_async_begin(req) && iou_req_can_park(req)) {
+		issue_retry(req);
 		return;
 	}
-
-	error = iou_async_begin(req);
-	if (unlikely(error)) {
-		iou_req_end(req, error);
-		return;
-	}
-	if (unlikely(req->notes & (IOU_NOTE_SELECT | IOU_NOTE_MULTISHOT)) && !async_allowed(req))
-		return;
-
-	req->event = returned_event;
-	iou_async_queue(req);
+	issue_work(req);
 }
