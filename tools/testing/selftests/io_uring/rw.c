@@ -7,8 +7,9 @@
  * Where the system calls of the same name have many results, they are the
  * reference.
  */
-#include "iou_test.h"
+#include "xfs_test.h"
 
+#include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
@@ -353,6 +354,93 @@ TEST_F(file, current_position)
 	EXPECT_EQ(3800, lseek(self->fd, 0, SEEK_CUR));
 }
 
+/* Is each of eight blocks of 1000 bytes full of one letter, and each of another one? */
+static bool eight_blocks(const char *buf, char first)
+{
+	unsigned int i, j, seen = 0;
+
+	for (i = 0; i < 8; i++) {
+		for (j = 1; j < 1000; j++)
+			if (buf[i * 1000 + j] != buf[i * 1000])
+				return false;
+		seen |= 1u << (buf[i * 1000] - first);
+	}
+	return seen == 255;
+}
+
+/* Several in flight: each takes what the position is when its turn has come. */
+TEST_F(file, current_position_in_turn)
+{
+	static const int ops[] = { IORING_OP_WRITE, IORING_OP_READ };
+	struct ring *r = &self->ring;
+	struct io_uring_cqe cqe;
+	unsigned int i, j;
+
+	for (i = 0; i < 8; i++)
+		memset(self->buf + i * 1000, 'a' + i, 1000);
+	for (j = 0; j < 2; j++) {
+		ASSERT_EQ(0, lseek(self->fd, 0, SEEK_SET));
+		for (i = 0; i < 8; i++)
+			prep(r, ops[j], self->fd, self->buf + i * 1000, 1000, -1)->flags =
+				self->m.sqe_flags;
+		ASSERT_EQ(8, ring_submit(r));
+		for (i = 0; i < 8; i++) {
+			ASSERT_EQ(0, ring_wait(r, &cqe));
+			EXPECT_EQ(1000, cqe.res);
+		}
+		EXPECT_EQ(8000, lseek(self->fd, 0, SEEK_CUR));
+		ASSERT_EQ(8000, pread(self->fd, self->other, 8000, 0));
+		EXPECT_TRUE(eight_blocks(self->other, 'a'));
+		EXPECT_TRUE(eight_blocks(self->buf, 'a'));
+	}
+}
+
+static int nr_signals;
+
+static void count_signal(int sig)
+{
+	__atomic_add_fetch(&nr_signals, 1, __ATOMIC_SEQ_CST);
+}
+
+/* In a process of its own: a write across the limit. 0: a short write, and no signal. */
+static int write_over_limit(const struct mode *m, const char *path, int flags, char *buf)
+{
+	struct rlimit limit = { 6144, 6144 };
+	int fd = open(path, O_RDWR | O_CLOEXEC | flags), res;
+	struct ring r;
+
+	if (fd < 0 || ring_open(&r, 4, m->setup))
+		return 1;
+	signal(SIGXFSZ, count_signal);
+	if (setrlimit(RLIMIT_FSIZE, &limit))
+		return 2;
+	res = run(&r, m, IORING_OP_WRITE, fd, buf, 8192, 0);
+	if (res != 6144)
+		return 3;
+	return __atomic_load_n(&nr_signals, __ATOMIC_SEQ_CST) ? 4 : 0;
+}
+
+TEST_F(file, size_limit)
+{
+	static const int flags[] = { 0, O_NONBLOCK, O_DIRECT, O_DIRECT | O_NONBLOCK };
+	unsigned int i;
+	pid_t pid;
+
+	if (variant->type == LOOPDEV)
+		SKIP(return, "the limit is for regular files");
+	for (i = 0; i < ARRAY_LEN(flags); i++) {
+		ASSERT_EQ(0, ftruncate(self->fd, 0));
+		ASSERT_EQ(0, ftruncate(self->fd, SIZE));
+		pid = fork();
+		ASSERT_LE(0, pid);
+		if (!pid)
+			_exit(write_over_limit(&self->m, self->path, flags[i], self->buf));
+		EXPECT_EQ(0, reap(pid, WAIT_MS)) {
+			TH_LOG("flags %#x", flags[i]);
+		}
+	}
+}
+
 TEST_F(file, short_at_the_end)
 {
 	struct ring *r = &self->ring;
@@ -505,6 +593,25 @@ TEST_F(file, rw_flags_nowait)
 	}
 	if (res == 4096)
 		EXPECT_TRUE(has_pattern(self->buf, 4096, 1));
+}
+
+/*
+ * RWF_NOWAIT for a write, also where the file system can only write with blocking: that is
+ * to be told as any other wait. A worker, if the program asks for one, blocks.
+ */
+TEST_F(file, rw_flags_nowait_write)
+{
+	struct iovec iov = { .iov_base = self->other, .iov_len = 16 };
+	bool known = preadv2(self->fd, &iov, 1, 0, RWF_NOWAIT) >= 0 || errno != EOPNOTSUPP;
+	int res = run_flags(&self->ring, &self->m, IORING_OP_WRITE, self->fd, self->buf, 16, 0,
+			    RWF_NOWAIT);
+
+	if (!known)
+		ASSERT_EQ(-EOPNOTSUPP, res);
+	if (known && res != -EAGAIN)
+		ASSERT_EQ(16, res);
+	if (known && (self->m.sqe_flags & IOSQE_ASYNC))
+		ASSERT_EQ(16, res);
 }
 
 TEST_F(file, io_priority)
@@ -1389,6 +1496,145 @@ TEST_F(other, null_block_write)
 		EXPECT_EQ(65536, cqe.res);
 	}
 	close(fd);
+}
+
+/*
+ * What is refused when the SQE is read ends the batch: addresses that no program can have,
+ * and slots without a buffer.
+ */
+TEST_F(other, refused_at_once)
+{
+	struct iovec iov[2] = { { .iov_base = pages(4096), .iov_len = 4096 } };
+	char *beyond = (char *)(1ul << 63);
+	struct ring *r = &self->ring;
+	const struct {
+		int op;
+		void *addr;
+		int res;
+		int taken;
+	} rows[] = {
+		{ IORING_OP_READ, beyond, -EFAULT, 1 },
+		{ IORING_OP_WRITE, beyond, -EFAULT, 1 },
+		{ IORING_OP_READ, (void *)-1l, -EFAULT, 1 },
+		{ IORING_OP_READV, beyond, -EFAULT, 1 },
+		{ IORING_OP_READ_FIXED, iov[0].iov_base, -EFAULT, 1 },
+		{ IORING_OP_WRITE_FIXED, iov[0].iov_base, -EFAULT, 1 },
+		/* Memory that is not there: only the attempt finds that out */
+		{ IORING_OP_READ, no_access(4096), -EFAULT, 2 },
+	};
+	struct io_uring_cqe cqe;
+	unsigned int i;
+	int zero = open("/dev/zero", O_RDWR | O_CLOEXEC);
+
+	ASSERT_EQ(0, sys_register(r->fd, IORING_REGISTER_BUFFERS, iov, 2));
+	for (i = 0; i < ARRAY_LEN(rows); i++) {
+		struct io_uring_sqe *sqe = prep(r, rows[i].op, zero, rows[i].addr, 8, 0);
+
+		sqe->flags = self->m.sqe_flags;
+		sqe->buf_index = rows[i].op >= IORING_OP_READ_FIXED &&
+				 rows[i].op <= IORING_OP_WRITE_FIXED;
+		sqe->user_data = 1;
+		ASSERT_TRUE(prep_nop(r, 2));
+		EXPECT_EQ(rows[i].taken, ring_submit(r)) {
+			TH_LOG("row %u", i);
+		}
+		ASSERT_EQ(0, ring_wait(r, &cqe));
+		if (cqe.user_data == 2)
+			ASSERT_EQ(0, ring_wait(r, &cqe));
+		EXPECT_EQ(rows[i].res, cqe.res);
+		ring_submit(r);
+		while (!ring_wait_ms(r, &cqe, 10))
+			;
+	}
+	close(zero);
+}
+
+/* ------------------------------------------------------------------------
+ * Disks made for the test
+ */
+
+/*
+ * XFS writes without blocking, if the time stamps are right already: then the write is
+ * tried in the task itself, which the signal would reach.
+ */
+TEST(size_limit_xfs)
+{
+	const char *missing = xfs_make("/tmp/iou_rw_xfs");
+	const struct mode plain = { };
+	char *buf = pages(SIZE);
+	int fd, i, ret = 0;
+	pid_t pid;
+
+	if (missing)
+		SKIP(return, "%s", missing);
+	fd = open("/tmp/iou_rw_xfs/file", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	ASSERT_LE(0, fd);
+	for (i = 0; i < 50 && !ret; i++) {
+		ASSERT_EQ(SIZE, pwrite(fd, buf, SIZE, 0));
+		pid = fork();
+		ASSERT_LE(0, pid);
+		if (!pid)
+			_exit(write_over_limit(&plain, "/tmp/iou_rw_xfs/file", 0, buf));
+		ret = reap(pid, WAIT_MS);
+	}
+	EXPECT_EQ(0, ret);
+	close(fd);
+	xfs_remove("/tmp/iou_rw_xfs");
+}
+
+#define COLD	(2 * 1024 * 1024)
+
+static void *read_all(void *arg)
+{
+	char *buf = pages(COLD);
+	int fd = open("/dev/iou_cold", O_RDONLY | O_CLOEXEC);
+	off_t at;
+
+	posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
+	for (at = 0; at < COLD; at += 4096)
+		if (pread(fd, buf, 4096, at) != 4096)
+			break;
+	close(fd);
+	munmap(buf, COLD);
+	return NULL;
+}
+
+/*
+ * A read of pages that are not there, while somebody else reads them, too: they come one
+ * by one, some between two looks of the request. It waits for the next one, each time.
+ */
+TEST(cold_read_keeps_waiting)
+{
+	struct ring r;
+	char *buf = pages(COLD);
+	struct io_uring_cqe cqe;
+	pthread_t thread;
+	int i, fd;
+
+	if (!nullb_make("iou_cold", "16", "30000"))
+		SKIP(return, "no null_blk that configfs can make");
+	fd = open("/dev/iou_cold", O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, fd);
+	fill_pattern(buf, COLD, 3);
+	ASSERT_EQ(COLD, pwrite(fd, buf, COLD, 0));
+	ASSERT_EQ(0, posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM));
+	ASSERT_EQ(0, ring_open(&r, 4, 0));
+	for (i = 0; i < 20; i++) {
+		ASSERT_EQ(0, fsync(fd));
+		ASSERT_EQ(0, posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED));
+		memset(buf, 0, COLD);
+		ASSERT_EQ(0, pthread_create(&thread, NULL, read_all, NULL));
+		ASSERT_NE(NULL, prep(&r, IORING_OP_READ, fd, buf, COLD, 0));
+		ASSERT_EQ(1, ring_submit(&r));
+		ASSERT_EQ(0, ring_wait_ms(&r, &cqe, 6 * WAIT_MS));
+		ASSERT_EQ(COLD, cqe.res);
+		ASSERT_TRUE(has_pattern(buf, COLD, 3));
+		ASSERT_EQ(0, pthread_join(thread, NULL));
+		ASSERT_EQ(0, any_worker());
+	}
+	ring_close(&r);
+	close(fd);
+	nullb_remove("iou_cold");
 }
 
 TEST_HARNESS_MAIN
