@@ -93,6 +93,7 @@ static int splice_by_worker(struct ring *r, const int from[2], const int to[2])
 {
 	struct io_uring_sqe *sqe;
 	struct io_uring_cqe cqe;
+	char c;
 
 	if (write(from[1], "s", 1) != 1)
 		return NO_RESULT;
@@ -102,7 +103,8 @@ static int splice_by_worker(struct ring *r, const int from[2], const int to[2])
 	sqe->user_data = 1000;
 	if (ring_submit(r) != 1 || ring_wait(r, &cqe) || cqe.user_data != 1000)
 		return NO_RESULT;
-	return cqe.res;
+	/* Or there would be no room for the next one */
+	return cqe.res == 1 && read(to[0], &c, 1) != 1 ? NO_RESULT : cqe.res;
 }
 
 /* Let reads of @fd wait, each for one byte */

