@@ -82,6 +82,19 @@ static long do_the_splice(struct iou_req *req, struct file *in)
 			 splice->len, flags);
 }
 
+/* It writes to a file, but may have to wait for what it reads from */
+static bool splice_lasts(struct iou_req *req)
+{
+	struct file *in = splice_get_in(req);
+	umode_t mode;
+
+	if (!in)
+		return false;
+	mode = file_inode(in)->i_mode;
+	fput(in);
+	return !S_ISREG(mode) && !S_ISBLK(mode);
+}
+
 static iou_verdict_t work_splice(struct iou_req *req)
 {
 	struct iou_splice *splice = iou_req_cmd(req, struct iou_splice);
@@ -101,6 +114,7 @@ const struct iou_op iou_op_splice = {
 	.name		= "SPLICE",
 	.prep		= prep_splice,
 	.work		= work_splice,
+	.lasts		= splice_lasts,
 	.needs_file	= true,
 	.hashed		= true,
 	.unbound	= true,

@@ -791,6 +791,40 @@ TEST_F(worker, close_that_lingers)
 	close(fd);
 }
 
+/* Splices from a pipe, to files, wait for who writes to the pipe: files are served meanwhile */
+TEST_F(worker, splices_to_files)
+{
+	struct ring *r = &self->ring;
+	int file = tmp_file(NULL, 0);
+	struct io_uring_cqe cqe;
+	int i, to[12];
+
+	for (i = 0; i < (int)ARRAY_LEN(to); i++) {
+		struct io_uring_sqe *sqe;
+
+		to[i] = tmp_file(NULL, 0);
+		ASSERT_LE(0, to[i]);
+		sqe = prep(r, IORING_OP_SPLICE, to[i], NULL, 1, -1);
+		sqe->splice_fd_in = self->pipe[0];
+		sqe->splice_off_in = -1;
+	}
+	ASSERT_EQ((int)ARRAY_LEN(to), ring_submit(r));
+	prep(r, IORING_OP_FSYNC, file, NULL, 0, 0)->user_data = 100;
+	ASSERT_EQ(1, ring_submit(r));
+	ASSERT_EQ(0, ring_wait(r, &cqe));
+	EXPECT_EQ(100u, cqe.user_data);
+	EXPECT_EQ(0, cqe.res);
+
+	for (i = 0; i < (int)ARRAY_LEN(to); i++) {
+		ASSERT_EQ(1, write(self->pipe[1], "s", 1));
+		ASSERT_EQ(0, ring_wait(r, &cqe));
+		EXPECT_EQ(1, cqe.res);
+	}
+	for (i = 0; i < (int)ARRAY_LEN(to); i++)
+		close(to[i]);
+	close(file);
+}
+
 /* The CPU time in ticks that threads called iou-wrk have used, of each; how many */
 static unsigned int worker_ticks(unsigned long ticks[], unsigned int max)
 {
