@@ -340,7 +340,6 @@ struct iou_wake {
  * @strict: [R] IOU_STRICT_*
  * @closing: [R] the file is gone: nothing new may be parked or queued
  * @dead: [R] set once, by the unlock that found the last lane gone
- * @disabled: [R] R_DISABLED and not yet enabled
  * @submit_all: [C] go on after a rejected SQE
  * @compat: [C] made by a 32-bit program
  * @single_issuer: [C] only @owner may submit
@@ -409,7 +408,6 @@ struct iou_ring {
 	u32 strict;
 	bool closing;
 	bool dead;
-	bool disabled;
 	bool submit_all;
 	bool compat;
 	bool single_issuer;

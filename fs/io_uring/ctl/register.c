@@ -83,7 +83,7 @@ static long register_probe(struct iou_ring *ring, void __user *arg, u32 nr_args)
 /* ENABLE_RINGS: the end of R_DISABLED */
 static long register_enable(struct iou_ring *ring, void __user *arg, u32 nr_args)
 {
-	if (!ring->disabled)
+	if (!(ring->gate & IOU_GATE_DISABLED))
 		return -EBADFD;
 	if (ring->restrictions)
 		ring->strict |= IOU_STRICT_RESTRICT;
@@ -91,7 +91,6 @@ static long register_enable(struct iou_ring *ring, void __user *arg, u32 nr_args
 		WRITE_ONCE(ring->owner, get_task_struct(current));
 		iou_lane_find_owner(ring);
 	}
-	ring->disabled = false;
 	/* Pairs with the acquire in io_uring_enter() */
 	smp_store_release(&ring->gate, ring->gate & ~IOU_GATE_DISABLED);
 	iou_sqpoll_wake(ring);

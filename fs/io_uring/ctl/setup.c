@@ -1,38 +1,38 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * io_uring_setup(): a ring is made, mapped, polled and closed.
+ * io_uring_setup(): a ring is made.
  */
-#include <linux/anon_inodes.h>
 #include <linux/compat.h>
 #include <linux/file.h>
 #include <linux/fs.h>
-#include <linux/io_uring.h>
-#include <linux/mm.h>
-#include <linux/poll.h>
-#include <linux/sched/task.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
 #include <trace/events/io_uring.h>
 
-#include "../mem/evfd.h"
 #include "../ops/table.h"
+#include "../req/count.h"
+#include "../req/drain.h"
+#include "../req/hash.h"
 #include "../req/lane.h"
 #include "../req/park.h"
 #include "../req/req.h"
+#include "../rsrc/creds.h"
 #include "../rsrc/fput.h"
-#include "../rsrc/pin.h"
-#include "../rsrc/ringfile.h"
 #include "../rsrc/pbuf.h"
-#include "../run/exit.h"
+#include "../rsrc/pin.h"
+#include "../rsrc/restrict.h"
+#include "../rsrc/ringfile.h"
+#include "../run/cancel.h"
 #include "../run/iopoll.h"
 #include "../run/lock.h"
+#include "../run/napi.h"
 #include "../run/ringfd.h"
 #include "../run/sqpoll.h"
 #include "../run/task.h"
 #include "../run/timeout.h"
-#include "fdinfo.h"
 #include "geometry.h"
+#include "ringfile.h"
 #include "setup.h"
 #include "sysctl.h"
 
@@ -58,8 +58,6 @@
 	 IORING_FEAT_POLL_32BITS | IORING_FEAT_RSRC_TAGS |		\
 	 IORING_FEAT_LINKED_FILE | IORING_FEAT_REG_REG_RING |		\
 	 IORING_FEAT_RECVSEND_BUNDLE | IORING_FEAT_MIN_TIMEOUT)
-
-static const struct file_operations iou_ring_fops;
 
 static int setup_check_flags(u32 flags)
 {
@@ -138,24 +136,18 @@ static void setup_queues(struct iou_ring *ring, const struct io_uring_params *p,
 
 static void ring_free(struct iou_ring *ring)
 {
-	struct iou_evfd *evfd = rcu_dereference_protected(ring->evfd, true);
-
-	timer_shutdown_sync(&ring->evfd_late);
-	irq_work_sync(&ring->poll_wake);
-	if (evfd)
-		iou_evfd_free(evfd);
+	iou_lock_free(ring);
 	iou_sqpoll_free(ring);
-	iou_cq_drop_backlog(&ring->cq);
-	iou_park_destroy(ring);
+	iou_napi_free(ring);
 	iou_timeout_free(ring);
-	iou_req_free_all(ring);
+	iou_hash_free(ring);
+	iou_park_free(ring);
+	iou_req_free(ring);
+	iou_lanes_free(ring);
+	iou_restrict_free(ring);
+	iou_pbuf_free(ring);
 	iou_account_put(ring->account);
-	iou_pbuf_free_all(ring);
-	kfree(ring->restrictions);
-	kfree(ring->napi);
-	kfree(ring->hash);
-	if (ring->owner)
-		put_task_struct(ring->owner);
+	iou_cq_free(&ring->cq);
 	iou_region_free(&ring->hdr_region);
 	iou_region_free(&ring->sqe_region);
 	kfree(ring);
@@ -166,36 +158,40 @@ static void ring_free_work(struct work_struct *work)
 	ring_free(container_of(to_rcu_work(work), struct iou_ring, free_work));
 }
 
+/**
+ * iou_ring_init() - have each file prepare what it keeps in a ring
+ * @ring: being made; what it was asked for is in ->setup_flags, all else 0
+ */
+void iou_ring_init(struct iou_ring *ring)
+{
+	iou_cq_init(&ring->cq);
+	iou_pbuf_init(ring);
+	iou_creds_init(ring);
+	iou_lanes_init(ring);
+	iou_park_init(ring);
+	iou_drain_init(ring);
+	iou_count_init(ring);
+	iou_lock_init(ring);
+	iou_iopoll_init(ring);
+	iou_cancel_init(ring);
+}
+
 static struct iou_ring *ring_alloc(u32 flags)
 {
 	struct iou_ring *ring = kzalloc(sizeof(*ring), GFP_KERNEL_ACCOUNT);
 
 	if (!ring)
 		return NULL;
-	iou_ring_init_lock(ring);
-	iou_pbuf_init(ring);
-	INIT_RCU_WORK(&ring->free_work, ring_free_work);
-	INIT_LIST_HEAD(&ring->cq.backlog);
-	INIT_LIST_HEAD(&ring->lanes);
-	iou_park_init(ring);
-	INIT_LIST_HEAD(&ring->drain.queue);
-	INIT_LIST_HEAD(&ring->counting);
-	INIT_LIST_HEAD(&ring->commands);
-	INIT_LIST_HEAD(&ring->ready);
-	xa_init_flags(&ring->personalities, XA_FLAGS_ALLOC1);
+
+	ring->setup_flags = flags;
 	ring->ops = flags & IORING_SETUP_IOPOLL ? iou_optab_iopoll : iou_optab;
 	ring->clockid = CLOCK_MONOTONIC;
-	ring->setup_flags = flags;
-	ring->disabled = flags & IORING_SETUP_R_DISABLED;
-	ring->gate = ring->disabled ? IOU_GATE_DISABLED : 0;
+	ring->gate = flags & IORING_SETUP_R_DISABLED ? IOU_GATE_DISABLED : 0;
 	ring->iocb_flags = IOCB_ALLOC_CACHE;
-	iou_iopoll_init(ring);
 	ring->submit_all = flags & IORING_SETUP_SUBMIT_ALL;
-	ring->single_issuer = flags & IORING_SETUP_SINGLE_ISSUER;
-	ring->deferred = flags & IORING_SETUP_DEFER_TASKRUN;
 	ring->compat = in_compat_syscall();
-	if (ring->single_issuer && !ring->disabled)
-		ring->owner = get_task_struct(current);
+	iou_ring_init(ring);
+	INIT_RCU_WORK(&ring->free_work, ring_free_work);
 	return ring;
 }
 
@@ -242,12 +238,6 @@ static struct iou_ring *ring_create(struct io_uring_params *p)
 	return ring;
 }
 
-static struct file *ring_file(struct iou_ring *ring)
-{
-	return anon_inode_create_getfile("[io_uring]", &iou_ring_fops, ring,
-					 O_RDWR | O_CLOEXEC, NULL);
-}
-
 /* Return: the slot of the new ring or an error. On error the ring is still ours */
 static int ring_install_registered(struct iou_ring *ring, const struct io_uring_params *p)
 {
@@ -256,7 +246,7 @@ static int ring_install_registered(struct iou_ring *ring, const struct io_uring_
 
 	if (slot < 0)
 		return slot;
-	file = ring_file(ring);
+	file = iou_ringfile_open(ring);
 	if (IS_ERR(file))
 		return PTR_ERR(file);
 	trace_io_uring_create(slot, ring, p->sq_entries, p->cq_entries, p->flags);
@@ -272,7 +262,7 @@ static int ring_install(struct iou_ring *ring, const struct io_uring_params *p)
 
 	if (fd < 0)
 		return fd;
-	file = ring_file(ring);
+	file = iou_ringfile_open(ring);
 	if (IS_ERR(file)) {
 		put_unused_fd(fd);
 		return PTR_ERR(file);
@@ -301,15 +291,6 @@ static int setup_attach(struct iou_ring *ring, const struct io_uring_params *p)
 		error = iou_sqpoll_setup(ring, p, target);
 	fdput(f);
 	return error;
-}
-
-/* Nobody has its file any more */
-static void ring_discard(struct iou_ring *ring)
-{
-	if (ring->seat)
-		iou_sqpoll_close(ring);
-	else
-		iou_exit_ring(ring);
 }
 
 /**
@@ -357,141 +338,16 @@ int iou_setup(u32 entries, struct io_uring_params __user *uparams)
 	else
 		ret = ring_install(ring, &p);
 	if (ret < 0)
-		ring_discard(ring);
+		iou_ringfile_discard(ring);
 	return ret;
 }
-
-static int ring_release(struct inode *inode, struct file *file)
-{
-	ring_discard(file->private_data);
-	return 0;
-}
-
-static const struct iou_region *ring_region(const struct iou_ring *ring, loff_t offset)
-{
-	/* Rings in the program's own memory are mapped already */
-	if (ring->setup_flags & IORING_SETUP_NO_MMAP)
-		return NULL;
-	switch (offset & IORING_OFF_MMAP_MASK) {
-	case IORING_OFF_SQ_RING:
-	case IORING_OFF_CQ_RING:
-		return &ring->hdr_region;
-	case IORING_OFF_SQES:
-		return &ring->sqe_region;
-	default:
-		return NULL;
-	}
-}
-
-/* From there on up, one after the other, are the rings of provided buffers */
-static bool is_pbuf_offset(u64 offset)
-{
-	return offset >= IORING_OFF_PBUF_RING &&
-	       (offset - IORING_OFF_PBUF_RING) >> IORING_OFF_PBUF_SHIFT <= U16_MAX;
-}
-
-static u16 pbuf_of_offset(u64 offset)
-{
-	return (offset - IORING_OFF_PBUF_RING) >> IORING_OFF_PBUF_SHIFT;
-}
-
-static int ring_mmap(struct file *file, struct vm_area_struct *vma)
-{
-	struct iou_ring *ring = file->private_data;
-	loff_t offset = (loff_t)vma->vm_pgoff << PAGE_SHIFT;
-	const struct iou_region *region;
-
-	if (is_pbuf_offset(offset))
-		return iou_pbuf_mmap(ring, pbuf_of_offset(offset), vma);
-	region = ring_region(ring, offset);
-	if (!region)
-		return -EINVAL;
-	return iou_region_mmap(region, vma, region == &ring->hdr_region);
-}
-
-static unsigned long ring_get_unmapped_area(struct file *file, unsigned long addr,
-					    unsigned long len, unsigned long pgoff,
-					    unsigned long flags)
-{
-	loff_t offset = (loff_t)pgoff << PAGE_SHIFT;
-
-	/* The kernel chooses, so that it can avoid cache aliases */
-	if (addr)
-		return -EINVAL;
-	if (is_pbuf_offset(offset)) {
-		if (!iou_pbuf_can_mmap(file->private_data, pbuf_of_offset(offset)))
-			return -ENOMEM;
-	} else if (!ring_region(file->private_data, offset)) {
-		return -ENOMEM;
-	}
-	return mm_get_unmapped_area(current->mm, file, 0, len, 0, flags);
-}
-
-/* Are there events that only entering the ring would turn into CQEs? */
-static bool ring_has_events(struct iou_ring *ring)
-{
-	struct iou_lane *lane;
-	bool pending;
-
-	rcu_read_lock();
-	lane = READ_ONCE(ring->owner_lane);
-	pending = lane && iou_lane_pending(lane);
-	rcu_read_unlock();
-	return pending;
-}
-
-static __poll_t ring_poll(struct file *file, poll_table *wait)
-{
-	struct iou_ring *ring = file->private_data;
-	__poll_t mask = 0;
-
-	WRITE_ONCE(ring->polled, true);
-	poll_wait(file, &ring->cq_wait, wait);
-	/* Pairs with the barrier in iou_ring_unlock(): queued before looking */
-	smp_mb();
-	if (!iou_sq_full(&ring->sq))
-		mask |= EPOLLOUT | EPOLLWRNORM;
-	if (iou_cq_ready(&ring->cq) || !list_empty_careful(&ring->cq.backlog) ||
-	    ring_has_events(ring))
-		mask |= EPOLLIN | EPOLLRDNORM;
-	return mask;
-}
-
-static const struct file_operations iou_ring_fops = {
-	.release		= ring_release,
-	.mmap			= ring_mmap,
-	.get_unmapped_area	= ring_get_unmapped_area,
-	.poll			= ring_poll,
-#ifdef CONFIG_PROC_FS
-	.show_fdinfo		= iou_fdinfo_show,
-#endif
-};
-
-/* The layout of what programs see */
-static_assert(sizeof(struct io_uring_sqe) == 64);
-static_assert(offsetof(struct io_uring_sqe, user_data) == 32);
-static_assert(offsetof(struct io_uring_sqe, buf_index) == 40);
-static_assert(offsetof(struct io_uring_sqe, personality) == 42);
-static_assert(offsetof(struct io_uring_sqe, file_index) == 44);
-static_assert(offsetof(struct io_uring_sqe, addr3) == 48);
-static_assert(sizeof(struct io_uring_cqe) == 16);
-static_assert(sizeof(struct io_sqring_offsets) == 40);
-static_assert(sizeof(struct io_cqring_offsets) == 40);
-static_assert(sizeof(struct io_uring_params) == 120);
-static_assert(offsetof(struct io_uring_params, sq_off) == 40);
-static_assert(offsetof(struct io_uring_params, cq_off) == 80);
-static_assert(sizeof(struct io_uring_getevents_arg) == 24);
-static_assert(sizeof(struct io_uring_probe) == 16);
-static_assert(sizeof(struct io_uring_probe_op) == 8);
-static_assert(offsetof(struct iou_shared, sq_flags) == 36);
-static_assert(offsetof(struct iou_shared, cq_overflow) == 44);
 
 static int __init iou_init(void)
 {
 	int error = iou_req_init_cache() ?: iou_fput_init();
 
 	iou_optab_init();
-	iou_ringfile_init(&iou_ring_fops);
+	iou_ringfile_setup();
 	if (!error)
 		pr_info("io_uring: iou, one lock per ring\n");
 	return error;

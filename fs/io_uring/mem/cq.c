@@ -157,14 +157,22 @@ void iou_cq_end_overflow(struct iou_cq *cq)
 }
 
 /**
- * iou_cq_drop_backlog() - free the backlog of a ring that nobody can see
- * @cq: the last reference is gone
+ * iou_cq_init() - prepare a CQ, all of whose fields are 0
+ * @cq: of a ring that is being made
  */
-void iou_cq_drop_backlog(struct iou_cq *cq)
+void iou_cq_init(struct iou_cq *cq)
+{
+	INIT_LIST_HEAD(&cq->backlog);
+}
+
+/**
+ * iou_cq_free() - free the backlog
+ * @cq: of a ring that nobody can reach any more
+ */
+void iou_cq_free(struct iou_cq *cq)
 {
 	struct iou_backlog_cqe *entry, *next;
 
 	list_for_each_entry_safe(entry, next, &cq->backlog, node)
 		kfree(entry);
-	INIT_LIST_HEAD(&cq->backlog);
 }

@@ -59,7 +59,8 @@ void iou_cq_post_uncounted(struct iou_cq *cq, u64 user_data, s32 res, u32 flags)
 bool iou_cq_try_post(struct iou_cq *cq, u64 user_data, s32 res, u32 flags);
 void iou_cq_flush_backlog(struct iou_cq *cq);
 void iou_cq_end_overflow(struct iou_cq *cq);
-void iou_cq_drop_backlog(struct iou_cq *cq);
+void iou_cq_init(struct iou_cq *cq);
+void iou_cq_free(struct iou_cq *cq);
 
 /* Write a CQE into the next slot, which the caller knows to be free */
 static inline void iou_cq_fill(struct iou_cq *cq, u64 user_data, s32 res, u32 flags)

@@ -50,7 +50,7 @@ static_assert(sizeof(struct io_uring_cmd) <= sizeof_field(struct iou_req, cmd));
 
 static bool cmd_is_polled(struct iou_req *req)
 {
-	return iou_req_ring(req)->setup_flags & IORING_SETUP_IOPOLL;
+	return iou_req_ring(req)->gate & IOU_GATE_IOPOLL;
 }
 
 /* Is a command in this state the driver's, who has not ended it yet? */
@@ -96,11 +96,11 @@ static u32 cmd_issue_flags(const struct iou_ring *ring)
 {
 	u32 flags = 0;
 
-	if (ring->setup_flags & IORING_SETUP_SQE128)
+	if (ring->sq.sqe_size > sizeof(struct io_uring_sqe))
 		flags |= IO_URING_F_SQE128;
-	if (ring->setup_flags & IORING_SETUP_CQE32)
+	if (1u << ring->cq.cqe_shift > sizeof(struct io_uring_cqe))
 		flags |= IO_URING_F_CQE32;
-	if (ring->setup_flags & IORING_SETUP_IOPOLL)
+	if (ring->gate & IOU_GATE_IOPOLL)
 		flags |= IO_URING_F_IOPOLL;
 	if (ring->compat)
 		flags |= IO_URING_F_COMPAT;

@@ -38,6 +38,15 @@ static struct iou_req *count_req(struct iou_count *count)
 }
 
 /**
+ * iou_count_init() - prepare a ring for requests that count CQEs
+ * @ring: being made
+ */
+void iou_count_init(struct iou_ring *ring)
+{
+	INIT_LIST_HEAD(&ring->counting);
+}
+
+/**
  * iou_count_add() - end a request after a number of CQEs
  * @req: about to be parked; its cmd begins with a struct iou_count
  * @nr: how many CQEs

@@ -19,6 +19,7 @@ struct iou_count {
 	u32 nr;
 };
 
+void iou_count_init(struct iou_ring *ring);
 void iou_count_add(struct iou_req *req, u32 nr, u32 tail)
 	__must_hold(&iou_req_ring(req)->lock);
 void iou_count_del(struct iou_req *req) __must_hold(&iou_req_ring(req)->lock);

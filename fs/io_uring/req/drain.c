@@ -30,6 +30,15 @@ static u32 unit_size(const struct iou_req *req)
 }
 
 /**
+ * iou_drain_init() - prepare a ring for IO_DRAIN
+ * @ring: being made
+ */
+void iou_drain_init(struct iou_ring *ring)
+{
+	INIT_LIST_HEAD(&ring->drain.queue);
+}
+
+/**
  * iou_drain_enter() - queue a unit
  * @head: HELD. It has IO_DRAIN, or the ring is IOU_STRICT_DRAIN
  *

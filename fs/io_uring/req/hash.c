@@ -94,3 +94,12 @@ void iou_hash_abandon(struct iou_req *req)
 	req->held &= ~IOU_HELD_SERIAL;
 	list_del(&req->work.node);
 }
+
+/**
+ * iou_hash_free() - free the turns
+ * @ring: nobody can reach it any more
+ */
+void iou_hash_free(struct iou_ring *ring)
+{
+	kfree(ring->hash);
+}

@@ -62,6 +62,32 @@ static void lane_publish(struct iou_lane *lane)
 }
 
 /**
+ * iou_lanes_init() - prepare a ring for lanes
+ * @ring: being made; ->setup_flags are set
+ */
+void iou_lanes_init(struct iou_ring *ring)
+{
+	u32 flags = ring->setup_flags;
+
+	INIT_LIST_HEAD(&ring->lanes);
+	ring->deferred = flags & IORING_SETUP_DEFER_TASKRUN;
+	ring->single_issuer = flags & IORING_SETUP_SINGLE_ISSUER;
+	/* Else the one who enables it */
+	if (ring->single_issuer && !(flags & IORING_SETUP_R_DISABLED))
+		ring->owner = get_task_struct(current);
+}
+
+/**
+ * iou_lanes_free() - forget the owner
+ * @ring: nobody can reach it any more, so it has no lanes
+ */
+void iou_lanes_free(struct iou_ring *ring)
+{
+	if (ring->owner)
+		put_task_struct(ring->owner);
+}
+
+/**
  * iou_lane_create() - attach a task to a ring
  * @ring: locked, not closing
  * @task: current's
@@ -79,7 +105,7 @@ struct iou_lane *iou_lane_create(struct iou_ring *ring, struct iou_task *task)
 	refcount_set(&lane->refs, 1);
 	lane->ring = ring;
 	lane->task = task;
-	lane->deferred = flags & IORING_SETUP_DEFER_TASKRUN;
+	lane->deferred = ring->deferred;
 	lane->taskrun_flag = flags & IORING_SETUP_TASKRUN_FLAG;
 	lane->notify = flags & IORING_SETUP_COOP_TASKRUN ? TWA_SIGNAL_NO_IPI : TWA_SIGNAL;
 	init_llist_head(&lane->events);

@@ -7,6 +7,8 @@
 
 #include "../iou.h"
 
+void iou_lanes_init(struct iou_ring *ring);
+void iou_lanes_free(struct iou_ring *ring);
 struct iou_lane *iou_lane_create(struct iou_ring *ring, struct iou_task *task);
 void iou_lane_find_owner(struct iou_ring *ring) __must_hold(&ring->lock);
 void iou_lane_detach(struct iou_lane *lane) __must_hold(&lane->ring->lock);

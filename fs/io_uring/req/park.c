@@ -134,10 +134,10 @@ void iou_park_init(struct iou_ring *ring)
 }
 
 /**
- * iou_park_destroy() - free the index
+ * iou_park_free() - free the index
  * @ring: nobody can reach it any more
  */
-void iou_park_destroy(struct iou_ring *ring)
+void iou_park_free(struct iou_ring *ring)
 {
 	WARN_ON_ONCE(ring->parked.nr);
 	if (ring->parked.heads != ring->parked.first)

@@ -32,7 +32,7 @@ u32 iou_park_claim_all(struct iou_ring *ring, iou_req_match_fn match, void *data
 		       struct hlist_head *claimed)
 	__must_hold(&ring->lock);
 void iou_park_init(struct iou_ring *ring);
-void iou_park_destroy(struct iou_ring *ring);
+void iou_park_free(struct iou_ring *ring);
 
 #define IOU_INDEX_LOAD	2	/* requests per bucket before it grows */
 

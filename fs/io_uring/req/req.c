@@ -51,10 +51,10 @@ struct iou_req *iou_req_refill(struct iou_ring *ring)
 }
 
 /**
- * iou_req_free_all() - free a ring's unused requests
+ * iou_req_free() - free a ring's unused requests
  * @ring: nobody can reach it any more
  */
-void iou_req_free_all(struct iou_ring *ring)
+void iou_req_free(struct iou_ring *ring)
 {
 	struct iou_req *req;
 

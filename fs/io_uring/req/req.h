@@ -19,7 +19,7 @@
 
 int iou_req_init_cache(void);
 struct iou_req *iou_req_refill(struct iou_ring *ring) __must_hold(&ring->lock);
-void iou_req_free_all(struct iou_ring *ring);
+void iou_req_free(struct iou_ring *ring);
 struct file *iou_req_find_file(struct iou_req *req);
 int iou_reject(struct iou_req *req, const struct io_uring_sqe __shared *sqe,
 	       int error, const char *reason);

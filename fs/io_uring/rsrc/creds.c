@@ -53,6 +53,15 @@ const struct cred *iou_creds_find(struct iou_ring *ring, u16 id)
 }
 
 /**
+ * iou_creds_init() - prepare a ring for personalities
+ * @ring: being made
+ */
+void iou_creds_init(struct iou_ring *ring)
+{
+	xa_init_flags(&ring->personalities, XA_FLAGS_ALLOC1);
+}
+
+/**
  * iou_creds_drop() - the ring is being closed
  * @ring: locked
  *

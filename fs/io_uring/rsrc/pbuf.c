@@ -227,10 +227,10 @@ void iou_pbuf_settle(struct iou_req *req)
 }
 
 /**
- * iou_pbuf_free_all() - free all groups
+ * iou_pbuf_free() - free all groups
  * @ring: nobody can reach it any more
  */
-void iou_pbuf_free_all(struct iou_ring *ring)
+void iou_pbuf_free(struct iou_ring *ring)
 {
 	struct iou_pbuf_group *group;
 	unsigned long i;

@@ -126,7 +126,7 @@ long iou_pbuf_status(struct iou_ring *ring, void __user *arg, u32 nr_args)
 int iou_pbuf_mmap(struct iou_ring *ring, u16 bgid, struct vm_area_struct *vma);
 bool iou_pbuf_can_mmap(struct iou_ring *ring, u16 bgid);
 void iou_pbuf_init(struct iou_ring *ring);
-void iou_pbuf_free_all(struct iou_ring *ring);
+void iou_pbuf_free(struct iou_ring *ring);
 
 /* How many buffers are there? */
 static inline u32 iou_pbuf_count(const struct iou_pbuf_group *group)

@@ -58,7 +58,7 @@ long iou_restrict_register(struct iou_ring *ring, void __user *arg, u32 nr)
 	struct iou_restrict *restr;
 	int error;
 
-	if (!ring->disabled)
+	if (!(ring->gate & IOU_GATE_DISABLED))
 		return -EBADFD;
 	if (ring->restrictions)
 		return -EBUSY;
@@ -106,4 +106,13 @@ bool iou_restrict_sqe_ok(const struct iou_restrict *restr, u8 opcode, u8 flags)
 bool iou_restrict_register_ok(const struct iou_restrict *restr, u32 opcode)
 {
 	return test_bit(array_index_nospec(opcode, IORING_REGISTER_LAST), restr->register_ops);
+}
+
+/**
+ * iou_restrict_free() - forget the restrictions
+ * @ring: nobody can reach it any more
+ */
+void iou_restrict_free(struct iou_ring *ring)
+{
+	kfree(ring->restrictions);
 }

@@ -25,6 +25,7 @@ struct iou_restrict {
 
 long iou_restrict_register(struct iou_ring *ring, void __user *arg, u32 nr)
 	__must_hold(&ring->lock);
+void iou_restrict_free(struct iou_ring *ring);
 bool iou_restrict_sqe_ok(const struct iou_restrict *restr, u8 opcode, u8 flags);
 bool iou_restrict_register_ok(const struct iou_restrict *restr, u32 opcode);
 

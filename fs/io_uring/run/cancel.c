@@ -40,6 +40,15 @@ struct search {
 	u32 nr_ended;
 };
 
+/**
+ * iou_cancel_init() - prepare a ring for commands that can be stopped
+ * @ring: being made
+ */
+void iou_cancel_init(struct iou_ring *ring)
+{
+	INIT_LIST_HEAD(&ring->commands);
+}
+
 static bool search_match(const struct iou_req *req, struct search *search)
 {
 	if (!search->all && search->nr)

@@ -21,6 +21,7 @@ struct iou_cancel {
 	struct file *file;
 };
 
+void iou_cancel_init(struct iou_ring *ring);
 int iou_cancel(struct iou_ring *ring, const struct iou_cancel *what)
 	__must_hold(&ring->lock);
 int iou_cancel_req(struct iou_req *req) __must_hold(&iou_req_ring(req)->lock);

@@ -759,12 +759,13 @@ static void ring_evfd_late(struct timer_list *timer)
 }
 
 /**
- * iou_ring_init_lock() - prepare the lock and what belongs to it
+ * iou_lock_init() - prepare the lock, and what releasing it looks after
  * @ring: being made
  */
-void iou_ring_init_lock(struct iou_ring *ring)
+void iou_lock_init(struct iou_ring *ring)
 {
 	mutex_init(&ring->lock);
+	INIT_LIST_HEAD(&ring->ready);
 	init_llist_head(&ring->done);
 	init_llist_head(&ring->stranded);
 	init_waitqueue_head(&ring->cq_wait);
@@ -772,4 +773,20 @@ void iou_ring_init_lock(struct iou_ring *ring)
 	timer_setup(&ring->evfd_late, ring_evfd_late, 0);
 	INIT_WORK(&ring->drain_work, ring_drain_work);
 	refcount_set(&ring->refs, 1);
+}
+
+/**
+ * iou_lock_free() - stop signalling, and forget the eventfd
+ * @ring: nobody can reach it any more
+ *
+ * Context: may sleep.
+ */
+void iou_lock_free(struct iou_ring *ring)
+{
+	struct iou_evfd *evfd = rcu_dereference_protected(ring->evfd, true);
+
+	timer_shutdown_sync(&ring->evfd_late);
+	irq_work_sync(&ring->poll_wake);
+	if (evfd)
+		iou_evfd_free(evfd);
 }

@@ -18,7 +18,8 @@ void iou_ring_strand(struct iou_ring *ring, struct iou_lane *lane);
 void iou_ring_send(struct iou_ring *ring, struct iou_ring *target, struct iou_req *req)
 	__must_hold(&ring->lock);
 void iou_ring_put(struct iou_ring *ring);
-void iou_ring_init_lock(struct iou_ring *ring);
+void iou_lock_init(struct iou_ring *ring);
+void iou_lock_free(struct iou_ring *ring);
 
 /* Who locks keeps the ring alive, see the banner of iou.h */
 static inline void iou_ring_lock(struct iou_ring *ring)

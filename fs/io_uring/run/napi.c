@@ -194,3 +194,12 @@ long iou_napi_unregister(struct iou_ring *ring, void __user *arg, u32 nr_args)
 	}
 	return 0;
 }
+
+/**
+ * iou_napi_free() - forget the settings
+ * @ring: nobody can reach it any more
+ */
+void iou_napi_free(struct iou_ring *ring)
+{
+	kfree(ring->napi);
+}

@@ -35,6 +35,7 @@ long iou_napi_unregister(struct iou_ring *ring, void __user *arg, u32 nr_args)
 void iou_napi_track(struct iou_ring *ring, struct file *file) __must_hold(&ring->lock);
 bool iou_napi_get(struct iou_ring *ring, struct iou_napi *napi);
 void iou_napi_poll(const struct iou_napi *napi, bool (*over)(void *), void *data);
+void iou_napi_free(struct iou_ring *ring);
 #else
 static inline long iou_napi_register(struct iou_ring *ring, void __user *arg, u32 nr_args)
 {
@@ -55,6 +56,8 @@ static inline bool iou_napi_get(struct iou_ring *ring, struct iou_napi *napi)
 static inline void iou_napi_poll(const struct iou_napi *napi, bool (*over)(void *), void *data)
 {
 }
+
+static inline void iou_napi_free(struct iou_ring *ring) { }
 #endif
 
 /* A request of @ring waits for @file */

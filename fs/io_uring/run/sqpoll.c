@@ -185,7 +185,7 @@ static bool seat_serve(struct iou_seat *seat)
 	closing = ring->closing;
 	polled = !closing && !list_empty(&ring->polling);
 	lane = closing ? NULL : iou_task_lane(ring);
-	if (lane && !ring->disabled)
+	if (lane && !(ring->gate & IOU_GATE_DISABLED))
 		seat_submit(seat, lane);
 	if (polled)
 		iou_iopoll_pass(ring);

@@ -8,6 +8,7 @@
 #include <kunit/test.h>
 
 #include "../iou.h"
+#include "../ctl/setup.h"
 #include "../ops/table.h"
 #include "../req/park.h"
 
@@ -43,7 +44,6 @@ static inline struct fake *fake_ring(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, fake);
 	ring = &fake->ring;
-	mutex_init(&ring->lock);
 	ring->ops = iou_optab;
 	ring->cq.hdr = (void __force __shared *)&fake->hdr;
 	ring->cq.cqes = (void __force __shared *)fake->cqes;
@@ -51,12 +51,7 @@ static inline struct fake *fake_ring(struct kunit *test)
 	ring->cq.mask = FAKE_CQ_ENTRIES - 1;
 	ring->cq.limit = FAKE_CQ_ENTRIES;
 	ring->cq.cqe_shift = 4;
-	INIT_LIST_HEAD(&ring->cq.backlog);
-	INIT_LIST_HEAD(&ring->lanes);
-	INIT_LIST_HEAD(&ring->ready);
-	INIT_LIST_HEAD(&ring->counting);
-	INIT_LIST_HEAD(&ring->drain.queue);
-	iou_park_init(ring);
+	iou_ring_init(ring);
 	fake->lane.ring = ring;
 	list_add(&fake->lane.ring_node, &ring->lanes);
 	return fake;

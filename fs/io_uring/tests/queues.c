@@ -141,7 +141,7 @@ static void queues_exit(struct kunit *test)
 	struct queues *q = test->priv;
 
 	if (q)
-		iou_cq_drop_backlog(&q->cq);
+		iou_cq_free(&q->cq);
 }
 
 /* Begin near the end of what an index can be */

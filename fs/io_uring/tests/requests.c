@@ -87,7 +87,7 @@ static void index_growth(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, missing);
 	KUNIT_EXPECT_EQ(test, 0, ring->parked.nr);
 	mutex_unlock(&ring->lock);
-	iou_park_destroy(ring);
+	iou_park_free(ring);
 	kvfree(reqs);
 }
 
@@ -122,7 +122,7 @@ static void index_duplicates(struct kunit *test)
 	}
 	KUNIT_EXPECT_NULL(test, iou_park_find(ring, 42, NULL, NULL));
 	mutex_unlock(&ring->lock);
-	iou_park_destroy(ring);
+	iou_park_free(ring);
 	kvfree(reqs);
 }
 
@@ -166,7 +166,7 @@ static void index_claim_all(struct kunit *test)
 		iou_park_claim(&reqs[i]);
 	KUNIT_EXPECT_EQ(test, 0, ring->parked.nr);
 	mutex_unlock(&ring->lock);
-	iou_park_destroy(ring);
+	iou_park_free(ring);
 	kvfree(reqs);
 }
 
