@@ -200,7 +200,7 @@ static iou_verdict_t try_msg_ring(struct iou_req *req)
 	if (target == ring)
 		return iou_done(req, msg_deliver(target, msg));
 	req->event = msg_returned;
-	req->state = IOU_S_BUSY;
+	iou_req_step(req, IOU_S_BUSY);
 	iou_ring_send(ring, target, req);
 	return IOU_BUSY;
 }

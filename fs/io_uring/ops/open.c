@@ -411,7 +411,7 @@ static iou_verdict_t close_in_thread(struct iou_req *req, long ret)
 	init_task_work(&close->work, close_late);
 	req->res = ret;
 	req->event = close_event;
-	req->state = IOU_S_BUSY;
+	iou_req_step(req, IOU_S_BUSY);
 	if (!task_work_add(current, &close->work, TWA_NONE))
 		return IOU_BUSY;
 	fput(close->file);

@@ -213,7 +213,7 @@ static iou_verdict_t try_uring_cmd(struct iou_req *req)
 {
 	int ret;
 
-	req->state = IOU_S_BUSY;
+	iou_req_step(req, IOU_S_BUSY);
 	ret = cmd_call(req, IO_URING_F_NONBLOCK);
 	if (ret == -EIOCBQUEUED)
 		return cmd_accepted(req);

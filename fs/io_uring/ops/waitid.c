@@ -209,7 +209,7 @@ static void waitid_event(struct iou_req *req, bool cancel)
 
 	if (!wait->done && !cancel && !req->cancelled) {
 		/* Who changes after this wakes it again */
-		smp_store_release(&req->state, IOU_S_PARKED);
+		iou_req_step_release(req, IOU_S_PARKED);
 		/* Pairs with the compare-and-exchange in waitid_wake() */
 		smp_mb();
 		if (waitid_look(req, &ret))

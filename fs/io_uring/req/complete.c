@@ -308,7 +308,7 @@ void iou_req_end_soon(struct iou_req *req, s32 res)
 
 	iou_assert_locked(ring);
 	iou_req_set_result(req, res);
-	req->state = IOU_S_CLAIMED;
+	iou_req_step(req, IOU_S_CLAIMED);
 	list_add_tail(&req->work.node, &ring->ready);
 	ring->cold |= IOU_COLD_READY;
 }

@@ -67,7 +67,7 @@ struct iou_notif *iou_notif_create(struct iou_req *req, bool report)
 	other->held = 0;
 	other->notes = 0;
 	other->event = notif_event;
-	other->state = IOU_S_BUSY;
+	iou_req_begin(other, IOU_S_BUSY);
 	other->cancelled = false;
 	iou_req_keep(other);
 

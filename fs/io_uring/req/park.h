@@ -8,6 +8,7 @@
 #include <linux/hash.h>
 
 #include "../iou.h"
+#include "state.h"
 
 /**
  * struct iou_park_ops - a way of waiting
@@ -66,7 +67,7 @@ static inline int iou_park(struct iou_req *req, const struct iou_park_ops *ops)
 	hlist_add_head(&req->index, iou_index_bucket(index, req->user_data));
 	req->park = ops;
 	/* Who sees PARKED may push: all that the handler needs is in place */
-	smp_store_release(&req->state, IOU_S_PARKED);
+	iou_req_step_release(req, IOU_S_PARKED);
 	return 0;
 }
 
@@ -94,7 +95,7 @@ static inline void iou_unpark(struct iou_req *req)
  */
 static inline bool iou_park_wake(struct iou_req *req)
 {
-	return cmpxchg(&req->state, IOU_S_PARKED, IOU_S_CLAIMED) == IOU_S_PARKED;
+	return iou_req_try_step(req, IOU_S_PARKED, IOU_S_CLAIMED);
 }
 
 #endif

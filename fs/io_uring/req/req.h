@@ -16,6 +16,7 @@
 #include "../rsrc/pin.h"
 #include "lane.h"
 #include "op.h"
+#include "state.h"
 
 int iou_req_init_cache(void);
 struct iou_req *iou_req_refill(struct iou_ring *ring) __must_hold(&ring->lock);
@@ -122,7 +123,7 @@ static inline void iou_req_keep(struct iou_req *req)
 static inline void iou_req_recycle(struct iou_ring *ring, struct iou_req *req)
 	__must_hold(&ring->lock)
 {
-	req->state = IOU_S_DONE;
+	iou_req_step(req, IOU_S_DONE);
 	req->next = ring->free_reqs;
 	ring->free_reqs = req;
 }
@@ -165,9 +166,9 @@ static inline bool iou_req_can_park(const struct iou_req *req)
  */
 static inline void iou_req_arrived(struct iou_req *req)
 {
-	if (cmpxchg(&req->state, IOU_S_WORKING, IOU_S_CLAIMED) == IOU_S_WORKING)
+	if (iou_req_try_step(req, IOU_S_WORKING, IOU_S_CLAIMED))
 		return;
-	req->state = IOU_S_CLAIMED;
+	iou_req_step(req, IOU_S_CLAIMED);
 	iou_lane_push_lazy(req);
 }
 
@@ -182,7 +183,7 @@ static inline void iou_req_arrived(struct iou_req *req)
 static inline void iou_req_leave(struct iou_req *req)
 {
 	if (req->verdict == IOU_POLLED ||
-	    cmpxchg(&req->state, IOU_S_WORKING, IOU_S_BUSY) != IOU_S_WORKING)
+	    !iou_req_try_step(req, IOU_S_WORKING, IOU_S_BUSY))
 		iou_lane_push(req);
 }
 
@@ -195,7 +196,7 @@ static inline void iou_req_leave(struct iou_req *req)
 static inline void iou_req_arrived_polled(struct iou_req *req)
 {
 	/* Pairs with the acquire in run/iopoll.c */
-	smp_store_release(&req->state, IOU_S_CLAIMED);
+	iou_req_step_release(req, IOU_S_CLAIMED);
 }
 
 /**

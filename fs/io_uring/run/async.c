@@ -70,7 +70,7 @@ static enum iou_work_end work_run(struct iou_work *work)
 	const struct cred *old = NULL;
 	enum iou_work_end end;
 
-	req->state = IOU_S_WORKING;
+	iou_req_step(req, IOU_S_WORKING);
 	if (req->creds != current_cred())
 		old = override_creds(req->creds);
 	end = work_attempt(req);
@@ -79,7 +79,7 @@ static enum iou_work_end work_run(struct iou_work *work)
 
 	/* Where a cancel looks for it */
 	if (end == IOU_WORK_UNBOUND)
-		req->state = IOU_S_QUEUED;
+		iou_req_step(req, IOU_S_QUEUED);
 	return end;
 }
 
@@ -96,7 +96,7 @@ static void work_give_back(struct iou_work *work, bool cancelled)
 
 	if (cancelled)
 		req->event = work_cancel_event;
-	req->state = IOU_S_RETURNED;
+	iou_req_step(req, IOU_S_RETURNED);
 	iou_lane_push(req);
 }
 
@@ -109,7 +109,7 @@ static void work_done_event(struct iou_req *req, bool cancel)
 static void work_post(struct iou_req *req)
 {
 	req->event = work_done_event;
-	req->state = IOU_S_CLAIMED;
+	iou_req_step(req, IOU_S_CLAIMED);
 	if (iou_req_ring(req)->deferred && !(req->held & IOU_HELD_SERIAL))
 		iou_lane_push_lazy(req);
 	else
@@ -271,7 +271,7 @@ void iou_async_queue(struct iou_req *req)
 		work_set_creds(req);
 	req->work.unbound = work_is_unbound(req);
 	req->work.async = req->sqe_flags & IOSQE_ASYNC;
-	req->state = IOU_S_QUEUED;
+	iou_req_step(req, IOU_S_QUEUED);
 	hashed = work_is_hashed(req);
 	trace_io_uring_queue_async_work(iou_req_ring(req), req, req->user_data,
 					req->opcode, req->sqe_flags, &req->work, hashed);

@@ -77,7 +77,7 @@ static __always_inline struct iou_req *chain_start_one(struct iou_ring *ring,
 		return NULL;
 	}
 
-	req->state = IOU_S_ISSUED;
+	iou_req_step(req, IOU_S_ISSUED);
 	verdict = op->issue(req);
 	if (unlikely(verdict != IOU_DONE)) {
 		chain_keep(req);

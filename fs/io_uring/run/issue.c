@@ -55,7 +55,7 @@ static noinline void exclusive_event(struct iou_req *req)
 {
 	iou_verdict_t verdict;
 
-	req->state = IOU_S_ISSUED;
+	iou_req_step(req, IOU_S_ISSUED);
 	verdict = iou_req_issue(req);
 	if (verdict == IOU_DONE && req->res < 0)
 		iou_poll_pass_on(req);
@@ -129,7 +129,7 @@ static void issue_retry(struct iou_req *req)
 			issue_work(req);
 			return;
 		}
-		req->state = IOU_S_ISSUED;
+		iou_req_step(req, IOU_S_ISSUED);
 		verdict = iou_req_issue(req);
 	}
 	iou_issue_settle(req, verdict);
@@ -148,7 +148,7 @@ void iou_issue_again(struct iou_req *req, bool cancel)
 		iou_req_end(req, -ECANCELED);
 		return;
 	}
-	req->state = IOU_S_ISSUED;
+	iou_req_step(req, IOU_S_ISSUED);
 	iou_issue_settle(req, iou_req_issue(req));
 }
 
@@ -163,7 +163,7 @@ void iou_issue_prepared(struct iou_req *req)
 	const struct iou_op *op = iou_req_op(req);
 	struct iou_req *next = req->notes & IOU_NOTE_GUARDED ? req->link : NULL;
 
-	req->state = IOU_S_ISSUED;
+	iou_req_step(req, IOU_S_ISSUED);
 	if (!op->issue || ((req->sqe_flags & IOSQE_ASYNC) && op->work))
 		iou_issue_async(req);
 	else
@@ -182,7 +182,7 @@ static void returned_event(struct iou_req *req, bool cancel)
 		return;
 	}
 
-	req->state = IOU_S_ISSUED;
+	iou_req_step(req, IOU_S_ISSUED);
 	issue_retry(req);
 }
 

@@ -201,7 +201,7 @@ static void settle_held(struct iou_req *req, const struct iou_lane *mine)
 				iou_task_is_ending());
 		return;
 	}
-	req->state = IOU_S_CLAIMED;
+	iou_req_step(req, IOU_S_CLAIMED);
 	iou_lane_push(req);
 }
 

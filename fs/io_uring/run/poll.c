@@ -263,7 +263,7 @@ int iou_poll_rearm(struct iou_req *req)
 	for (;;) {
 		if (iou_poll_ended(req))
 			return -ECANCELED;
-		if (cmpxchg(&req->state, IOU_S_CLAIMED, IOU_S_PARKED) == IOU_S_CLAIMED)
+		if (iou_req_try_step(req, IOU_S_CLAIMED, IOU_S_PARKED))
 			return 0;
 		/* From here on a wake-up says so again. Full barrier: before looking */
 		xchg(&req->state, IOU_S_CLAIMED);

@@ -115,7 +115,7 @@ static noinline iou_verdict_t submit_link(struct iou_ring *ring, struct iou_req 
 	if (unlikely(op->prep(req, sqe)))
 		return iou_chain_add(ring, req, true);
 
-	req->state = IOU_S_HELD;
+	iou_req_step(req, IOU_S_HELD);
 	if (iou_chain_extend(ring, req))
 		return IOU_TAKEN;
 	return iou_chain_add(ring, req, false);
@@ -194,7 +194,7 @@ static iou_verdict_t submit_held(struct iou_ring *ring, struct iou_req *req,
 	if (!rejected)
 		rejected = iou_req_op(req)->prep(req, sqe);
 	if (!rejected)
-		req->state = IOU_S_HELD;
+		iou_req_step(req, IOU_S_HELD);
 	return iou_chain_add(ring, req, rejected);
 }
 
@@ -244,7 +244,7 @@ static __always_inline iou_verdict_t submit_sqe(struct iou_ring *ring, struct io
 	req->user_data = iou_sqe_get(sqe, user_data);
 	req->head = head.word;
 	req->cflags = 0;
-	req->state = IOU_S_ISSUED;
+	iou_req_begin(req, IOU_S_ISSUED);
 	req->cancelled = false;
 	req->nr_polls = 0;
 	req->mark = 0;

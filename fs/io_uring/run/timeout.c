@@ -121,7 +121,7 @@ static bool timeout_claim(struct iou_req *req)
 {
 	if (!due_del(due_of(req)))
 		return false;
-	req->state = IOU_S_CLAIMED;
+	iou_req_step(req, IOU_S_CLAIMED);
 	iou_count_del(req);
 	return true;
 }
@@ -213,7 +213,7 @@ void iou_timeout_again(struct iou_req *req)
 	ktime_t now = timeout->clock == IOU_BOOTTIME ? ktime_get_boottime() : ktime_get();
 
 	due->node.expires = next_period(due->node.expires, timeout->time, now);
-	req->state = IOU_S_PARKED;
+	iou_req_step(req, IOU_S_PARKED);
 	due_add(due);
 }
 

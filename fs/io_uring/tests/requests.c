@@ -397,6 +397,36 @@ static void count_passed(struct kunit *test)
 	kvfree(reqs);
 }
 
+/* ------------------------------------------------------------------------
+ * States
+ */
+
+static void states(struct kunit *test)
+{
+	enum iou_state state;
+
+	/* Whoever waits has to be claimed first, and nobody takes it from a worker */
+	for (state = IOU_S_ISSUED; state <= IOU_S_DONE; state++) {
+		KUNIT_EXPECT_EQ(test, state == IOU_S_CLAIMED,
+				iou_state_may_follow(IOU_S_PARKED, state));
+		KUNIT_EXPECT_FALSE(test, iou_state_may_follow(IOU_S_DONE, state));
+	}
+	KUNIT_EXPECT_FALSE(test, iou_state_may_follow(IOU_S_WORKING, IOU_S_DONE));
+	KUNIT_EXPECT_FALSE(test, iou_state_may_follow(IOU_S_QUEUED, IOU_S_PARKED));
+	KUNIT_EXPECT_FALSE(test, iou_state_may_follow(IOU_S_HELD, IOU_S_QUEUED));
+	KUNIT_EXPECT_FALSE(test, iou_state_may_follow(IOU_S_DONE + 1, IOU_S_ISSUED));
+
+	/* Two ways through a life */
+	KUNIT_EXPECT_TRUE(test, iou_state_may_follow(IOU_S_HELD, IOU_S_ISSUED));
+	KUNIT_EXPECT_TRUE(test, iou_state_may_follow(IOU_S_ISSUED, IOU_S_PARKED));
+	KUNIT_EXPECT_TRUE(test, iou_state_may_follow(IOU_S_CLAIMED, IOU_S_ISSUED));
+	KUNIT_EXPECT_TRUE(test, iou_state_may_follow(IOU_S_ISSUED, IOU_S_DONE));
+	KUNIT_EXPECT_TRUE(test, iou_state_may_follow(IOU_S_ISSUED, IOU_S_QUEUED));
+	KUNIT_EXPECT_TRUE(test, iou_state_may_follow(IOU_S_QUEUED, IOU_S_WORKING));
+	KUNIT_EXPECT_TRUE(test, iou_state_may_follow(IOU_S_WORKING, IOU_S_CLAIMED));
+	KUNIT_EXPECT_TRUE(test, iou_state_may_follow(IOU_S_CLAIMED, IOU_S_DONE));
+}
+
 static struct kunit_case requests_cases[] = {
 	KUNIT_CASE(index_growth),
 	KUNIT_CASE(index_duplicates),
@@ -406,6 +436,7 @@ static struct kunit_case requests_cases[] = {
 	KUNIT_CASE(drain_chain),
 	KUNIT_CASE(count_order),
 	KUNIT_CASE(count_passed),
+	KUNIT_CASE(states),
 	{ }
 };
 

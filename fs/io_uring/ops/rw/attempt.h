@@ -267,7 +267,7 @@ static __always_inline iou_verdict_t iou_rw_run(struct iou_req *req, const struc
 		rw->iocb.ki_flags |= IOCB_NOWAIT;
 	/* Its completion may come before the call returns */
 	if (!try->worker && !try->shot)
-		req->state = IOU_S_BUSY;
+		iou_req_step(req, IOU_S_BUSY);
 
 	do {
 		ret = iou_rw_once(req, try);

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The state of a request, see enum iou_state. It changes by these functions; on kernels
+ * with lockdep they warn of a step that must not be. Two places exchange it by themselves,
+ * because what comes next depends on what was: claim() in run/poll.c, and what drivers do
+ * to their commands, in ops/uring_cmd.c.
+ */
+#ifndef IOU_REQ_STATE_H
+#define IOU_REQ_STATE_H
+
+#include "../iou.h"
+
+bool iou_state_may_follow(enum iou_state from, enum iou_state to);
+void iou_req_check_step(const struct iou_req *req, enum iou_state from, enum iou_state to);
+
+#define IOU_CHECK_STEPS	IS_ENABLED(CONFIG_PROVE_LOCKING)
+
+/**
+ * iou_req_begin() - the state of a request that was just allocated
+ * @req: the caller's
+ * @state: ISSUED; or BUSY, for one that no SQE stands for
+ */
+static __always_inline void iou_req_begin(struct iou_req *req, enum iou_state state)
+{
+	req->state = state;
+}
+
+/**
+ * iou_req_step() - a request's owner changes its state
+ * @req: nobody else may change it now
+ * @to: the new state
+ */
+static __always_inline void iou_req_step(struct iou_req *req, enum iou_state to)
+{
+	if (IOU_CHECK_STEPS)
+		iou_req_check_step(req, READ_ONCE(req->state), to);
+	WRITE_ONCE(req->state, to);
+}
+
+/**
+ * iou_req_step_release() - the same, with all that was written before
+ * @req: nobody else may change it now, but perhaps after this
+ * @to: the new state
+ */
+static __always_inline void iou_req_step_release(struct iou_req *req, enum iou_state to)
+{
+	if (IOU_CHECK_STEPS)
+		iou_req_check_step(req, READ_ONCE(req->state), to);
+	/* Pairs with whoever sees @to: try_step(), or the acquire in run/iopoll.c */
+	smp_store_release(&req->state, to);
+}
+
+/**
+ * iou_req_try_step() - the same, where two parties may want the request
+ * @req: may be gone if somebody was faster
+ * @from: the state in which it is to be had
+ * @to: the new state
+ *
+ * Return: whether it was in @from. A full barrier if so.
+ */
+static __always_inline bool iou_req_try_step(struct iou_req *req, enum iou_state from,
+					     enum iou_state to)
+{
+	if (IOU_CHECK_STEPS)
+		iou_req_check_step(req, from, to);
+	return cmpxchg(&req->state, from, to) == from;
+}
+
+#endif
