@@ -18,8 +18,12 @@
  *   task->lock      spinlock. The task's list of lanes.
  *   pool->lock      raw spinlock, interrupts off: the scheduler calls in.
  *   pbufs.mmap_lock mutex, inside the ring lock and mm's mmap_lock.
+ *   account->lock   mutex, a leaf: the folios that registered buffers pay for.
+ *   sqpoll->lock    spinlock, a leaf: the rings that want to join an SQPOLL thread.
  *   waitqueue locks of ring->cq_wait, and of files that requests are parked on;
  *   clock->lock     spinlock, interrupts off: the timeouts of a ring.
+ *
+ * The reasons for this order are in Documentation/io_uring/locking.rst.
  *
  * Why one mutex: who completes a request holds the lock that guards the CQ, the
  * tables and the links. So a request has one owner and no reference count, and
@@ -27,13 +31,24 @@
  * a page fault delays the completions of its own ring.
  *
  *
- * How fields are guarded
+ * How fields are guarded; the letter stands beside the field
  *
  *   [C]  constant after setup
  *   [R]  the ring lock
  *   [T]  task->lock
  *   [O]  only the task itself touches it
  *   [A]  atomic or lock-free list; see the comment
+ *
+ *
+ * States
+ *
+ *   of a request    enum iou_state: changed in req/state.h, the steps are in req/state.c
+ *   of a lane       attached; detached (->detached), by iou_lane_detach(); gone
+ *                   (->gone), by iou_lane_free(). The lane of a deferred ring may be
+ *                   an orphan in each of them (->orphan), by iou_lane_orphan()
+ *   of a ring       disabled (IOU_GATE_DISABLED), or not: register_enable(). Closing
+ *                   (->closing), by iou_exit_ring(); dead (->dead), by the unlock that
+ *                   finds the last lane gone. There is no way back
  *
  *
  * Lifetimes
@@ -79,6 +94,7 @@ struct file;
 struct iou_account;
 struct iou_clocks;
 struct iou_evfd;
+struct iou_iopoll;
 struct iou_lane;
 struct iou_napi;
 struct iou_node;
@@ -97,37 +113,37 @@ struct iou_seat;
  * struct iou_task - what a thread owns for all its rings
  * @task: whose; not pinned by this, but by every lane
  * @lock: guards @lanes
- * @lanes: [T] attached lanes
- * @last_ring: [T] the ring of @last_lane; the owner reads it without the lock,
+ * @lanes: attached lanes
+ * @last_ring: the ring of @last_lane; the owner reads it without the lock,
  *             which is safe because a ring it holds open is not detached
- * @last_lane: [T] the lane used last
- * @pool: [O] worker pool, NULL before the first punt; others read it with
+ * @last_lane: the lane used last
+ * @pool: worker pool, NULL before the first punt; others read it with
  *        acquire. Taken away under @lock
- * @creds: [O] those it had when @pool was made: a reference for all requests that
+ * @creds: those it had when @pool was made: a reference for all requests that
  *         go there with the same ones
- * @rings: [O] files of registered rings
- * @ready: [A] lanes with events; only @tw takes them, and after @ended @orphan_work
+ * @rings: files of registered rings
+ * @ready: lanes with events; only @tw takes them, and after @ended @orphan_work
  * @tw: the one task-work callback; runs the events of all ready lanes. It is queued by
  *      whoever finds @ready empty
- * @ended: [A] set once: @tw is not run any more
- * @leaving: [O] set once: the thread exits
- * @left: [A] lanes with events for @orphan_work
+ * @ended: set once: @tw is not run any more
+ * @leaving: set once: the thread exits
+ * @left: lanes with events for @orphan_work
  * @orphan_work: runs events when the task cannot; holds a reference to the task
  */
 struct iou_task {
 	struct task_struct *task;
 	spinlock_t lock;	/* @lanes; inside the ring lock */
-	struct list_head lanes;
-	struct iou_ring *last_ring;
-	struct iou_lane *last_lane;
-	struct iou_pool *pool;
-	const struct cred *creds;
-	struct file *rings[IOU_MAX_RING_FDS];
-	struct llist_head ready;
+	struct list_head lanes;		/* [T] */
+	struct iou_ring *last_ring;	/* [T] */
+	struct iou_lane *last_lane;	/* [T] */
+	struct iou_pool *pool;		/* [O] */
+	const struct cred *creds;	/* [O] */
+	struct file *rings[IOU_MAX_RING_FDS];	/* [O] */
+	struct llist_head ready;	/* [A] */
 	struct callback_head tw;
-	bool ended;
-	bool leaving;
-	struct llist_head left;
+	bool ended;			/* [A] */
+	bool leaving;			/* [O] */
+	struct llist_head left;		/* [A] */
 	struct delayed_work orphan_work;
 };
 
@@ -139,50 +155,50 @@ struct io_uring_task {
 /**
  * struct iou_lane - one (ring, task) pair
  * @refs: its ring, while it is on that's list; the task's ready list, if @queued
- * @gone: [R] off the ring's list: the ring may go, too
- * @ring: [C]
- * @task: [C]
- * @nr_inflight: [R] requests that outlived their submission
- * @nr_page_waits: [R] of these, those that go on when a page has been read
- * @detached: [R] off the task's list; goes when nothing is in flight
- * @deferred: [C] events wait until the task asks for them (DEFER_TASKRUN)
- * @notify: [C] how the task is told of events
- * @taskrun_flag: [C] tell the program by the SQ's TASKRUN flag
- * @orphan: [A] set once, on deferred lanes: the task will not ask for events
- * @stopping: [R] drivers were asked to stop its commands: it is not coming back to them
- * @queued: [A] a deferred lane is on @task's ready list (only if @orphan); cleared by
+ * @gone: off the ring's list: the ring may go, too
+ * @ring: one half of the pair
+ * @task: the other
+ * @nr_inflight: requests that outlived their submission
+ * @nr_page_waits: of these, those that go on when a page has been read
+ * @detached: off the task's list; goes when nothing is in flight
+ * @deferred: events wait until the task asks for them (DEFER_TASKRUN)
+ * @notify: how the task is told of events
+ * @taskrun_flag: tell the program by the SQ's TASKRUN flag
+ * @orphan: set once, on deferred lanes: the task will not ask for events
+ * @stopping: drivers were asked to stop its commands: it is not coming back to them
+ * @queued: a deferred lane is on @task's ready list (only if @orphan); cleared by
  *          who has taken it off
- * @events: [A] requests whose event has come, newest first
- * @batch: [R] those that were taken off @events and not run yet, oldest first
- * @yielded: [R] the last submission ended early, because somebody waited for the lock
- * @coming: [A] on deferred lanes: what they will add to what waiters count, see
+ * @events: requests whose event has come, newest first
+ * @batch: those that were taken off @events and not run yet, oldest first
+ * @yielded: the last submission ended early, because somebody waited for the lock
+ * @coming: on deferred lanes: what they will add to what waiters count, see
  *          req/wake.h
- * @ready_node: [A] in the task's ready list
- * @ring_node: [R] in the ring's list of lanes
- * @task_node: [T] in the task's list of lanes
+ * @ready_node: in the task's ready list
+ * @ring_node: in the ring's list of lanes
+ * @task_node: in the task's list of lanes
  * @rcu: for freeing
  */
 struct iou_lane {
-	struct iou_ring *ring;
-	struct iou_task *task;
+	struct iou_ring *ring;		/* [C] */
+	struct iou_task *task;		/* [C] */
 	refcount_t refs;
-	u32 nr_inflight;
-	u32 nr_page_waits;
-	bool detached;
-	bool gone;
-	bool deferred;
-	bool taskrun_flag;
-	u8 notify;
-	bool orphan;
-	bool stopping;
-	u32 queued;
-	struct llist_head events;
-	struct llist_node *batch;
-	bool yielded;
-	atomic_t coming;
-	struct llist_node ready_node;
-	struct list_head ring_node;
-	struct list_head task_node;
+	u32 nr_inflight;		/* [R] */
+	u32 nr_page_waits;		/* [R] */
+	bool detached;			/* [R] */
+	bool gone;			/* [R] */
+	bool deferred;			/* [C] */
+	bool taskrun_flag;		/* [C] */
+	u8 notify;			/* [C] */
+	bool orphan;			/* [A] */
+	bool stopping;			/* [R] */
+	u32 queued;			/* [A] */
+	struct llist_head events;	/* [A] */
+	struct llist_node *batch;	/* [R] */
+	bool yielded;			/* [R] */
+	atomic_t coming;		/* [A] */
+	struct llist_node ready_node;	/* [A] */
+	struct list_head ring_node;	/* [R] */
+	struct list_head task_node;	/* [T] */
 	struct rcu_head rcu;
 };
 
@@ -335,128 +351,147 @@ struct iou_wake {
 /**
  * struct iou_ring - one io_uring_setup()
  * @lock: see the banner
- * @cold: [R] IOU_COLD_*
- * @watch: [R] which of them the end of a request sets
- * @strict: [R] IOU_STRICT_*
- * @closing: [R] the file is gone: nothing new may be parked or queued
- * @dead: [R] set once, by the unlock that found the last lane gone
- * @submit_all: [C] go on after a rejected SQE
- * @compat: [C] made by a 32-bit program
- * @single_issuer: [C] only @owner may submit
- * @deferred: [C] of its lanes
- * @no_drain: [R] IO_DRAIN is refused, because CQE_SKIP_SUCCESS was used
- * @gate: [R] IOU_GATE_*: enter() has to look closer; it reads it unlocked
- * @iocb_flags: [C] IOCB_* of all reads and writes
- * @setup_flags: [C] as given
- * @free_reqs: [R] requests that can be used again
- * @ops: [C] all 256 opcodes
+ * @cold: IOU_COLD_*
+ * @watch: which of them the end of a request sets
+ * @strict: IOU_STRICT_*
+ * @closing: the file is gone: nothing new may be parked or queued
+ * @dead: set once, by the unlock that found the last lane gone
+ * @submit_all: go on after a rejected SQE
+ * @compat: made by a 32-bit program
+ * @single_issuer: only @owner may submit
+ * @deferred: of its lanes
+ * @no_drain: IO_DRAIN is refused, because CQE_SKIP_SUCCESS was used
+ * @gate: IOU_GATE_*: enter() has to look closer; it reads it unlocked
+ * @iocb_flags: IOCB_* of all reads and writes
+ * @setup_flags: as given
+ * @free_reqs: requests that can be used again
+ * @ops: all 256 opcodes
  * @sq: submission queue
  * @cq: completion queue
- * @done: [A] requests that workers have finished, and those of other rings that
+ * @done: requests that workers have finished, and those of other rings that
  *        want something from this one
- * @stranded: [A] lanes whose task is gone, for whose events nobody got the ring lock
- * @stranded_mark: [A] on @done while @stranded is not empty
- * @kick: [R] another ring, on whose @done something was put; a reference
+ * @stranded: lanes whose task is gone, for whose events nobody got the ring lock
+ * @stranded_mark: on @done while @stranded is not empty
+ * @kick: another ring, on whose @done something was put; a reference
  * @cq_wait: waiters in enter() and poll(2) on the ring's file
  * @wake: from which CQE on they are woken; read after a full barrier
- * @polled: [A] set once: poll(2) was called on the ring's file, or an eventfd
+ * @polled: set once: poll(2) was called on the ring's file, or an eventfd
  *          registered
- * @evfd_by_worker: [A] a worker has made an event for which @evfd will be signalled
+ * @evfd_by_worker: a worker has made an event for which @evfd will be signalled
  * @poll_wake: tells pollers of a deferred ring that entering it would help
- * @evfd: [R] signalled when CQEs were published; read under RCU
+ * @evfd: signalled when CQEs were published; read under RCU
  * @evfd_late: signals it for an event that came from an eventfd
- * @lanes: [R] all lanes
- * @owner_lane: [R] the owner's lane of a deferred ring; stored with release, for who reads
+ * @lanes: all lanes
+ * @owner_lane: the owner's lane of a deferred ring; stored with release, for who reads
  *              it under RCU
- * @seat: [C] SQPOLL: its place at the thread that submits; else NULL
- * @parked: [R] requests that wait for something and can be cancelled, see park.c
- * @polling: [R] requests that are with a device that has to be polled
- * @commands: [R] commands that their drivers can be asked to stop
- * @hash: [R] per-inode serialisation of work: IOU_NR_TURNS of them, or NULL: it was
+ * @seat: SQPOLL: its place at the thread that submits; else NULL
+ * @parked: requests that wait for something and can be cancelled, see park.c
+ * @polling: requests that are with a device that has to be polled
+ * @iopoll: polls for these when nobody else will; NULL: this is no IOPOLL ring
+ * @commands: commands that their drivers can be asked to stop
+ * @hash: per-inode serialisation of work: IOU_NR_TURNS of them, or NULL: it was
  *        not needed yet
- * @ready: [R] work whose turn has come, successors, requests that were
+ * @ready: work whose turn has come, successors, requests that were
  *         cancelled: the unlock passes them on or ends them
- * @chain: [R] while a batch is being submitted
- * @drain: [R] what IO_DRAIN holds back
- * @counting: [R] requests that end after a number of CQEs, the next first
- * @clocks: [R] those that end at a time, see run/timeout.c; or NULL: it was not needed yet
- * @files: [R] fixed files
- * @file_slots: [R] free slots of @files
- * @bufs: [R] fixed buffers
- * @account: [C] who pays for them
- * @personalities: [R] credentials, by their id
- * @next_personality: [R] where to look for a free id
- * @restrictions: [R] set once: what may be done when the ring is enabled;
+ * @chain: while a batch is being submitted
+ * @drain: what IO_DRAIN holds back
+ * @counting: requests that end after a number of CQEs, the next first
+ * @clocks: those that end at a time, see run/timeout.c; or NULL: it was not needed yet
+ * @files: fixed files
+ * @file_slots: free slots of @files
+ * @bufs: fixed buffers
+ * @account: who pays for them
+ * @personalities: credentials, by their id
+ * @next_personality: where to look for a free id
+ * @restrictions: set once: what may be done when the ring is enabled;
  *                then IOU_STRICT_RESTRICT is set
  * @pbufs: groups of provided buffers
- * @napi: [R] set once: busy polling was registered; read without the lock
- * @owner: [R] of a SINGLE_ISSUER ring, pinned
+ * @napi: set once: busy polling was registered; read without the lock
+ * @owner: of a SINGLE_ISSUER ring, pinned
  * @hdr_region: shared words, CQEs, SQ array
  * @sqe_region: SQEs
- * @last_error: [R] why the last SQE was rejected, for fdinfo
- * @clockid: [C] clock of waits
- * @max_workers: [R] limits for the worker pools of its tasks, 0: default
+ * @last_error: why the last SQE was rejected, for fdinfo
+ * @clockid: clock of waits
+ * @max_workers: limits for the worker pools of its tasks, 0: default
  * @refs: file and lanes together hold one; see the banner
  * @drain_work: empties @done when there is no end to it; holds a reference
- * @iopoll_work: polls for @polling when nobody else will; holds a reference
  * @free_work: frees the ring after a grace period
  */
 struct iou_ring {
-	struct mutex lock;	/* everything marked [R] */
-	u32 cold;
-	u32 watch;
-	u32 strict;
-	bool closing;
-	bool dead;
-	bool submit_all;
-	bool compat;
-	bool single_issuer;
-	bool deferred;
-	bool no_drain;
-	u32 gate;
-	u32 iocb_flags;
-	u32 setup_flags;
-	struct iou_req *free_reqs;
-	const struct iou_op *const *ops;
+	/* The lock, and what each hold of it looks at */
+	struct mutex lock;	/* see the banner */
+	u32 cold;			/* [R] */
+	u32 watch;			/* [R] */
+	u32 strict;			/* [R] */
+	bool closing;			/* [R] */
+	bool dead;			/* [R] */
+	bool submit_all;		/* [C] */
+	bool compat;			/* [C] */
+	bool single_issuer;		/* [C] */
+	bool deferred;			/* [C] */
+	bool no_drain;			/* [R] */
+	u32 gate;			/* [R] */
+	u32 iocb_flags;			/* [C] */
+	u32 setup_flags;		/* [C] */
+
+	/* Submission */
+	struct iou_req *free_reqs;	/* [R] */
+	const struct iou_op *const *ops;	/* [C] */
 	struct iou_sq sq;
+
+	/* Completion */
 	struct iou_cq cq;
-	struct llist_head done;
-	struct llist_head stranded;
-	struct llist_node stranded_mark;
-	struct iou_ring *kick;
+	struct iou_evfd __rcu *evfd;	/* [R] */
+
+	/* What is ready, or will be when the chain ends */
+	struct iou_chain chain;		/* [R] */
+	struct list_head ready;		/* [R] */
+	struct iou_ring *kick;		/* [R] */
+
+	/*
+	 * What is reached without the lock: workers that have finished, and senders of
+	 * messages, on other CPUs; waiters, and those who wake them
+	 */
+	struct llist_head done ____cacheline_aligned_in_smp;	/* [A] */
+	struct llist_head stranded;	/* [A] */
+	struct llist_node stranded_mark;	/* [A] */
 	wait_queue_head_t cq_wait;
 	struct iou_wake wake;
-	bool polled;
-	bool evfd_by_worker;
+	bool polled;			/* [A] */
+	bool evfd_by_worker;		/* [A] */
 	struct irq_work poll_wake;
-	struct iou_evfd __rcu *evfd;
 	struct timer_list evfd_late;
 
-	struct list_head lanes;
-	struct iou_lane *owner_lane;
-	struct iou_seat *seat;
-	struct iou_index parked;
-	struct list_head commands;
-	struct list_head polling;
-	struct iou_turn *hash;
-	struct list_head ready;
-	struct iou_chain chain;
-	struct iou_drain drain;
-	struct list_head counting;
-	struct iou_clocks *clocks;
+	/* Who uses it */
+	struct list_head lanes;		/* [R] */
+	struct iou_lane *owner_lane;	/* [R] */
+	struct task_struct *owner;	/* [R] */
+	struct iou_seat *seat;		/* [C] */
 
-	struct iou_table files;
-	struct iou_slots file_slots;
-	struct iou_table bufs;
-	struct iou_account *account;
-	struct xarray personalities;
-	u32 next_personality;
-	struct iou_restrict *restrictions;
+	/* What waits for something */
+	struct iou_index parked;	/* [R] */
+	struct iou_drain drain;		/* [R] */
+	struct list_head counting;	/* [R] */
+	struct iou_clocks *clocks;	/* [R] */
+	struct iou_turn *hash;		/* [R] */
+	struct list_head commands;	/* [R] */
+	struct list_head polling;	/* [R] */
+	struct iou_iopoll *iopoll;	/* [C] */
+	struct iou_napi *napi;		/* [R] */
+	clockid_t clockid;		/* [C] */
+	u32 max_workers[2];		/* [R] */
 
+	/* What was registered */
+	struct iou_table files;		/* [R] */
+	struct iou_slots file_slots;	/* [R] */
+	struct iou_table bufs;		/* [R] */
+	struct iou_account *account;	/* [C] */
 	struct iou_pbufs pbufs;
-	struct iou_napi *napi;
+	struct xarray personalities;	/* [R] */
+	u32 next_personality;		/* [R] */
+	struct iou_restrict *restrictions;	/* [R] */
 
-	struct task_struct *owner;
+	/* Its memory, and its end */
 	struct iou_region hdr_region;
 	struct iou_region sqe_region;
 	struct {
@@ -464,12 +499,9 @@ struct iou_ring {
 		s32 error;
 		u8 opcode;
 		u64 user_data;
-	} last_error;
-	clockid_t clockid;
-	u32 max_workers[2];
+	} last_error;			/* [R] */
 	refcount_t refs;
 	struct work_struct drain_work;
-	struct delayed_work iopoll_work;
 	struct rcu_work free_work;
 };
 

@@ -139,6 +139,7 @@ static void ring_free(struct iou_ring *ring)
 	iou_lock_free(ring);
 	iou_sqpoll_free(ring);
 	iou_napi_free(ring);
+	iou_iopoll_free(ring);
 	iou_timeout_free(ring);
 	iou_hash_free(ring);
 	iou_park_free(ring);
@@ -161,8 +162,11 @@ static void ring_free_work(struct work_struct *work)
 /**
  * iou_ring_init() - have each file prepare what it keeps in a ring
  * @ring: being made; what it was asked for is in ->setup_flags, all else 0
+ *
+ * Context: may sleep.
+ * Return: 0 or -ENOMEM.
  */
-void iou_ring_init(struct iou_ring *ring)
+int iou_ring_init(struct iou_ring *ring)
 {
 	iou_cq_init(&ring->cq);
 	iou_pbuf_init(ring);
@@ -172,8 +176,8 @@ void iou_ring_init(struct iou_ring *ring)
 	iou_drain_init(ring);
 	iou_count_init(ring);
 	iou_lock_init(ring);
-	iou_iopoll_init(ring);
 	iou_cancel_init(ring);
+	return iou_iopoll_init(ring);
 }
 
 static struct iou_ring *ring_alloc(u32 flags)
@@ -190,8 +194,11 @@ static struct iou_ring *ring_alloc(u32 flags)
 	ring->iocb_flags = IOCB_ALLOC_CACHE;
 	ring->submit_all = flags & IORING_SETUP_SUBMIT_ALL;
 	ring->compat = in_compat_syscall();
-	iou_ring_init(ring);
 	INIT_RCU_WORK(&ring->free_work, ring_free_work);
+	if (iou_ring_init(ring)) {
+		ring_free(ring);
+		return NULL;
+	}
 	return ring;
 }
 

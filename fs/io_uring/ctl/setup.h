@@ -7,7 +7,7 @@
 
 #include "../iou.h"
 
-void iou_ring_init(struct iou_ring *ring);
+int iou_ring_init(struct iou_ring *ring);
 int iou_setup(u32 entries, struct io_uring_params __user *uparams);
 
 #endif

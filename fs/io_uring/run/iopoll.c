@@ -18,6 +18,7 @@
  */
 #include <linux/blkdev.h>
 #include <linux/sched/signal.h>
+#include <linux/slab.h>
 
 #include "../req/lane.h"
 #include "../req/op.h"
@@ -219,10 +220,20 @@ int iou_iopoll_wait(struct iou_ring *ring, u32 min_complete)
 	return ret;
 }
 
+/**
+ * struct iou_iopoll - what an IOPOLL ring has and others have not
+ * @work: polls when nobody else will; holds a reference to the ring
+ * @ring: which
+ */
+struct iou_iopoll {
+	struct delayed_work work;
+	struct iou_ring *ring;
+};
+
 static void iopoll_work(struct work_struct *work)
 {
-	struct iou_ring *ring = container_of(to_delayed_work(work), struct iou_ring,
-					     iopoll_work);
+	struct iou_iopoll *iopoll = container_of(to_delayed_work(work), struct iou_iopoll, work);
+	struct iou_ring *ring = iopoll->ring;
 	bool again = true;
 
 	/* Who has the lock may be stuck; a kernel worker must not be */
@@ -231,7 +242,7 @@ static void iopoll_work(struct work_struct *work)
 		again = !list_empty(&ring->polling);
 		iou_ring_unlock(ring);
 	}
-	if (!again || !queue_delayed_work(system_unbound_wq, &ring->iopoll_work, 1))
+	if (!again || !queue_delayed_work(system_unbound_wq, &iopoll->work, 1))
 		iou_ring_put(ring);
 }
 
@@ -247,20 +258,41 @@ void iou_iopoll_orphan(struct iou_ring *ring)
 	if (list_empty(&ring->polling))
 		return;
 	refcount_inc(&ring->refs);
-	if (!queue_delayed_work(system_unbound_wq, &ring->iopoll_work, 0))
+	if (!queue_delayed_work(system_unbound_wq, &ring->iopoll->work, 0))
 		iou_ring_put(ring);
 }
 
 /**
  * iou_iopoll_init() - prepare a ring for polled requests
  * @ring: being made
+ *
+ * Context: may sleep.
+ * Return: 0 or -ENOMEM.
  */
-void iou_iopoll_init(struct iou_ring *ring)
+int iou_iopoll_init(struct iou_ring *ring)
 {
+	struct iou_iopoll *iopoll;
+
 	INIT_LIST_HEAD(&ring->polling);
-	INIT_DELAYED_WORK(&ring->iopoll_work, iopoll_work);
-	if (ring->setup_flags & IORING_SETUP_IOPOLL) {
-		ring->iocb_flags |= IOCB_HIPRI;
-		ring->gate |= IOU_GATE_IOPOLL;
-	}
+	if (!(ring->setup_flags & IORING_SETUP_IOPOLL))
+		return 0;
+
+	iopoll = kmalloc(sizeof(*iopoll), GFP_KERNEL_ACCOUNT);
+	if (!iopoll)
+		return -ENOMEM;
+	INIT_DELAYED_WORK(&iopoll->work, iopoll_work);
+	iopoll->ring = ring;
+	ring->iopoll = iopoll;
+	ring->iocb_flags |= IOCB_HIPRI;
+	ring->gate |= IOU_GATE_IOPOLL;
+	return 0;
+}
+
+/**
+ * iou_iopoll_free() - free what iou_iopoll_init() has made
+ * @ring: nobody can reach it any more
+ */
+void iou_iopoll_free(struct iou_ring *ring)
+{
+	kfree(ring->iopoll);
 }

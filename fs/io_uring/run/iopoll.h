@@ -12,6 +12,7 @@ void iou_iopoll_will_join(struct iou_req *req);
 int iou_iopoll_pass(struct iou_ring *ring) __must_hold(&ring->lock);
 int iou_iopoll_wait(struct iou_ring *ring, u32 min_complete);
 void iou_iopoll_orphan(struct iou_ring *ring) __must_hold(&ring->lock);
-void iou_iopoll_init(struct iou_ring *ring);
+int iou_iopoll_init(struct iou_ring *ring);
+void iou_iopoll_free(struct iou_ring *ring);
 
 #endif

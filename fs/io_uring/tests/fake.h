@@ -51,7 +51,7 @@ static inline struct fake *fake_ring(struct kunit *test)
 	ring->cq.mask = FAKE_CQ_ENTRIES - 1;
 	ring->cq.limit = FAKE_CQ_ENTRIES;
 	ring->cq.cqe_shift = 4;
-	iou_ring_init(ring);
+	KUNIT_ASSERT_EQ(test, 0, iou_ring_init(ring));
 	fake->lane.ring = ring;
 	list_add(&fake->lane.ring_node, &ring->lanes);
 	return fake;
