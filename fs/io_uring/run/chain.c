@@ -149,6 +149,7 @@ void iou_chain_close(struct iou_ring *ring)
 {
 	struct iou_chain chain = ring->chain;
 
+	iou_assert_locked(ring);
 	ring->chain.head = NULL;
 	ring->chain.tail = NULL;
 	ring->strict &= ~IOU_STRICT_CHAIN;
@@ -200,6 +201,7 @@ iou_verdict_t iou_chain_add(struct iou_ring *ring, struct iou_req *req, bool rej
 {
 	bool linked = req->sqe_flags & IOU_LINK_FLAGS;
 
+	iou_assert_locked(ring);
 	if (!linked && !ring->chain.head) {
 		if (rejected)
 			return IOU_REJECTED;

@@ -248,8 +248,10 @@ static __always_inline iou_verdict_t submit_sqe(struct iou_ring *ring, struct io
 	req->cancelled = false;
 	req->nr_polls = 0;
 	req->mark = 0;
-	trace_io_uring_submit_req(ring, req, req->user_data, head.opcode, head.flags,
-				  ring->seat);
+	/* Its arguments would be read in any case */
+	if (trace_io_uring_submit_req_enabled())
+		trace_io_uring_submit_req(ring, req, req->user_data, head.opcode, head.flags,
+					  ring->seat);
 
 	switch (sqe_classify(ring, op, head, personality)) {
 	case SQE_SELECT:
