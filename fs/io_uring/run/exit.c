@@ -130,7 +130,7 @@ static void task_exit(struct iou_task *task)
 			 * takes the workers with it.
 			 */
 			if (lane->batch && !lane->deferred)
-				iou_task_run_lane(lane, true);
+				iou_task_run_batch(lane, true);
 			iou_cancel_work(lane, !iou_task_is_killed());
 			iou_cancel_ring_files(lane);
 			iou_lane_detach(lane);

@@ -16,9 +16,15 @@
 #include "task.h"
 #include "worker.h"
 
-/* Run what is in lane->batch. Return: whether something is left */
-static bool run_batch(struct iou_lane *lane, bool cancel)
-	__must_hold(&lane->ring->lock)
+/**
+ * iou_task_run_batch() - run the events that were taken off a lane and not run yet
+ * @lane: its ring is locked
+ * @cancel: as for iou_task_run_lane()
+ *
+ * Context: ring lock; in the lane's task, or with @cancel.
+ * Return: as iou_task_run_lane().
+ */
+bool iou_task_run_batch(struct iou_lane *lane, bool cancel)
 {
 	struct iou_ring *ring = lane->ring;
 	bool yield = false;
@@ -44,7 +50,8 @@ static bool run_batch(struct iou_lane *lane, bool cancel)
 
 /**
  * iou_task_run_lane() - run the events of a lane
- * @lane: its ring is locked
+ * @lane: its ring is locked. Deferred, or off its task's ready list since then: taking
+ *        the events of a lane twice for one time on that list has it put there twice
  * @cancel: its task cannot do anything any more: requests have to end. A task that is
  *          being killed meanwhile notices that itself
  *
@@ -55,11 +62,11 @@ static bool run_batch(struct iou_lane *lane, bool cancel)
 bool iou_task_run_lane(struct iou_lane *lane, bool cancel)
 {
 	/* What was left the last time comes first */
-	bool more = unlikely(lane->batch) && run_batch(lane, cancel);
+	bool more = unlikely(lane->batch) && iou_task_run_batch(lane, cancel);
 
 	if (likely(!more)) {
 		WRITE_ONCE(lane->batch, iou_lane_take(lane));
-		more = run_batch(lane, cancel);
+		more = iou_task_run_batch(lane, cancel);
 	}
 	if (unlikely(more) && lane->taskrun_flag)
 		iou_sq_set_flag(&lane->ring->sq, IORING_SQ_TASKRUN);
@@ -117,6 +124,24 @@ static void ready_lane_end(struct iou_lane *lane, struct iou_ring *ring)
 }
 
 /*
+ * Take the events of a lane that was taken off the ready list: once, as the next one that
+ * comes puts it there again. They go behind what a task has left that was being killed.
+ */
+static void ready_lane_take(struct iou_lane *lane)
+	__must_hold(&lane->ring->lock)
+{
+	struct llist_node *last = lane->batch;
+	struct llist_node *list = iou_lane_take(lane);
+
+	while (last && last->next)
+		last = last->next;
+	if (unlikely(last))
+		last->next = list;
+	else
+		WRITE_ONCE(lane->batch, list);
+}
+
+/*
  * Run a ready lane's events, in its task. If that is killed while the lock is
  * somebody else's, its exit finds what is left.
  */
@@ -124,7 +149,10 @@ static void ready_lane_run(struct iou_lane *lane, struct iou_ring *ring, bool ca
 	__must_hold(&lane->ring->lock)
 {
 	ready_lane_taken(lane);
-	while (!lane->gone && iou_task_run_lane(lane, cancel)) {
+	if (!lane->gone)
+		ready_lane_take(lane);
+
+	while (!lane->gone && iou_task_run_batch(lane, cancel)) {
 		/* What is left keeps the lane */
 		iou_lane_unlock(ring, lane);
 		if (iou_ring_lock_killable(ring)) {
