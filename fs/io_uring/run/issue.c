@@ -67,8 +67,6 @@ static void parked_event(struct iou_req *req, bool cancel)
 	__must_hold(&iou_req_ring(req)->lock)
 {
 	iou_poll_unpark(req);
-	/* Something happened, even if others were faster: it has not waited in vain before */
-	req->nr_polls = 1;
 	if (unlikely(cancel || iou_req_ring(req)->closing)) {
 		iou_poll_pass_on(req);
 	} else if (unlikely(req->poll.events & EPOLLEXCLUSIVE)) {
