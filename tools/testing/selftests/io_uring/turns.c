@@ -92,6 +92,9 @@ static void *lot_main(void *arg)
 	while (!load(&lot->go))
 		;
 	syscall(SYS_getppid);
+	/* The timeout ends later: the thread has to be there, and is interrupted */
+	while (lot->chain && !ring_ready(&lot->ring))
+		;
 	return NULL;
 }
 
