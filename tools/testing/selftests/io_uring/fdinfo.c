@@ -197,4 +197,41 @@ TEST_F(fdinfo, with_backlog_and_parked_requests)
 	close(p[1]);
 }
 
+/* How often is @line in @text? */
+static unsigned int count(const char *text, const char *line)
+{
+	unsigned int nr = 0;
+
+	while ((text = strstr(text, line))) {
+		text += strlen(line);
+		nr++;
+	}
+	return nr;
+}
+
+/* Of very many requests that cannot be told apart, or CQEs in the backlog, not all */
+TEST_F(fdinfo, shows_a_part)
+{
+	struct ring *r = &self->ring;
+	unsigned int i;
+	int p[2];
+
+	if (untouched())
+		SKIP(return, "there all are shown");
+	ASSERT_EQ(0, pipe(p));
+	for (i = 0; i < 1500; i++) {
+		struct io_uring_sqe *sqe = ring_sqe(r);
+
+		sqe->opcode = IORING_OP_POLL_ADD;
+		sqe->fd = p[0];
+		sqe->poll32_events = POLLIN;
+		ASSERT_EQ(1, ring_submit(r));
+	}
+	ASSERT_TRUE(snapshot(r, self->text, sizeof(self->text)));
+	EXPECT_GE(1024u, count(self->text, "\n  op="));
+	EXPECT_LE(900u, count(self->text, "\n  op="));
+	close(p[0]);
+	close(p[1]);
+}
+
 TEST_HARNESS_MAIN
