@@ -43,6 +43,7 @@ conformance:
 
 # SEEDS=N START=S REPLAY=SEED MINIMIZE=SEED THREADS=N COMPAT=1 ONLY=OP,... LINES=1
 differ:
+	@vm/packages build run
 	@differ/run --kernel $(KERNEL) $(if $(HELP),--help) $(if $(SEEDS),--seeds $(SEEDS)) \
 		$(if $(START),--start $(START)) $(if $(REPLAY),--replay $(REPLAY)) \
 		$(if $(MINIMIZE),--minimize $(MINIMIZE)) $(if $(THREADS),--threads $(THREADS)) \
