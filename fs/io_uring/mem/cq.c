@@ -92,7 +92,7 @@ void iou_cq_post_uncounted(struct iou_cq *cq, u64 user_data, s32 res, u32 flags)
 
 	iou_cq_post(cq, user_data, res, flags);
 	if (likely(cq->tail != tail))
-		cq->nr_uncounted++;
+		iou_cq_uncount(cq);
 	else if (cq->nr_lost == lost)
 		list_last_entry(&cq->backlog, struct iou_backlog_cqe, node)->uncounted = true;
 }
@@ -135,7 +135,8 @@ void iou_cq_flush_backlog(struct iou_cq *cq)
 			return;
 		cq->extra = entry->extra;
 		iou_cq_fill(cq, entry->user_data, entry->res, entry->flags);
-		cq->nr_uncounted += entry->uncounted;
+		if (entry->uncounted)
+			iou_cq_uncount(cq);
 		list_del(&entry->node);
 		kfree(entry);
 	}

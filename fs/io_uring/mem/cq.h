@@ -20,6 +20,8 @@
  * @published: [R] what the shared tail says; waiters read it without a lock
  * @nr_lost: [R] CQEs for which not even the backlog had memory
  * @nr_uncounted: [R] CQEs in the CQ since it was made that are not to be counted
+ * @nr_unseen: [R] of these, those since @published was @unseen_from
+ * @unseen_from: [R] see there
  * @extra: [R] for the second half of the next CQE, where CQEs have one
  * @lost_unreported: [R] some were lost since the last -EBADR
  * @cqes: the CQEs
@@ -37,6 +39,8 @@ struct iou_cq {
 	u32 published;
 	u32 nr_lost;
 	u32 nr_uncounted;
+	u32 nr_unseen;
+	u32 unseen_from;
 	bool lost_unreported;
 	u64 extra;
 	void __shared *cqes;
@@ -95,6 +99,27 @@ static inline void iou_cq_post(struct iou_cq *cq, u64 user_data, s32 res, u32 fl
 		iou_cq_fill(cq, user_data, res, flags);
 	else
 		iou_cq_post_slow(cq, user_data, res, flags);
+}
+
+/* A CQE that was just written is not to be counted */
+static inline void iou_cq_uncount(struct iou_cq *cq)
+{
+	if (cq->unseen_from != cq->published) {
+		cq->unseen_from = cq->published;
+		cq->nr_unseen = 0;
+	}
+	cq->nr_uncounted++;
+	cq->nr_unseen++;
+}
+
+/* How many CQEs count, up to @tail: that of the CQ, or what is published */
+static inline u32 iou_cq_counted(const struct iou_cq *cq, u32 tail)
+{
+	u32 uncounted = cq->nr_uncounted;
+
+	if (tail != cq->tail && cq->unseen_from == cq->published)
+		uncounted -= cq->nr_unseen;
+	return tail - uncounted;
 }
 
 /* Show the program all CQEs written. For run/lock.c, which also tells who waits. */

@@ -81,7 +81,7 @@ static bool timeout_goes_on(struct iou_req *req)
 	if (!iou_req_post_more(req, -ETIME, 0))
 		return false;
 	iou_ring_end_waits(iou_req_ring(req));
-	iou_req_ring(req)->cq.nr_uncounted++;
+	iou_cq_uncount(&iou_req_ring(req)->cq);
 	if (timeout->nr)
 		timeout->nr--;
 	iou_timeout_again(req);

@@ -12,7 +12,7 @@
 /* CQEs in the CQ since it was made, without those of timeouts; wraps around */
 static u32 count_now(const struct iou_ring *ring)
 {
-	return ring->cq.tail - ring->cq.nr_uncounted;
+	return iou_cq_counted(&ring->cq, ring->cq.tail);
 }
 
 /* The cmd as what this file knows of it */
@@ -63,7 +63,7 @@ void iou_count_add(struct iou_req *req, u32 nr, u32 tail)
 	u32 left;
 
 	iou_assert_locked(ring);
-	count->start = tail - ring->cq.nr_uncounted;
+	count->start = iou_cq_counted(&ring->cq, tail);
 	count->nr = nr;
 	left = count_left(count, now);
 

@@ -479,6 +479,24 @@ TEST_F(timeout, count_passed_in_batch)
 	}
 }
 
+/* That of one which ends in the same batch does not count, as the others there do. */
+TEST_F(timeout, count_behind_a_removed)
+{
+	struct __kernel_timespec ts = TS_NEVER;
+
+	PUT(1, 0, sqe_timeout(&ts, 0, 0));
+	SUBMIT(1);
+	PUT(2, 0, sqe_remove(1));
+	PUT(3, 0, sqe_timeout(&ts, 0, 2));
+	SUBMIT(2);
+	GET(2);
+	EXPECT_EQ(NO_RESULT, RES(3));
+	PUT(4, 0, sqe_nop());
+	SUBMIT(1);
+	GET(4);
+	EXPECT_EQ(0, RES(3));
+}
+
 /* The CQE of another timeout does not count, whether there is room for it at once or not. */
 TEST_F(timeout, count_and_backlog)
 {
