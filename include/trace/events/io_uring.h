@@ -48,7 +48,7 @@ TRACE_EVENT(io_uring_create,
 		__entry->flags		= flags;
 	),
 
-	TP_printk("ring=%p fd=%d sq_entries=%u cq_entries=%u flags=0x%x",
+	TP_printk("ring %p, fd %d sq size %d, cq size %d, flags 0x%x",
 		  __entry->ctx, __entry->fd, __entry->sq_entries,
 		  __entry->cq_entries, __entry->flags)
 );
@@ -84,7 +84,7 @@ TRACE_EVENT(io_uring_register,
 		__entry->ret		= ret;
 	),
 
-	TP_printk("ring=%p opcode=%u nr_files=%u nr_bufs=%u ret=%ld",
+	TP_printk("ring %p, opcode %d, nr_user_files %d, nr_user_bufs %d, ret %ld",
 		  __entry->ctx, __entry->opcode, __entry->nr_files,
 		  __entry->nr_bufs, __entry->ret)
 );
@@ -116,7 +116,7 @@ TRACE_EVENT(io_uring_file_get,
 		__entry->fd		= fd;
 	),
 
-	TP_printk("ring=%p req=%p user_data=0x%llx fd=%d",
+	TP_printk("ring %p, req %p, user_data 0x%llx, fd %d",
 		  __entry->ctx, __entry->req, __entry->user_data, __entry->fd)
 );
 
@@ -159,10 +159,10 @@ TRACE_EVENT(io_uring_queue_async_work,
 		__assign_str(op_str);
 	),
 
-	TP_printk("ring=%p req=%p user_data=0x%llx opcode=%s flags=0x%llx work=%p %s",
+	TP_printk("ring %p, request %p, user_data 0x%llx, opcode %s, flags 0x%llx, %s queue, work %p",
 		  __entry->ctx, __entry->req, __entry->user_data,
-		  __get_str(op_str), __entry->flags, __entry->work,
-		  __entry->rw ? "hashed" : "normal")
+		  __get_str(op_str), __entry->flags,
+		  __entry->rw ? "hashed" : "normal", __entry->work)
 );
 
 /**
@@ -194,7 +194,7 @@ TRACE_EVENT(io_uring_defer,
 		__assign_str(op_str);
 	),
 
-	TP_printk("ring=%p req=%p user_data=0x%llx opcode=%s",
+	TP_printk("ring %p, request %p, user_data 0x%llx, opcode %s",
 		  __entry->ctx, __entry->req, __entry->data,
 		  __get_str(op_str))
 );
@@ -223,7 +223,7 @@ TRACE_EVENT(io_uring_link,
 		__entry->target_req	= target_req;
 	),
 
-	TP_printk("ring=%p req=%p target_req=%p",
+	TP_printk("ring %p, request %p linked after %p",
 		  __entry->ctx, __entry->req, __entry->target_req)
 );
 
@@ -248,7 +248,7 @@ TRACE_EVENT(io_uring_cqring_wait,
 		__entry->min_events	= min_events;
 	),
 
-	TP_printk("ring=%p min_events=%d", __entry->ctx, __entry->min_events)
+	TP_printk("ring %p, min_events %d", __entry->ctx, __entry->min_events)
 );
 
 /**
@@ -283,7 +283,7 @@ TRACE_EVENT(io_uring_fail_link,
 		__assign_str(op_str);
 	),
 
-	TP_printk("ring=%p req=%p user_data=0x%llx opcode=%s link=%p",
+	TP_printk("ring %p, request %p, user_data 0x%llx, opcode %s, link %p",
 		  __entry->ctx, __entry->req, __entry->user_data,
 		  __get_str(op_str), __entry->link)
 );
@@ -325,7 +325,7 @@ TRACE_EVENT(io_uring_complete,
 		__entry->extra2		= extra2;
 	),
 
-	TP_printk("ring=%p req=%p user_data=0x%llx res=%d cflags=0x%x extra1=0x%llx extra2=0x%llx",
+	TP_printk("ring %p, req %p, user_data 0x%llx, result %d, cflags 0x%x extra1 %llu extra2 %llu ",
 		  __entry->ctx, __entry->req, __entry->user_data, __entry->res,
 		  __entry->cflags, __entry->extra1, __entry->extra2)
 );
@@ -366,7 +366,7 @@ TRACE_EVENT(io_uring_submit_req,
 		__assign_str(op_str);
 	),
 
-	TP_printk("ring=%p req=%p user_data=0x%llx opcode=%s flags=0x%llx sq_thread=%d",
+	TP_printk("ring %p, req %p, user_data 0x%llx, opcode %s, flags 0x%llx, sq_thread %d",
 		  __entry->ctx, __entry->req, __entry->user_data,
 		  __get_str(op_str), __entry->flags, __entry->sq_thread)
 );
@@ -407,7 +407,7 @@ TRACE_EVENT(io_uring_poll_arm,
 		__assign_str(op_str);
 	),
 
-	TP_printk("ring=%p req=%p user_data=0x%llx opcode=%s mask=0x%x events=0x%x",
+	TP_printk("ring %p, req %p, user_data 0x%llx, opcode %s, mask 0x%x, events 0x%x",
 		  __entry->ctx, __entry->req, __entry->user_data,
 		  __get_str(op_str), __entry->mask, __entry->events)
 );
@@ -444,7 +444,7 @@ TRACE_EVENT(io_uring_task_add,
 		__assign_str(op_str);
 	),
 
-	TP_printk("ring=%p req=%p user_data=0x%llx opcode=%s mask=0x%x",
+	TP_printk("ring %p, req %p, user_data 0x%llx, opcode %s, mask %x",
 		  __entry->ctx, __entry->req, __entry->user_data,
 		  __get_str(op_str), __entry->mask)
 );
@@ -506,7 +506,7 @@ TRACE_EVENT(io_uring_req_failed,
 		__assign_str(reason);
 	),
 
-	TP_printk("ring=%p req=%p user_data=0x%llx opcode=%s flags=0x%x ioprio=%u off=%llu addr=0x%llx len=%u op_flags=0x%x buf_index=%u personality=%u file_index=%u pad1=0x%llx addr3=0x%llx error=%d reason=%s",
+	TP_printk("ring %p, req %p, user_data 0x%llx, opcode %s, flags 0x%x, prio=%d, off=%llu, addr=%llu, len=%u, rw_flags=0x%x, buf_index=%d, personality=%d, file_index=%d, pad=0x%llx, addr3=%llx, error=%d, reason=%s",
 		  __entry->ctx, __entry->req, __entry->user_data,
 		  __get_str(op_str), __entry->flags, __entry->ioprio,
 		  __entry->off, __entry->addr, __entry->len, __entry->op_flags,
@@ -546,7 +546,7 @@ TRACE_EVENT(io_uring_cqe_overflow,
 		__entry->ocqe		= ocqe;
 	),
 
-	TP_printk("ring=%p user_data=0x%llx res=%d cflags=0x%x ocqe=%p",
+	TP_printk("ring %p, user_data 0x%llx, res %d, cflags 0x%x, overflow_cqe %p",
 		  __entry->ctx, __entry->user_data, __entry->res,
 		  __entry->cflags, __entry->ocqe)
 );
@@ -572,7 +572,7 @@ TRACE_EVENT(io_uring_task_work_run,
 		__entry->count		= count;
 	),
 
-	TP_printk("tctx=%p count=%u", __entry->tctx, __entry->count)
+	TP_printk("tctx %p, count %u", __entry->tctx, __entry->count)
 );
 
 /**
@@ -602,7 +602,7 @@ TRACE_EVENT(io_uring_short_write,
 		__entry->got		= got;
 	),
 
-	TP_printk("ring=%p fpos=%llu wanted=%llu got=%llu",
+	TP_printk("ring %p, fpos %lld, wanted %lld, got %lld",
 		  __entry->ctx, __entry->fpos, __entry->wanted, __entry->got)
 );
 
@@ -630,7 +630,7 @@ TRACE_EVENT(io_uring_local_work_run,
 		__entry->loops		= loops;
 	),
 
-	TP_printk("ring=%p count=%d loops=%u",
+	TP_printk("ring %p, count %d, loops %u",
 		  __entry->ctx, __entry->count, __entry->loops)
 );
 

@@ -169,6 +169,53 @@ TEST_F(trace, names_and_fields)
 	}
 }
 
+/* Programs read the text, too: it is that of 6.12, to which one event adds a reason. */
+TEST_F(trace, text)
+{
+	static const struct {
+		const char *event;
+		const char *text;
+	} t[] = {
+		{ "io_uring_create", "ring %p, fd %d sq size %d, cq size %d, flags 0x%x" },
+		{ "io_uring_register",
+		  "ring %p, opcode %d, nr_user_files %d, nr_user_bufs %d, ret %ld" },
+		{ "io_uring_file_get", "ring %p, req %p, user_data 0x%llx, fd %d" },
+		{ "io_uring_queue_async_work",
+		  "ring %p, request %p, user_data 0x%llx, opcode %s, flags 0x%llx, %s queue, work %p" },
+		{ "io_uring_defer", "ring %p, request %p, user_data 0x%llx, opcode %s" },
+		{ "io_uring_link", "ring %p, request %p linked after %p" },
+		{ "io_uring_cqring_wait", "ring %p, min_events %d" },
+		{ "io_uring_fail_link",
+		  "ring %p, request %p, user_data 0x%llx, opcode %s, link %p" },
+		{ "io_uring_complete",
+		  "ring %p, req %p, user_data 0x%llx, result %d, cflags 0x%x extra1 %llu extra2 %llu " },
+		{ "io_uring_submit_req",
+		  "ring %p, req %p, user_data 0x%llx, opcode %s, flags 0x%llx, sq_thread %d" },
+		{ "io_uring_poll_arm",
+		  "ring %p, req %p, user_data 0x%llx, opcode %s, mask 0x%x, events 0x%x" },
+		{ "io_uring_task_add",
+		  "ring %p, req %p, user_data 0x%llx, opcode %s, mask %x" },
+		{ "io_uring_req_failed",
+		  "ring %p, req %p, user_data 0x%llx, opcode %s, flags 0x%x, prio=%d, off=%llu, addr=%llu, len=%u, rw_flags=0x%x, buf_index=%d, personality=%d, file_index=%d, pad=0x%llx, addr3=%llx, error=%d" },
+		{ "io_uring_cqe_overflow",
+		  "ring %p, user_data 0x%llx, res %d, cflags 0x%x, overflow_cqe %p" },
+		{ "io_uring_task_work_run", "tctx %p, count %u" },
+		{ "io_uring_short_write", "ring %p, fpos %lld, wanted %lld, got %lld" },
+		{ "io_uring_local_work_run", "ring %p, count %d, loops %u" },
+	};
+	char file[64], text[512];
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_LEN(t); i++) {
+		snprintf(file, sizeof(file), "events/io_uring/%s/format", t[i].event);
+		snprintf(text, sizeof(text), "print fmt: \"%s", t[i].text);
+		ASSERT_TRUE(read_file(self->root, file, self->text, TEXT_SIZE));
+		EXPECT_NE(NULL, strstr(self->text, text)) {
+			TH_LOG("%s", t[i].event);
+		}
+	}
+}
+
 /*
  * Start to record. Whoever uses io_uring meanwhile is recorded, too: what the tests
  * look for is theirs alone. (set_event_pid would use the scheduler's tracepoints, see
