@@ -190,7 +190,7 @@ static bool exec_cancel_lanes(struct iou_task *task)
  */
 static void task_exec(struct iou_task *task)
 {
-	struct iou_pool *pool = task->pool;
+	struct iou_pool *pool;
 
 	iou_ringfd_drop(task);
 	while (exec_cancel_lanes(task)) {
@@ -199,13 +199,15 @@ static void task_exec(struct iou_task *task)
 		if (!iou_task_run_work())
 			schedule_timeout_killable(1);
 	}
-	if (!pool)
-		return;
 
 	/* Whoever takes the last ring away now looks at it, see task_retire_workers() */
 	spin_lock(&task->lock);
+	pool = task->pool;
 	task->pool = NULL;
 	spin_unlock(&task->lock);
+	if (!pool)
+		return;
+
 	iou_pool_exit(pool);
 	iou_pool_join(pool);
 	iou_pool_free(pool);
