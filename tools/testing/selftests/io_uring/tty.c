@@ -170,7 +170,7 @@ TEST_F(tty, losers_keep_no_worker)
 }
 
 /* More often than a request is woken in vain before others would give up polling */
-TEST_F(tty, losers_of_many_events)
+TEST_F_TIMEOUT(tty, losers_of_many_events, 120)
 {
 	struct ring *r = &self->ring;
 	char buf[2 * NR_READS] = { };
