@@ -46,7 +46,7 @@ struct iou_req *iou_req_refill(struct iou_ring *ring)
 		nr = 1;
 	}
 	for (i = 1; i < nr; i++)
-		iou_req_recycle(ring, reqs[i]);
+		iou_req_unget(ring, reqs[i]);
 	return reqs[0];
 }
 

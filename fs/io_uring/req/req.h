@@ -119,6 +119,15 @@ static inline void iou_req_keep(struct iou_req *req)
 	req->lane->nr_inflight++;
 }
 
+/* Put a request back that was not used, or is new */
+static inline void iou_req_unget(struct iou_ring *ring, struct iou_req *req)
+	__must_hold(&ring->lock)
+{
+	iou_req_begin(req, IOU_S_DONE);
+	req->next = ring->free_reqs;
+	ring->free_reqs = req;
+}
+
 /* Put a request back that holds nothing any more */
 static inline void iou_req_recycle(struct iou_ring *ring, struct iou_req *req)
 	__must_hold(&ring->lock)

@@ -16,9 +16,9 @@ void iou_req_check_step(const struct iou_req *req, enum iou_state from, enum iou
 #define IOU_CHECK_STEPS	IS_ENABLED(CONFIG_PROVE_LOCKING)
 
 /**
- * iou_req_begin() - the state of a request that was just allocated
+ * iou_req_begin() - the state of a request that had none, or none that matters
  * @req: the caller's
- * @state: ISSUED; or BUSY, for one that no SQE stands for
+ * @state: ISSUED; BUSY, for one that no SQE stands for; DONE, for one that is not used
  */
 static __always_inline void iou_req_begin(struct iou_req *req, enum iou_state state)
 {

@@ -330,7 +330,7 @@ static __always_inline int batch_end(struct iou_ring *ring, struct iou_req *req,
 	__must_hold(&ring->lock)
 {
 	if (req)
-		iou_req_recycle(ring, req);
+		iou_req_unget(ring, req);
 	else if (unlikely(!done))
 		return nr ? -EAGAIN : 0;
 
