@@ -6,6 +6,7 @@
  */
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/sched/signal.h>
 #include <linux/syscalls.h>
 #include <linux/uaccess.h>
 
@@ -97,14 +98,18 @@ static int enter_submit_some(struct iou_ring *ring, u32 to_submit, u32 flags, bo
 
 static __always_inline int enter_submit(struct iou_ring *ring, u32 to_submit, u32 flags)
 {
+	/* The tail is the program's, and what comes meanwhile is for the next call */
+	u32 nr = min(to_submit, ring->sq.entries);
 	bool yielded = false;
-	int submitted = enter_submit_some(ring, to_submit, flags, &yielded);
+	int submitted = enter_submit_some(ring, nr, flags, &yielded);
 
-	while (unlikely(yielded)) {
+	/* If nobody wants the lock, nothing else in here looks for a signal, or reschedules */
+	while (unlikely(yielded) && !fatal_signal_pending(current)) {
 		int ret;
 
+		cond_resched();
 		yielded = false;
-		ret = enter_submit_some(ring, to_submit - submitted, flags, &yielded);
+		ret = enter_submit_some(ring, nr - submitted, flags, &yielded);
 		if (ret <= 0)
 			break;
 		submitted += ret;
