@@ -443,11 +443,15 @@ static noinline void unlock_slow(struct iou_ring *ring, bool by_worker)
 static noinline void unlock_run_ready(struct iou_ring *ring, const struct iou_lane *lane)
 {
 	bool by_worker = false;
+	u32 rounds = 0;
 
-	/* What completes may make more ready, and the other way round */
+	/*
+	 * What completes may make more ready, and the other way round. Messages may come
+	 * without end: then it is the unlock, and a kernel worker, that go on.
+	 */
 	do
 		by_worker |= drain_done(ring);
-	while (settle(ring, lane) && !llist_empty(&ring->done));
+	while (settle(ring, lane) && !llist_empty(&ring->done) && ++rounds < IOU_MAX_DRAINS);
 
 	unlock_slow(ring, by_worker);
 }
