@@ -134,8 +134,12 @@ static void wait_lower(struct iou_wait *wait, u32 target)
 	spin_unlock_irq(&head->lock);
 }
 
-/* Run what is pending and flush the backlog. Return: -EINTR if being killed */
-static int wait_collect(struct iou_ring *ring, struct iou_lane *lane)
+/*
+ * Run what is pending and flush the backlog. If others want the lock meanwhile, only until
+ * what has happened comes to @target, if there is one, or a signal has come: the rest is
+ * left on the lane. Return: -EINTR if being killed
+ */
+static int wait_collect(struct iou_ring *ring, struct iou_lane *lane, const u32 *target)
 {
 	bool backlog = !list_empty_careful(&ring->cq.backlog);
 	bool more;
@@ -149,7 +153,8 @@ static int wait_collect(struct iou_ring *ring, struct iou_lane *lane)
 		more = lane && iou_task_run_lane(lane, fatal_signal_pending(current));
 		iou_ring_flush_backlog(ring);
 		iou_lane_unlock(ring, lane);
-	} while (more);
+	} while (more && !task_sigpending(current) &&
+		 !(target && iou_wake_reached(iou_wake_seq(ring), *target)));
 
 	/* The last reference to a file was dropped: a peer may wait for its end */
 	iou_task_run_work();
@@ -239,7 +244,7 @@ static int wait_loop(struct iou_wait *wait)
 
 	for (;;) {
 		ret = wait_sleep(wait);
-		if (wait_collect(wait->ring, wait->lane))
+		if (wait_collect(wait->ring, wait->lane, &wait->target))
 			return -EINTR;
 		if (wait_reached(wait))
 			return 0;
@@ -321,7 +326,7 @@ static noinline void wait_busy(struct iou_wait *wait)
 				wait->min_expires);
 	do {
 		iou_napi_poll(&napi, wait_busy_over, wait);
-		if (wait_collect(ring, wait->lane))
+		if (wait_collect(ring, wait->lane, &wait->target))
 			return;
 	} while (!wait_reached(wait) && !task_sigpending(current) &&
 		 ring_time(ring) < wait->busy_until);
@@ -402,6 +407,7 @@ int iou_wait_events(struct iou_ring *ring, u32 min_complete,
 		    const struct iou_wait_args *args)
 {
 	struct iou_lane *lane = NULL;
+	u32 target;
 
 	if (ring->deferred) {
 		if (READ_ONCE(ring->owner) != current)
@@ -411,7 +417,8 @@ int iou_wait_events(struct iou_ring *ring, u32 min_complete,
 			return PTR_ERR(lane);
 	}
 	min_complete = min(min_complete, ring->cq.entries);
-	if (wait_collect(ring, lane))
+	target = iou_cq_head(&ring->cq) + READ_ONCE(ring->wake.extra) + min_complete;
+	if (wait_collect(ring, lane, min_complete ? &target : NULL))
 		return -EINTR;
 	if (iou_cq_ready(&ring->cq) >= min_complete)
 		return 0;
