@@ -251,11 +251,13 @@ struct iou_index {
  * @head: first member, NULL: there is none
  * @tail: last member so far
  * @failed: some member was rejected
+ * @late: the batch was to end early when this was being built, and does so behind it
  */
 struct iou_chain {
 	struct iou_req *head;
 	struct iou_req *tail;
 	bool failed;
+	bool late;
 };
 
 /**

@@ -294,6 +294,7 @@ static noinline bool batch_yields(struct iou_ring *ring, struct iou_lane *lane)
 	__must_hold(&ring->lock)
 {
 	lane->yielded = !ring->chain.head;
+	ring->chain.late = ring->chain.head;
 	return lane->yielded;
 }
 
@@ -376,7 +377,8 @@ static int submit_batch(struct iou_ring *ring, struct iou_lane *lane, u32 to_sub
 			if (unlikely(!ok))
 				break;
 			/* A message must not wait for the next SQE, which may sleep */
-			if (unlikely(ring->kick) && done < nr && batch_yields(ring, lane))
+			if (unlikely(ring->kick || ring->chain.late) && done < nr &&
+			    batch_yields(ring, lane))
 				break;
 		}
 		if (done < nr && unlikely(batch_pauses(ring, lane, done)))
