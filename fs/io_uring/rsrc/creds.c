@@ -58,7 +58,7 @@ const struct cred *iou_creds_find(struct iou_ring *ring, u16 id)
  */
 void iou_creds_init(struct iou_ring *ring)
 {
-	xa_init_flags(&ring->personalities, XA_FLAGS_ALLOC1);
+	xa_init_flags(&ring->personalities, XA_FLAGS_ALLOC1 | XA_FLAGS_ACCOUNT);
 }
 
 /**

@@ -44,7 +44,7 @@ struct iou_account *iou_account_create(void)
 	account->mm = current->mm;
 	mmgrab(account->mm);
 	mutex_init(&account->lock);
-	xa_init(&account->folios);
+	xa_init_flags(&account->folios, XA_FLAGS_ACCOUNT);
 	return account;
 }
 
@@ -56,9 +56,14 @@ struct iou_account *iou_account_create(void)
  */
 void iou_account_put(struct iou_account *account)
 {
+	unsigned long pfn = 0;
+
 	if (!account || !refcount_dec_and_test(&account->refs))
 		return;
-	WARN_ON_ONCE(!xa_empty(&account->folios));
+	/* A store that failed may have left nodes in which there is nothing */
+	WARN_ON_ONCE(xa_find(&account->folios, &pfn, ULONG_MAX, XA_PRESENT));
+	xa_destroy(&account->folios);
+
 	if (account->user)
 		free_uid(account->user);
 	mmdrop(account->mm);
