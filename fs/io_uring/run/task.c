@@ -254,6 +254,7 @@ bool iou_task_run_work(void)
 {
 	if (test_thread_flag(TIF_NOTIFY_SIGNAL))
 		clear_notify_signal();
+	iou_thread_resume();
 	if (!task_work_pending(current))
 		return false;
 	__set_current_state(TASK_RUNNING);

@@ -532,6 +532,7 @@ static void worker_do(struct iou_worker *worker, struct iou_work *work)
 
 	if (task_work_pending(current))
 		task_work_run();
+	iou_thread_resume();
 	cond_resched();
 }
 

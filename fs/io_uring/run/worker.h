@@ -5,6 +5,8 @@
 #ifndef IOU_RUN_WORKER_H
 #define IOU_RUN_WORKER_H
 
+#include <linux/resume_user_mode.h>
+
 #include "../iou.h"
 
 /* What became of work that a thread has run */
@@ -50,6 +52,20 @@ void iou_pool_exit(struct iou_pool *pool);
 void iou_pool_join(struct iou_pool *pool);
 int iou_pool_set_cpus(struct iou_pool *pool, const struct cpumask *cpus);
 void iou_pool_set_max(struct iou_pool *pool, u32 max[2]);
+
+/**
+ * iou_thread_resume() - what other threads do on their way to user space
+ *
+ * Threads that are made here never go there: reclaim for a cgroup above its memory.high,
+ * throttling of block I/O. Others leave it to their way out.
+ *
+ * Context: no lock held. May sleep.
+ */
+static inline void iou_thread_resume(void)
+{
+	if (unlikely((current->flags & PF_IO_WORKER) && test_thread_flag(TIF_NOTIFY_RESUME)))
+		resume_user_mode_work(NULL);
+}
 
 /* The pool of a task, which may have made it just now, under the lock of another ring */
 static inline struct iou_pool *iou_task_pool(const struct iou_task *task)
