@@ -71,6 +71,11 @@ static struct io_uring_cmd *drive_of(struct iou_req *req)
 }
 
 /* Submit both commands to a ring with these IORING_SETUP_* */
+static void drive_free_iopoll(void *ring)
+{
+	iou_iopoll_free(ring);
+}
+
 static struct drive *drive_start(struct kunit *test, u32 setup_flags)
 {
 	struct drive *drive = kunit_kzalloc(test, sizeof(*drive), GFP_KERNEL);
@@ -79,12 +84,10 @@ static struct drive *drive_start(struct kunit *test, u32 setup_flags)
 
 	KUNIT_ASSERT_NOT_NULL(test, drive);
 	memset(&callback_does, 0, sizeof(callback_does));
-	drive->fake = fake_ring(test);
+	drive->fake = fake_ring_with(test, setup_flags);
 	ring = &drive->fake->ring;
-	ring->setup_flags = setup_flags;
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, drive_free_iopoll, ring));
 	ring->sq.sqe_size = sizeof(drive->sqe);
-	INIT_LIST_HEAD(&ring->commands);
-	INIT_LIST_HEAD(&ring->polling);
 	drive->task.task = current;
 	drive->fake->lane.task = &drive->task;
 	drive->fake->lane.deferred = true;

@@ -37,7 +37,7 @@ struct fake {
 	struct fake_cqe cqes[FAKE_CQ_ENTRIES];
 };
 
-static inline struct fake *fake_ring(struct kunit *test)
+static inline struct fake *fake_ring_with(struct kunit *test, u32 setup_flags)
 {
 	struct fake *fake = kunit_kzalloc(test, sizeof(*fake), GFP_KERNEL);
 	struct iou_ring *ring;
@@ -45,6 +45,7 @@ static inline struct fake *fake_ring(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, fake);
 	ring = &fake->ring;
 	ring->ops = iou_optab;
+	ring->setup_flags = setup_flags;
 	ring->cq.hdr = (void __force __shared *)&fake->hdr;
 	ring->cq.cqes = (void __force __shared *)fake->cqes;
 	ring->cq.entries = FAKE_CQ_ENTRIES;
@@ -55,6 +56,12 @@ static inline struct fake *fake_ring(struct kunit *test)
 	fake->lane.ring = ring;
 	list_add(&fake->lane.ring_node, &ring->lanes);
 	return fake;
+}
+
+/* The same without setup flags */
+static inline struct fake *fake_ring(struct kunit *test)
+{
+	return fake_ring_with(test, 0);
 }
 
 /* CQEs that were posted */
