@@ -5,7 +5,7 @@
 #ifndef IOU_REQ_OP_H
 #define IOU_REQ_OP_H
 
-#include <linux/eventpoll.h>
+#include <uapi/linux/eventpoll.h>
 
 #include "../iou.h"
 
