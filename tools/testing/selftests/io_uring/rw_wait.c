@@ -176,7 +176,6 @@ FIXTURE_VARIANT_ADD(rw_wait, pipe_defer) {
 	.setup = DEFER,
 };
 
-
 FIXTURE_SETUP(rw_wait)
 {
 	const char *missing = setup_missing(variant->setup);

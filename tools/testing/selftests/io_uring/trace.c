@@ -181,14 +181,16 @@ TEST_F(trace, text)
 		  "ring %p, opcode %d, nr_user_files %d, nr_user_bufs %d, ret %ld" },
 		{ "io_uring_file_get", "ring %p, req %p, user_data 0x%llx, fd %d" },
 		{ "io_uring_queue_async_work",
-		  "ring %p, request %p, user_data 0x%llx, opcode %s, flags 0x%llx, %s queue, work %p" },
+		  "ring %p, request %p, user_data 0x%llx, opcode %s, flags 0x%llx, "
+		  "%s queue, work %p" },
 		{ "io_uring_defer", "ring %p, request %p, user_data 0x%llx, opcode %s" },
 		{ "io_uring_link", "ring %p, request %p linked after %p" },
 		{ "io_uring_cqring_wait", "ring %p, min_events %d" },
 		{ "io_uring_fail_link",
 		  "ring %p, request %p, user_data 0x%llx, opcode %s, link %p" },
 		{ "io_uring_complete",
-		  "ring %p, req %p, user_data 0x%llx, result %d, cflags 0x%x extra1 %llu extra2 %llu " },
+		  "ring %p, req %p, user_data 0x%llx, result %d, "
+		  "cflags 0x%x extra1 %llu extra2 %llu " },
 		{ "io_uring_submit_req",
 		  "ring %p, req %p, user_data 0x%llx, opcode %s, flags 0x%llx, sq_thread %d" },
 		{ "io_uring_poll_arm",
@@ -196,7 +198,9 @@ TEST_F(trace, text)
 		{ "io_uring_task_add",
 		  "ring %p, req %p, user_data 0x%llx, opcode %s, mask %x" },
 		{ "io_uring_req_failed",
-		  "ring %p, req %p, user_data 0x%llx, opcode %s, flags 0x%x, prio=%d, off=%llu, addr=%llu, len=%u, rw_flags=0x%x, buf_index=%d, personality=%d, file_index=%d, pad=0x%llx, addr3=%llx, error=%d" },
+		  "ring %p, req %p, user_data 0x%llx, opcode %s, flags 0x%x, prio=%d, "
+		  "off=%llu, addr=%llu, len=%u, rw_flags=0x%x, buf_index=%d, "
+		  "personality=%d, file_index=%d, pad=0x%llx, addr3=%llx, error=%d" },
 		{ "io_uring_cqe_overflow",
 		  "ring %p, user_data 0x%llx, res %d, cflags 0x%x, overflow_cqe %p" },
 		{ "io_uring_task_work_run", "tctx %p, count %u" },
