@@ -4,6 +4,8 @@
  * order, and that each ends once.
  */
 #include <kunit/test.h>
+#include <linux/anon_inodes.h>
+#include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/io_uring/cmd.h>
 
@@ -15,16 +17,14 @@
  * struct drive - a driver, and two commands that it has accepted
  * @fake: the ring; deferred, so that its events wait until they are asked for
  * @task: current's
- * @inode: of @file
- * @file: the driver's
+ * @file: the driver's; a real one, because a security module looks into its inode
  * @sqe: what the program wrote
  * @reqs: the commands
  */
 struct drive {
 	struct fake *fake;
 	struct iou_task task;
-	struct inode inode;
-	struct file file;
+	struct file *file;
 	struct io_uring_sqe sqe;
 	struct iou_req reqs[2];
 };
@@ -70,12 +70,17 @@ static struct io_uring_cmd *drive_of(struct iou_req *req)
 	return iou_req_cmd(req, struct io_uring_cmd);
 }
 
-/* Submit both commands to a ring with these IORING_SETUP_* */
 static void drive_free_iopoll(void *ring)
 {
 	iou_iopoll_free(ring);
 }
 
+static void drive_free_file(void *file)
+{
+	fput(file);
+}
+
+/* Submit both commands to a ring with these IORING_SETUP_* */
 static struct drive *drive_start(struct kunit *test, u32 setup_flags)
 {
 	struct drive *drive = kunit_kzalloc(test, sizeof(*drive), GFP_KERNEL);
@@ -91,9 +96,10 @@ static struct drive *drive_start(struct kunit *test, u32 setup_flags)
 	drive->task.task = current;
 	drive->fake->lane.task = &drive->task;
 	drive->fake->lane.deferred = true;
-	drive->inode.i_mode = S_IFCHR;
-	drive->file.f_inode = &drive->inode;
-	drive->file.f_op = &drive_fops;
+
+	drive->file = anon_inode_getfile("[driver]", &drive_fops, NULL, O_RDWR);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(drive->file));
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, drive_free_file, drive->file));
 
 	mutex_lock(&ring->lock);
 	for (i = 0; i < 2; i++) {
@@ -101,7 +107,7 @@ static struct drive *drive_start(struct kunit *test, u32 setup_flags)
 		iou_verdict_t verdict;
 
 		req->lane = &drive->fake->lane;
-		req->file = &drive->file;
+		req->file = drive->file;
 		req->user_data = i;
 		req->opcode = IORING_OP_URING_CMD;
 		verdict = iou_optab[IORING_OP_URING_CMD]->start(req,
