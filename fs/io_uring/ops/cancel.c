@@ -15,7 +15,6 @@ static int prep_cancel(struct iou_req *req, const struct io_uring_sqe __shared *
 {
 	struct iou_cancel *cancel = iou_req_cmd(req, struct iou_cancel);
 	u32 flags = iou_sqe_get(sqe, cancel_flags);
-	u32 opcode = iou_sqe_get(sqe, len);
 
 	if (iou_sqe_get(sqe, off) || iou_sqe_mid(sqe).file_index)
 		return iou_reject(req, sqe, -EINVAL, "cancel: off and splice_fd_in must be 0");
@@ -24,10 +23,9 @@ static int prep_cancel(struct iou_req *req, const struct io_uring_sqe __shared *
 	if ((flags & IORING_ASYNC_CANCEL_ANY) &&
 	    (flags & (IORING_ASYNC_CANCEL_FD | IORING_ASYNC_CANCEL_OP)))
 		return iou_reject(req, sqe, -EINVAL, "cancel: ANY with FD or OP");
-	if ((flags & IORING_ASYNC_CANCEL_OP) && opcode >= IORING_OP_LAST)
-		return iou_reject(req, sqe, -EINVAL, "cancel: no such opcode");
 	cancel->flags = flags;
-	cancel->opcode = opcode;
+	/* Any number: one that is no opcode is nobody's */
+	cancel->opcode = iou_sqe_get(sqe, len);
 	cancel->user_data = iou_sqe_get(sqe, addr);
 	cancel->file = NULL;
 	return 0;

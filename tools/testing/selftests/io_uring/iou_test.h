@@ -20,6 +20,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -623,6 +624,34 @@ static inline int open_userfault(void *mem, size_t size)
 	return fd;
 }
 
+/*
+ * struct stuck_lock - for a thread that keeps a ring locked until we let it go
+ * @ring: whose lock
+ * @page: where it waits
+ * @uffd: who says when that appears
+ */
+struct stuck_lock {
+	struct ring *ring;
+	void *page;
+	int uffd;
+	pthread_t thread;
+};
+
+static inline void *stuck_lock_main(void *arg)
+{
+	struct stuck_lock *s = arg;
+
+	/* Reads the iovec from there while it submits */
+	sys_enter(s->ring->fd, 1, 0, 0, NULL, 0);
+	return NULL;
+}
+
+static inline void stuck_lock_end(struct stuck_lock *s)
+{
+	close(s->uffd);
+	pthread_join(s->thread, NULL);
+}
+
 /* The number after "@key:<tab>" in the fdinfo of a process's ring, or -1. */
 static inline long long ring_fdinfo(pid_t pid, int fd, const char *key)
 {
@@ -705,6 +734,20 @@ static inline struct io_uring_sqe *prep(struct ring *r, int opcode, int fd, cons
 	sqe->len = len;
 	sqe->off = off;
 	return sqe;
+}
+
+/* 0; -errno: there is no userfaultfd for us. */
+static inline int stuck_lock_begin(struct stuck_lock *s, struct ring *r)
+{
+	s->ring = r;
+	s->page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	s->uffd = open_userfault(s->page, 4096);
+	if (s->uffd < 0)
+		return s->uffd;
+	if (!prep(r, IORING_OP_READV, 0, s->page, 1, -1) || ring_publish(r) != 1 ||
+	    pthread_create(&s->thread, NULL, stuck_lock_main, s))
+		return -EBUSY;
+	return poll_fd(s->uffd, POLLIN, WAIT_MS) == POLLIN ? 0 : -ETIMEDOUT;
 }
 
 /* Queue a NOP: false when the SQ is full. */

@@ -193,6 +193,28 @@ static inline struct io_uring_sqe sqe_cancel(__u64 user_data, unsigned int flags
 	};
 }
 
+/* Between two pipes, the first of which is empty: keeps a worker until it is cancelled. */
+static inline struct io_uring_sqe sqe_splice(int in, int out)
+{
+	return (struct io_uring_sqe) {
+		.opcode = IORING_OP_SPLICE,
+		.fd = out,
+		.off = -1,
+		.splice_fd_in = in,
+		.splice_off_in = -1,
+		.len = 1,
+	};
+}
+
+/* For costs that are compared: the time that this thread has used, in ns. */
+static inline long long used_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return ts.tv_sec * 1000000000LL + ts.tv_nsec;
+}
+
 /* A child that writes so many times 8 bytes "1" to a pipe or an eventfd, one by one. */
 static inline pid_t write_later(int fd, unsigned int times)
 {
