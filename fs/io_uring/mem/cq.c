@@ -119,20 +119,28 @@ bool iou_cq_try_post(struct iou_cq *cq, u64 user_data, s32 res, u32 flags)
 /**
  * iou_cq_flush_backlog() - move CQEs from the backlog to the CQ
  * @cq: its ring is locked
+ * @max: so many at most
  *
- * As many as fit, in order. Bounded by the number of slots. The caller publishes
- * them, which includes telling who waits, and then calls iou_cq_end_overflow().
+ * As far as they fit, in order. The caller publishes them, which includes telling who
+ * waits, and when there are no more calls iou_cq_end_overflow().
+ *
+ * Return: whether there are more that fit.
  */
-void iou_cq_flush_backlog(struct iou_cq *cq)
+bool iou_cq_flush_backlog(struct iou_cq *cq, u32 max)
 {
 	struct iou_backlog_cqe *entry, *next;
 
 	if (list_empty(&cq->backlog))
-		return;
+		return false;
 	cq_find_room(cq);
 	list_for_each_entry_safe(entry, next, &cq->backlog, node) {
 		if (!cq_has_room(cq))
-			return;
+			return false;
+		if (!max--) {
+			/* What is posted meanwhile goes behind the others */
+			cq->limit = cq->tail;
+			return true;
+		}
 		cq->extra = entry->extra;
 		iou_cq_fill(cq, entry->user_data, entry->res, entry->flags);
 		if (entry->uncounted)
@@ -140,6 +148,7 @@ void iou_cq_flush_backlog(struct iou_cq *cq)
 		list_del(&entry->node);
 		kfree(entry);
 	}
+	return false;
 }
 
 /**

@@ -61,7 +61,7 @@ struct iou_backlog_cqe {
 void iou_cq_post_slow(struct iou_cq *cq, u64 user_data, s32 res, u32 flags);
 void iou_cq_post_uncounted(struct iou_cq *cq, u64 user_data, s32 res, u32 flags);
 bool iou_cq_try_post(struct iou_cq *cq, u64 user_data, s32 res, u32 flags);
-void iou_cq_flush_backlog(struct iou_cq *cq);
+bool iou_cq_flush_backlog(struct iou_cq *cq, u32 max);
 void iou_cq_end_overflow(struct iou_cq *cq);
 void iou_cq_init(struct iou_cq *cq);
 void iou_cq_free(struct iou_cq *cq);

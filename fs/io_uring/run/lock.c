@@ -46,6 +46,9 @@
 /* Rounds after which the unlocker may go home and leave ->done to a kworker */
 #define IOU_MAX_DRAINS	16
 
+/* CQEs that are moved from the backlog before others have their turn */
+#define IOU_FLUSH	64
+
 /* Rings that one unlocker goes on to kick; a kworker takes the rest */
 #define IOU_MAX_HOPS	16
 
@@ -546,9 +549,16 @@ void iou_ring_publish(struct iou_ring *ring)
  */
 void iou_ring_flush_backlog(struct iou_ring *ring)
 {
+	u32 nr = 0;
+
 	if (likely(list_empty(&ring->cq.backlog)))
 		return;
-	iou_cq_flush_backlog(&ring->cq);
+	/* A program that takes them as fast as they come does not keep us here */
+	while (iou_cq_flush_backlog(&ring->cq, IOU_FLUSH) && nr < ring->cq.entries) {
+		nr += IOU_FLUSH;
+		iou_ring_publish(ring);
+		iou_ring_hold(ring, nr);
+	}
 	iou_ring_publish(ring);
 	iou_cq_end_overflow(&ring->cq);
 }

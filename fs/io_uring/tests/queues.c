@@ -278,10 +278,11 @@ static void cq_post(struct kunit *test)
 	}
 }
 
-/* As iou_ring_flush_backlog() does it */
+/* As iou_ring_flush_backlog() does it, but one by one */
 static void flush(struct queues *q)
 {
-	iou_cq_flush_backlog(&q->cq);
+	while (iou_cq_flush_backlog(&q->cq, 1))
+		iou_cq_publish(&q->cq);
 	iou_cq_publish(&q->cq);
 	iou_cq_end_overflow(&q->cq);
 }
@@ -315,6 +316,35 @@ static void cq_big(struct kunit *test)
 	flush(q);
 	KUNIT_EXPECT_EQ(test, 0, big_half(q, 0)[0]);
 	KUNIT_EXPECT_EQ(test, 1000 + ENTRIES + 1, big_half(q, 1)[0]);
+}
+
+/* Bit by bit: what is posted on the way does not overtake */
+static void cq_backlog_pieces(struct kunit *test)
+{
+	struct queues *q = test->priv;
+	struct fake_cqe cqe;
+	u32 i, seen = 0;
+
+	for (i = 0; i < 2 * ENTRIES; i++)
+		iou_cq_post(&q->cq, i, 0, 0);
+	iou_cq_publish(&q->cq);
+	for (seen = 0; seen < ENTRIES; seen++)
+		KUNIT_ASSERT_TRUE(test, take(q, &cqe));
+	KUNIT_EXPECT_TRUE(test, iou_cq_flush_backlog(&q->cq, 3));
+	KUNIT_EXPECT_FALSE(test, iou_cq_try_post(&q->cq, 9999, 0, 0));
+	iou_cq_post(&q->cq, i, 0, 0);
+	/* All that there is: more would not fit */
+	KUNIT_EXPECT_FALSE(test, iou_cq_flush_backlog(&q->cq, ENTRIES));
+	iou_cq_publish(&q->cq);
+	KUNIT_EXPECT_EQ(test, ENTRIES, iou_cq_ready(&q->cq));
+	KUNIT_EXPECT_FALSE(test, list_empty(&q->cq.backlog));
+	while (take(q, &cqe))
+		KUNIT_EXPECT_EQ(test, seen++, cqe.user_data);
+	flush(q);
+	while (take(q, &cqe))
+		KUNIT_EXPECT_EQ(test, seen++, cqe.user_data);
+	KUNIT_EXPECT_EQ(test, 2 * ENTRIES + 1, seen);
+	KUNIT_EXPECT_TRUE(test, iou_cq_try_post(&q->cq, 9999, 0, 0));
 }
 
 static void cq_backlog(struct kunit *test)
@@ -460,6 +490,7 @@ static struct kunit_case queues_cases[] = {
 	KUNIT_CASE(cq_post),
 	KUNIT_CASE(cq_big),
 	KUNIT_CASE(cq_backlog),
+	KUNIT_CASE(cq_backlog_pieces),
 	KUNIT_CASE(cq_lying_head),
 	KUNIT_CASE(cq_any_order),
 	KUNIT_CASE(bufring),
