@@ -237,12 +237,24 @@ enum iou_strict {
  * @heads: buckets
  * @bits: log2 of their number
  * @nr: requests
+ * @low: while there are so many requests or more ...
+ * @span: ... but less than that plus this, the number of buckets is right
+ * @nr_walks: [A] who goes through the index: until then nothing in it is moved
+ * @old: the buckets of before, while requests are being moved from there; or NULL
+ * @old_bits: log2 of their number
+ * @old_next: the first of them that may not be empty
  * @first: the buckets to begin with
  */
 struct iou_index {
 	struct hlist_head *heads;
 	u32 bits;
 	u32 nr;
+	u32 low;
+	u32 span;
+	atomic_t nr_walks;
+	u32 old_bits;
+	struct hlist_head *old;
+	u32 old_next;
 	struct hlist_head first[1 << IOU_INDEX_MIN_BITS];
 };
 

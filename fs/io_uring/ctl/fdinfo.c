@@ -195,21 +195,25 @@ static u32 show_personalities(struct seq_file *m, struct iou_ring *ring, u32 pos
 static u32 show_parked(struct seq_file *m, struct iou_ring *ring, u32 pos)
 	__must_hold(&ring->lock)
 {
+	const struct hlist_head *bucket;
 	const struct iou_req *req;
 	u32 nr = 0;
 
 	if (!pos)
 		seq_puts(m, "PollList:\n");
-	for (; pos < 1u << ring->parked.bits && nr < IOU_FDINFO_PIECE; pos++) {
-		hlist_for_each_entry(req, &ring->parked.heads[pos], index) {
+	while ((bucket = iou_index_bucket(&ring->parked, pos)) && nr++ < IOU_FDINFO_PIECE) {
+		hlist_for_each_entry(req, bucket, index) {
+			/* Not the mark of who goes through the index */
+			if (req->state == IOU_S_DONE)
+				continue;
 			if (nr++ >= IOU_FDINFO_MAX || seq_has_overflowed(m))
 				break;
 			seq_printf(m, "  op=%d, task_works=%d\n", req->opcode,
 				   READ_ONCE(req->state) != IOU_S_PARKED);
 		}
-		nr++;
+		pos++;
 	}
-	return pos < 1u << ring->parked.bits ? pos : 0;
+	return bucket ? pos : 0;
 }
 
 /* The oldest ones */

@@ -8,8 +8,19 @@
  * for timers the lock of their queue. Who loses walks away without touching the request.
  *
  * The index finds requests by their user_data, so that cancelling one among
- * many does not look at all of them. It doubles when it gets crowded; if there
- * is no memory for that it stays as it is.
+ * many does not look at all of them. When it gets crowded, or nearly empty, it gets
+ * other buckets, and each request that is added from then on moves a few of those
+ * that are there: nobody waits while a million of them change places. If there is
+ * no memory for other buckets it stays as it is.
+ *
+ * Buckets are emptied in order, so that the number of the bucket that is being emptied
+ * (old_next) says where a request is: in the new ones if its old bucket comes before
+ * that one, in its old bucket if that comes behind, in either if it is this one. New
+ * buckets are prepared when the first request may come.
+ *
+ * Who goes through all requests may let the ring go on the way (iou_walk_pause()).
+ * Meanwhile nothing is moved, and a mark keeps the place: a request that is DONE and
+ * of no use.
  */
 #include <linux/mm.h>
 #include <linux/sched.h>
@@ -17,34 +28,249 @@
 
 #include "park.h"
 
+/* Requests per bucket before there are more buckets */
+#define IOU_INDEX_LOAD		2
+
+/* It does not shrink below that */
+#define IOU_INDEX_KEEP_BITS	6
+
+#define IOU_INDEX_MAX_BITS	28
+
+/* Requests that are moved, or empty buckets that are passed, for each that is added */
+#define IOU_INDEX_STEPS		8
+
+/* Say when the number of buckets is to be changed */
+static void index_set_limits(struct iou_index *index)
+{
+	index->low = index->bits > IOU_INDEX_KEEP_BITS ? (1u << index->bits) / 4 : 0;
+	index->span = (IOU_INDEX_LOAD << index->bits) - index->low;
+}
+
+/* Requests of this old bucket may be in new ones from now on: prepare those */
+static void index_open_bucket(struct iou_index *index, u32 i)
+{
+	u32 less = index->old_bits - index->bits;
+
+	if (index->bits > index->old_bits) {
+		INIT_HLIST_HEAD(&index->heads[2 * i]);
+		INIT_HLIST_HEAD(&index->heads[2 * i + 1]);
+	} else if (!(i & ((1u << less) - 1))) {
+		INIT_HLIST_HEAD(&index->heads[i >> less]);
+	}
+}
+
+/* How many new buckets were prepared? */
+static u32 index_nr_open(const struct iou_index *index)
+{
+	if (!index->old)
+		return 1u << index->bits;
+	if (index->bits > index->old_bits)
+		return 2 * (index->old_next + 1);
+	return (index->old_next >> (index->old_bits - index->bits)) + 1;
+}
+
+/* There is no memory: try again when it has become worse by as much */
+static void index_put_off(struct iou_index *index)
+{
+	u32 high = index->low + index->span;
+
+	if (index->nr < index->low)
+		index->low /= 2;
+	else
+		high = 2 * index->nr;
+	index->span = high - index->low;
+}
+
+/* Get another number of buckets */
+static void index_begin_move(struct iou_index *index)
+{
+	struct hlist_head *heads;
+	u32 bits;
+
+	if (index->nr >= index->low)
+		bits = min(index->bits + 1, IOU_INDEX_MAX_BITS);
+	else
+		bits = max(ilog2(index->nr | 1) + 1, IOU_INDEX_KEEP_BITS);
+	heads = bits == index->bits ? NULL :
+		kvmalloc_array(1u << bits, sizeof(*heads),
+			       GFP_NOIO | __GFP_ACCOUNT | __GFP_NOWARN);
+	if (!heads) {
+		index_put_off(index);
+		return;
+	}
+	index->old = index->heads;
+	index->old_bits = index->bits;
+	index->old_next = 0;
+	index->heads = heads;
+	index->bits = bits;
+	index_open_bucket(index, 0);
+	/* Each that is added moves others until this is over */
+	index->low = 0;
+	index->span = 0;
+}
+
+static void index_end_move(struct iou_index *index)
+{
+	if (index->old != index->first)
+		kvfree(index->old);
+	index->old = NULL;
+	index_set_limits(index);
+}
+
+/* Move one request, or go on to the next bucket */
+static void index_move_one(struct iou_index *index)
+{
+	struct hlist_node *node = index->old[index->old_next].first;
+	struct iou_req *req;
+
+	if (node) {
+		req = hlist_entry(node, struct iou_req, index);
+		hlist_del(node);
+		hlist_add_head(node, &index->heads[hash_64(req->user_data, index->bits)]);
+		return;
+	}
+	if (++index->old_next >> index->old_bits)
+		index_end_move(index);
+	else
+		index_open_bucket(index, index->old_next);
+}
+
+static void index_move_some(struct iou_index *index)
+{
+	u32 steps;
+
+	if (!index->old)
+		index_begin_move(index);
+	for (steps = 0; index->old && steps < IOU_INDEX_STEPS; steps++)
+		index_move_one(index);
+}
+
 /**
- * iou_index_grow() - double the number of buckets, if there is memory
+ * iou_index_add_slow() - iou_index_add() while the number of buckets is not right
  * @index: of a locked ring
+ * @req: not in there; the caller counts it
  *
  * Context: ring lock. May sleep.
  */
-void iou_index_grow(struct iou_index *index)
+void iou_index_add_slow(struct iou_index *index, struct iou_req *req)
 {
-	struct hlist_head *old = index->heads;
-	u32 i, nr = 1u << index->bits;
-	struct hlist_head *heads;
-	struct hlist_node *next;
-	struct iou_req *req;
+	struct hlist_head *bucket;
+	u32 i;
 
-	heads = kvcalloc(2 * nr, sizeof(*heads),
-			 GFP_NOIO | __GFP_ACCOUNT | __GFP_NOWARN);
-	if (!heads)
-		return;
-	index->heads = heads;
-	index->bits++;
-	for (i = 0; i < nr; i++) {
-		hlist_for_each_entry_safe(req, next, &old[i], index) {
-			hlist_del(&req->index);
-			hlist_add_head(&req->index, iou_index_bucket(index, req->user_data));
-		}
+	if (!atomic_read(&index->nr_walks))
+		index_move_some(index);
+	bucket = &index->heads[hash_64(req->user_data, index->bits)];
+	if (index->old) {
+		i = hash_64(req->user_data, index->old_bits);
+		if (i > index->old_next)
+			bucket = &index->old[i];
 	}
-	if (old != index->first)
-		kvfree(old);
+	hlist_add_head(&req->index, bucket);
+}
+
+/**
+ * iou_index_bucket() - any bucket of an index
+ * @index: of a locked ring
+ * @i: from 0 on. Others may have these numbers when the ring was unlocked
+ *
+ * Context: ring lock.
+ * Return: the bucket, in which there may be marks (DONE); or NULL: no more.
+ */
+struct hlist_head *iou_index_bucket(const struct iou_index *index, u32 i)
+{
+	u32 nr_old = index->old ? (1u << index->old_bits) - index->old_next : 0;
+
+	if (i < nr_old)
+		return &index->old[index->old_next + i];
+	i -= nr_old;
+	return i < index_nr_open(index) ? &index->heads[i] : NULL;
+}
+
+/**
+ * iou_walk_begin() - start to go through all requests of an index
+ * @walk: prepared
+ * @ring: locked. The caller keeps it until iou_walk_end()
+ *
+ * Context: ring lock.
+ */
+void iou_walk_begin(struct iou_walk *walk, struct iou_ring *ring)
+{
+	iou_assert_locked(ring);
+	walk->index = &ring->parked;
+	walk->place = 0;
+	walk->next = NULL;
+	atomic_inc(&walk->index->nr_walks);
+}
+
+/**
+ * iou_walk_next() - the next request
+ * @walk: begun, and not paused
+ * @req: receives it; the caller may take it off the index, and no other one. Or NULL:
+ *       ask again
+ *
+ * A short step, so that the caller knows how long it goes on.
+ *
+ * Context: ring lock.
+ * Return: false: there are no more.
+ */
+bool iou_walk_next(struct iou_walk *walk, struct iou_req **req)
+{
+	struct hlist_head *bucket;
+
+	*req = hlist_entry_safe(walk->next, struct iou_req, index);
+	if (*req) {
+		walk->next = walk->next->next;
+		/* Another one's mark */
+		if ((*req)->state == IOU_S_DONE)
+			*req = NULL;
+		return true;
+	}
+	bucket = iou_index_bucket(walk->index, walk->place);
+	if (!bucket)
+		return false;
+	walk->place++;
+	walk->next = bucket->first;
+	return true;
+}
+
+/**
+ * iou_walk_pause() - before the ring is unlocked on the way
+ * @walk: begun
+ *
+ * Context: ring lock.
+ */
+void iou_walk_pause(struct iou_walk *walk)
+{
+	if (!walk->next)
+		return;
+	walk->mark.user_data = 0;
+	walk->mark.state = IOU_S_DONE;
+	hlist_add_before(&walk->mark.index, walk->next);
+}
+
+/**
+ * iou_walk_resume() - after it
+ * @walk: paused
+ *
+ * Context: ring lock.
+ */
+void iou_walk_resume(struct iou_walk *walk)
+{
+	if (!walk->next)
+		return;
+	walk->next = walk->mark.index.next;
+	hlist_del(&walk->mark.index);
+}
+
+/**
+ * iou_walk_end() - the end
+ * @walk: begun, and not paused
+ *
+ * Context: any: there need not be a lock any more.
+ */
+void iou_walk_end(struct iou_walk *walk)
+{
+	atomic_dec(&walk->index->nr_walks);
 }
 
 /**
@@ -63,6 +289,18 @@ bool iou_park_claim(struct iou_req *req)
 	return true;
 }
 
+static struct iou_req *bucket_find(const struct hlist_head *bucket, u64 user_data,
+				   iou_req_match_fn match, void *data)
+{
+	struct iou_req *req;
+
+	hlist_for_each_entry(req, bucket, index)
+		if (req->user_data == user_data && req->state != IOU_S_DONE &&
+		    (!match || match(req, data)))
+			return req;
+	return NULL;
+}
+
 /**
  * iou_park_find() - find a parked request by its user_data
  * @ring: locked
@@ -71,18 +309,26 @@ bool iou_park_claim(struct iou_req *req)
  * @data: for @match
  *
  * Context: ring lock.
- * Return: the request that was parked last, perhaps already claimed; or NULL.
+ * Return: the request, perhaps already claimed; or NULL.
  */
 struct iou_req *iou_park_find(struct iou_ring *ring, u64 user_data,
 			      iou_req_match_fn match, void *data)
 {
+	struct iou_index *index = &ring->parked;
 	struct iou_req *req;
+	u32 i;
 
 	iou_assert_locked(ring);
-	hlist_for_each_entry(req, iou_index_bucket(&ring->parked, user_data), index)
-		if (req->user_data == user_data && (!match || match(req, data)))
-			return req;
-	return NULL;
+	if (unlikely(index->old)) {
+		i = hash_64(user_data, index->old_bits);
+		if (i >= index->old_next) {
+			req = bucket_find(&index->old[i], user_data, match, data);
+			if (req || i > index->old_next)
+				return req;
+		}
+	}
+	return bucket_find(&index->heads[hash_64(user_data, index->bits)], user_data,
+			   match, data);
 }
 
 /**
@@ -103,23 +349,22 @@ struct iou_req *iou_park_find(struct iou_ring *ring, u64 user_data,
 u32 iou_park_claim_all(struct iou_ring *ring, iou_req_match_fn match, void *data,
 		       struct hlist_head *claimed)
 {
-	struct hlist_node *next;
+	struct iou_walk walk;
 	struct iou_req *req;
-	u32 i, nr = 0;
+	u32 nr = 0;
 
-	iou_assert_locked(ring);
-	for (i = 0; i < 1u << ring->parked.bits; i++) {
-		hlist_for_each_entry_safe(req, next, &ring->parked.heads[i], index) {
-			if (!match(req, data))
-				continue;
-			nr++;
-			if (iou_park_claim(req))
-				hlist_add_head(&req->index, claimed);
-			else
-				req->cancelled = true;
-		}
+	iou_walk_begin(&walk, ring);
+	while (iou_walk_next(&walk, &req)) {
 		cond_resched();
+		if (!req || !match(req, data))
+			continue;
+		nr++;
+		if (iou_park_claim(req))
+			hlist_add_head(&req->index, claimed);
+		else
+			req->cancelled = true;
 	}
+	iou_walk_end(&walk);
 	return nr;
 }
 
@@ -131,6 +376,7 @@ void iou_park_init(struct iou_ring *ring)
 {
 	ring->parked.heads = ring->parked.first;
 	ring->parked.bits = IOU_INDEX_MIN_BITS;
+	index_set_limits(&ring->parked);
 }
 
 /**
@@ -139,7 +385,11 @@ void iou_park_init(struct iou_ring *ring)
  */
 void iou_park_free(struct iou_ring *ring)
 {
-	WARN_ON_ONCE(ring->parked.nr);
-	if (ring->parked.heads != ring->parked.first)
-		kvfree(ring->parked.heads);
+	struct iou_index *index = &ring->parked;
+
+	WARN_ON_ONCE(index->nr || atomic_read(&index->nr_walks));
+	if (index->heads != index->first)
+		kvfree(index->heads);
+	if (index->old != index->first)
+		kvfree(index->old);
 }

@@ -22,9 +22,36 @@ struct iou_park_ops {
 	bool of_task;
 };
 
+/**
+ * struct iou_walk - a way through all requests of an index
+ * @index: of a locked ring
+ * @place: the bucket to look into next
+ * @next: the request to come next, or NULL: none of the last bucket
+ * @mark: stands in front of that while the ring is not locked
+ */
+struct iou_walk {
+	struct iou_index *index;
+	u32 place;
+	struct hlist_node *next;
+	struct iou_req mark;
+};
+
+/* Is it between two buckets, so that no mark is needed to let the ring go? */
+static inline bool iou_walk_is_between(const struct iou_walk *walk)
+{
+	return !walk->next;
+}
+
 typedef bool (*iou_req_match_fn)(const struct iou_req *req, void *data);
 
-void iou_index_grow(struct iou_index *index);
+void iou_index_add_slow(struct iou_index *index, struct iou_req *req);
+struct hlist_head *iou_index_bucket(const struct iou_index *index, u32 i);
+void iou_walk_begin(struct iou_walk *walk, struct iou_ring *ring)
+	__must_hold(&ring->lock);
+bool iou_walk_next(struct iou_walk *walk, struct iou_req **req);
+void iou_walk_pause(struct iou_walk *walk);
+void iou_walk_resume(struct iou_walk *walk);
+void iou_walk_end(struct iou_walk *walk);
 bool iou_park_claim(struct iou_req *req) __must_hold(&iou_req_ring(req)->lock);
 struct iou_req *iou_park_find(struct iou_ring *ring, u64 user_data,
 			      iou_req_match_fn match, void *data)
@@ -35,11 +62,21 @@ u32 iou_park_claim_all(struct iou_ring *ring, iou_req_match_fn match, void *data
 void iou_park_init(struct iou_ring *ring);
 void iou_park_free(struct iou_ring *ring);
 
-#define IOU_INDEX_LOAD	2	/* requests per bucket before it grows */
-
-static inline struct hlist_head *iou_index_bucket(struct iou_index *index, u64 user_data)
+/**
+ * iou_index_add() - have the index find a request
+ * @index: of its ring, locked
+ * @req: not in there
+ *
+ * Context: ring lock. May sleep.
+ */
+static inline void iou_index_add(struct iou_index *index, struct iou_req *req)
 {
-	return &index->heads[hash_64(user_data, index->bits)];
+	if (likely(index->nr - index->low < index->span))
+		hlist_add_head(&req->index,
+			       &index->heads[hash_64(req->user_data, index->bits)]);
+	else
+		iou_index_add_slow(index, req);
+	index->nr++;
 }
 
 /**
@@ -56,15 +93,11 @@ static inline int iou_park(struct iou_req *req, const struct iou_park_ops *ops)
 	__must_hold(&iou_req_ring(req)->lock)
 {
 	struct iou_ring *ring = iou_req_ring(req);
-	struct iou_index *index = &ring->parked;
 
 	iou_assert_locked(ring);
 	if (unlikely(ring->closing || req->cancelled))
 		return -ECANCELED;
-	if (unlikely(index->nr >= IOU_INDEX_LOAD << index->bits))
-		iou_index_grow(index);
-	index->nr++;
-	hlist_add_head(&req->index, iou_index_bucket(index, req->user_data));
+	iou_index_add(&ring->parked, req);
 	req->park = ops;
 	/* Who sees PARKED may push: all that the handler needs is in place */
 	iou_req_step_release(req, IOU_S_PARKED);

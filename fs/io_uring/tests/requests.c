@@ -46,46 +46,126 @@ static bool index_has(struct iou_ring *ring, u64 user_data, const struct iou_req
 	return iou_park_find(ring, user_data, NULL, NULL) == req;
 }
 
-/* It grows while requests are in it; each stays where it can be found */
+/* How many of these requests are not found? */
+static u32 index_lacks(struct iou_ring *ring, const struct iou_req *reqs, u32 from, u32 to)
+	__must_hold(&ring->lock)
+{
+	u32 lacks = 0;
+
+	while (from < to) {
+		lacks += !index_has(ring, reqs[from].user_data, &reqs[from]);
+		from++;
+	}
+	return lacks;
+}
+
+/* Addresses, small numbers, and numbers that differ in high bits only */
+static void set_user_data(struct iou_req *reqs, u32 nr)
+{
+	u32 i;
+
+	for (i = 0; i < nr; i++)
+		reqs[i].user_data = i % 3 == 0 ? (unsigned long)&reqs[i] :
+				    i % 3 == 1 ? i : (u64)i << 48 | i >> 16;
+}
+
+static u32 longest_bucket(const struct iou_index *index)
+{
+	u32 i, longest = 0;
+
+	for (i = 0; i < 1u << index->bits; i++) {
+		struct hlist_node *node;
+		u32 nr = 0;
+
+		hlist_for_each(node, &index->heads[i])
+			nr++;
+		longest = max(longest, nr);
+	}
+	return longest;
+}
+
+/* It grows while requests are in it; at any time each can be found */
 static void index_growth(struct kunit *test)
 {
 	struct fake *fake = fake_ring(test);
 	struct iou_ring *ring = &fake->ring;
+	struct iou_index *index = &ring->parked;
 	struct iou_req *reqs = fake_reqs(test, fake, NR_PARKED);
-	u32 i, longest = 0, missing = 0;
+	u32 i, growths = 0, missing = 0;
 
+	set_user_data(reqs, NR_PARKED);
 	mutex_lock(&ring->lock);
 	for (i = 0; i < NR_PARKED; i++) {
-		/* Addresses, small numbers, and numbers that differ in high bits only */
-		reqs[i].user_data = i % 3 == 0 ? (unsigned long)&reqs[i] :
-				    i % 3 == 1 ? i : (u64)i << 48 | i >> 16;
+		u32 bits = index->bits, next = index->old ? index->old_next : 0;
+
 		KUNIT_ASSERT_EQ(test, 0, iou_park(&reqs[i], &park_ops));
 		KUNIT_ASSERT_EQ(test, IOU_S_PARKED, reqs[i].state);
+		growths += index->bits != bits;
+		/* Nobody has to wait until all have moved */
+		if (index->old && index->bits == bits)
+			KUNIT_ASSERT_LE(test, index->old_next - next, 8);
+		if (i % 501 == 0)
+			missing += index_lacks(ring, reqs, 0, i + 1);
 	}
-	KUNIT_EXPECT_EQ(test, NR_PARKED, ring->parked.nr);
-	KUNIT_EXPECT_GE(test, 4u << ring->parked.bits, NR_PARKED);
-	for (i = 0; i < NR_PARKED; i++)
-		missing += !index_has(ring, reqs[i].user_data, &reqs[i]);
 	KUNIT_EXPECT_EQ(test, 0, missing);
+	KUNIT_EXPECT_EQ(test, NR_PARKED, index->nr);
+	KUNIT_EXPECT_NULL(test, index->old);
+	KUNIT_EXPECT_GE(test, 4u << index->bits, NR_PARKED);
+	KUNIT_EXPECT_EQ(test, index->bits, IOU_INDEX_MIN_BITS + growths);
+	KUNIT_EXPECT_EQ(test, 0, index_lacks(ring, reqs, 0, NR_PARKED));
 	KUNIT_EXPECT_NULL(test, iou_park_find(ring, U64_MAX, NULL, NULL));
-
 	/* That is why finding one is cheap */
-	for (i = 0; i < 1u << ring->parked.bits; i++) {
-		struct hlist_node *node;
-		u32 nr = 0;
-
-		hlist_for_each(node, &ring->parked.heads[i])
-			nr++;
-		longest = max(longest, nr);
-	}
-	KUNIT_EXPECT_LE(test, longest, 32);
+	KUNIT_EXPECT_LE(test, longest_bucket(index), 32);
 
 	for (i = 0; i < NR_PARKED; i++) {
 		KUNIT_ASSERT_TRUE(test, iou_park_claim(&reqs[i]));
 		missing += !!iou_park_find(ring, reqs[i].user_data, NULL, NULL);
 	}
 	KUNIT_EXPECT_EQ(test, 0, missing);
-	KUNIT_EXPECT_EQ(test, 0, ring->parked.nr);
+	KUNIT_EXPECT_EQ(test, 0, index->nr);
+	mutex_unlock(&ring->lock);
+	iou_park_free(ring);
+	kvfree(reqs);
+}
+
+/* When there are few it becomes small again, while others come and go */
+static void index_shrinking(struct kunit *test)
+{
+	struct fake *fake = fake_ring(test);
+	struct iou_ring *ring = &fake->ring;
+	struct iou_index *index = &ring->parked;
+	struct iou_req *reqs = fake_reqs(test, fake, NR_PARKED);
+	u32 i, round, bits, missing = 0;
+
+	set_user_data(reqs, NR_PARKED);
+	mutex_lock(&ring->lock);
+	for (i = 0; i < NR_PARKED; i++)
+		iou_park(&reqs[i], &park_ops);
+	bits = index->bits;
+	for (i = 100; i < NR_PARKED; i++)
+		iou_park_claim(&reqs[i]);
+	KUNIT_EXPECT_EQ(test, bits, index->bits);
+
+	for (round = 0; round < NR_PARKED; round++) {
+		u32 next = index->old ? index->old_next : 0;
+
+		iou_park(&reqs[100 + round % 50], &park_ops);
+		if (index->old && next)
+			KUNIT_ASSERT_LE(test, index->old_next - next, 8);
+		if (round % 101 == 0)
+			missing += index_lacks(ring, reqs, 0, 101 + round % 50);
+		if (round % 50 != 49)
+			continue;
+		for (i = 100; i < 150; i++)
+			iou_park_claim(&reqs[i]);
+	}
+	KUNIT_EXPECT_EQ(test, 0, missing);
+	KUNIT_EXPECT_NULL(test, index->old);
+	KUNIT_EXPECT_LE(test, index->bits, 8);
+	KUNIT_EXPECT_EQ(test, 0, index_lacks(ring, reqs, 0, 100));
+	for (i = 0; i < 100; i++)
+		KUNIT_ASSERT_TRUE(test, iou_park_claim(&reqs[i]));
+	KUNIT_EXPECT_EQ(test, 0, index->nr);
 	mutex_unlock(&ring->lock);
 	iou_park_free(ring);
 	kvfree(reqs);
@@ -96,7 +176,7 @@ static bool is_req(const struct iou_req *req, void *data)
 	return req == data;
 }
 
-/* Many with the same user_data: the last comes first, all can be told apart */
+/* Many with the same user_data, which share a bucket for ever: all can be told apart */
 static void index_duplicates(struct kunit *test)
 {
 	const u32 nr = 1000;
@@ -106,13 +186,11 @@ static void index_duplicates(struct kunit *test)
 	u32 i;
 
 	mutex_lock(&ring->lock);
-	/* No more than fit without growing, which may change their order */
 	for (i = 0; i < nr; i++) {
 		reqs[i].user_data = 42;
 		iou_park(&reqs[i], &park_ops);
 	}
 	KUNIT_EXPECT_EQ(test, nr, ring->parked.nr);
-	KUNIT_EXPECT_TRUE(test, index_has(ring, 42, &reqs[nr - 1]));
 	for (i = 0; i < nr; i++)
 		KUNIT_EXPECT_PTR_EQ(test, &reqs[i], iou_park_find(ring, 42, is_req, &reqs[i]));
 	for (i = 0; i < nr; i++) {
@@ -126,45 +204,113 @@ static void index_duplicates(struct kunit *test)
 	kvfree(reqs);
 }
 
-static bool is_odd(const struct iou_req *req, void *data)
-{
-	return req->user_data % 2;
-}
+/* ------------------------------------------------------------------------
+ * Going through the index
+ */
 
-static void index_claim_all(struct kunit *test)
+#define NR_WALKED	1000
+
+/*
+ * Whenever a walk pauses, some come and some go. Those that were there all the time are seen
+ * once, whether the index is being rebuilt or not, and whatever their user_data.
+ */
+static void walk_index(struct kunit *test, u32 nr_before, bool same)
 {
-	const u32 nr = 100;
 	struct fake *fake = fake_ring(test);
 	struct iou_ring *ring = &fake->ring;
-	struct iou_req *reqs = fake_reqs(test, fake, nr);
-	HLIST_HEAD(claimed);
+	struct iou_req *reqs = fake_reqs(test, fake, 2 * NR_WALKED);
+	u32 i, steps = 0, seen = 0, wrong = 0, come = NR_WALKED, go = 0;
+	struct iou_walk *walk = kunit_kzalloc(test, sizeof(*walk), GFP_KERNEL);
 	struct iou_req *req;
-	u32 i, seen = 0;
 
+	KUNIT_ASSERT_NOT_NULL(test, walk);
+	set_user_data(reqs, 2 * NR_WALKED);
+	for (i = 0; same && i < 2 * NR_WALKED; i++)
+		reqs[i].user_data = 42;
 	mutex_lock(&ring->lock);
-	for (i = 0; i < nr; i++)
+	for (i = 0; i < nr_before; i++)
 		iou_park(&reqs[i], &park_ops);
-	/* The event of one has come before: it is told to end */
-	KUNIT_EXPECT_TRUE(test, iou_park_wake(&reqs[51]));
-	KUNIT_EXPECT_FALSE(test, iou_park_wake(&reqs[51]));
-	KUNIT_EXPECT_EQ(test, nr / 2, iou_park_claim_all(ring, is_odd, NULL, &claimed));
-	hlist_for_each_entry(req, &claimed, index) {
-		KUNIT_EXPECT_TRUE(test, is_odd(req, NULL) && req != &reqs[51]);
-		KUNIT_EXPECT_EQ(test, IOU_S_CLAIMED, req->state);
-		seen++;
+	iou_walk_begin(walk, ring);
+	while (iou_walk_next(walk, &req)) {
+		/* The odd ones stay, as the even ones that were not taken away meanwhile */
+		if (req && req - reqs < nr_before) {
+			wrong += req->mark++;
+			seen += (req - reqs) % 2;
+			/* Who walks may take away what it sees */
+			if ((req - reqs) % 4 == 0)
+				iou_park_claim(req);
+		}
+		if (++steps % 7)
+			continue;
+		iou_walk_pause(walk);
+		KUNIT_EXPECT_NULL(test, iou_park_find(ring, walk->mark.user_data, is_req,
+						      &walk->mark));
+		if (come < 2 * NR_WALKED)
+			iou_park(&reqs[come++], &park_ops);
+		/* Perhaps the one that would be next */
+		if (go < nr_before && reqs[go].state == IOU_S_PARKED)
+			iou_park_claim(&reqs[go]);
+		go += 2;
+		iou_walk_resume(walk);
 	}
-	KUNIT_EXPECT_EQ(test, nr / 2 - 1, seen);
-	KUNIT_EXPECT_TRUE(test, reqs[51].cancelled);
-	KUNIT_EXPECT_FALSE(test, reqs[50].cancelled);
-	KUNIT_EXPECT_EQ(test, nr / 2 + 1, ring->parked.nr);
-	iou_unpark(&reqs[51]);
-	KUNIT_EXPECT_EQ(test, -ECANCELED, iou_park(&reqs[51], &park_ops));
-	/* Nothing is parked on a ring that is being closed */
-	ring->closing = true;
-	KUNIT_EXPECT_EQ(test, -ECANCELED, iou_park(&reqs[1], &park_ops));
-	for (i = 0; i < nr; i += 2)
-		iou_park_claim(&reqs[i]);
+	iou_walk_end(walk);
+	KUNIT_EXPECT_EQ(test, 0, wrong);
+	KUNIT_EXPECT_EQ(test, nr_before / 2, seen);
+	for (i = 0; i < come; i++)
+		if (reqs[i].state == IOU_S_PARKED)
+			iou_park_claim(&reqs[i]);
 	KUNIT_EXPECT_EQ(test, 0, ring->parked.nr);
+	mutex_unlock(&ring->lock);
+	iou_park_free(ring);
+	kvfree(reqs);
+}
+
+static void index_walk(struct kunit *test)
+{
+	u32 nr;
+
+	for (nr = 0; nr < NR_WALKED; nr += 37) {
+		walk_index(test, nr, false);
+		walk_index(test, nr, true);
+	}
+}
+
+/* Two who walk do not see the mark of the other one */
+static void index_two_walks(struct kunit *test)
+{
+	struct fake *fake = fake_ring(test);
+	struct iou_ring *ring = &fake->ring;
+	struct iou_req *reqs = fake_reqs(test, fake, 10);
+	struct iou_walk *walks = kunit_kcalloc(test, 2, sizeof(*walks), GFP_KERNEL);
+	struct iou_req *req;
+	u32 i, seen = 0, done = 0;
+
+	KUNIT_ASSERT_NOT_NULL(test, walks);
+	mutex_lock(&ring->lock);
+	for (i = 0; i < 10; i++) {
+		reqs[i].user_data = 42;
+		iou_park(&reqs[i], &park_ops);
+	}
+	iou_walk_begin(&walks[0], ring);
+	iou_walk_begin(&walks[1], ring);
+	for (i = 0; done < 2 && i < 1000; i++) {
+		struct iou_walk *walk = &walks[i % 2];
+
+		if (i >= 2)
+			iou_walk_resume(walk);
+		if (!iou_walk_next(walk, &req))
+			done++;
+		else if (req)
+			seen++;
+		iou_walk_pause(walk);
+	}
+	iou_walk_resume(&walks[0]);
+	iou_walk_resume(&walks[1]);
+	iou_walk_end(&walks[0]);
+	iou_walk_end(&walks[1]);
+	KUNIT_EXPECT_EQ(test, 20, seen);
+	for (i = 0; i < 10; i++)
+		iou_park_claim(&reqs[i]);
 	mutex_unlock(&ring->lock);
 	iou_park_free(ring);
 	kvfree(reqs);
@@ -429,8 +575,10 @@ static void states(struct kunit *test)
 
 static struct kunit_case requests_cases[] = {
 	KUNIT_CASE(index_growth),
+	KUNIT_CASE(index_shrinking),
 	KUNIT_CASE(index_duplicates),
-	KUNIT_CASE(index_claim_all),
+	KUNIT_CASE(index_walk),
+	KUNIT_CASE(index_two_walks),
 	KUNIT_CASE(hash_turns),
 	KUNIT_CASE(drain_order),
 	KUNIT_CASE(drain_chain),

@@ -389,6 +389,55 @@ TEST_F(cancel, in_workers)
 	close(efd);
 }
 
+#define NR_PARKED	(2u << 16)
+
+/* How long it took to park the last of so many, and all of them, in ns. */
+static bool times_of_parking(int fd, long long *last, long long *all)
+{
+	struct io_uring_cqe cqe;
+	long long start, from;
+	struct ring r;
+	unsigned int i;
+	bool ok;
+
+	if (ring_open_cq(&r, 1, 2 * NR_PARKED, IORING_SETUP_CLAMP))
+		return false;
+	start = now_ns();
+	for (i = 0, ok = true; ok && i <= NR_PARKED; i++) {
+		from = now_ns();
+		ok = queue(&r, i, 0, sqe_poll(fd, POLLIN)) && ring_submit(&r) == 1;
+		*last = now_ns() - from;
+	}
+	*all = now_ns() - start;
+	/* They are all there: the first, and one in the midst */
+	ok &= queue(&r, 0, 0, sqe_cancel(0, 0)) && ring_submit(&r) == 1 &&
+	      !ring_wait(&r, &cqe) && !cqe.res && !ring_wait(&r, &cqe);
+	ok &= queue(&r, 0, 0, sqe_cancel(i / 2, 0)) && ring_submit(&r) == 1 &&
+	      !ring_wait(&r, &cqe) && !cqe.res && !ring_wait(&r, &cqe);
+	ring_close(&r);
+	return ok;
+}
+
+/* Nobody who parks something has to find other places for all that is parked. */
+TEST(parking_takes_its_time)
+{
+	long long last, all, least = LLONG_MAX, most = 0;
+	unsigned int i;
+	int fds[2];
+
+	ASSERT_EQ(0, pipe(fds));
+	for (i = 0; i < 3; i++) {
+		ASSERT_TRUE(times_of_parking(fds[0], &last, &all));
+		least = last < least ? last : least;
+		most = all > most ? all : most;
+	}
+	TH_LOG("%lld us for the one that is one too many, %lld ms for all", least / 1000,
+	       most / 1000000);
+	EXPECT_LT(25 * least, most);
+	close(fds[0]);
+	close(fds[1]);
+}
+
 /* A worker has found that a read would block, and gives it back: it is found there, too. */
 TEST_F(cancel, given_back)
 {
