@@ -3,7 +3,7 @@
  * CLONE_BUFFERS: let a ring use the buffers of another one.
  *
  * The pinned memory is shared, and paid for once. Two ring locks are never held
- * at once, so the ring's own lock is released while the other one's table is
+ * at once, so the ring's own lock is not held while the other one's table is
  * copied.
  */
 #include <linux/file.h>
@@ -20,6 +20,18 @@
 
 static_assert(sizeof(struct io_uring_clone_buffers) == 32);
 
+/* May this ring get buffers? Return: 0; -EBUSY: it has some; -EINTR */
+static int clone_check(struct iou_ring *ring)
+{
+	bool busy;
+
+	if (iou_ring_lock_killable(ring))
+		return -EINTR;
+	busy = ring->bufs.nr;
+	iou_ring_unlock(ring);
+	return busy ? -EBUSY : 0;
+}
+
 /* Copy the table of @src. Return: 0 or an error */
 static int clone_copy(struct iou_ring *src, struct iou_table *copy)
 {
@@ -32,8 +44,22 @@ static int clone_copy(struct iou_ring *src, struct iou_table *copy)
 	return error;
 }
 
+/* Give it to @ring. Return: 0, or an error: then it is still the caller's */
+static int clone_install(struct iou_ring *ring, struct iou_table *copy)
+{
+	bool busy;
+
+	if (iou_ring_lock_killable(ring))
+		return -EINTR;
+	/* Somebody else may have registered buffers meanwhile */
+	busy = ring->bufs.nr;
+	if (!busy)
+		ring->bufs = *copy;
+	iou_ring_unlock(ring);
+	return busy ? -EBUSY : 0;
+}
+
 static int clone_from(struct iou_ring *ring, struct iou_ring *src)
-	__must_hold(&ring->lock)
 {
 	struct iou_table copy = { };
 	int error;
@@ -43,27 +69,22 @@ static int clone_from(struct iou_ring *ring, struct iou_ring *src)
 		return -ENXIO;
 	if (src->account->user != ring->account->user || src->account->mm != ring->account->mm)
 		return -EINVAL;
-	iou_ring_unlock(ring);
 	error = clone_copy(src, &copy);
-	iou_ring_lock(ring);
 	if (error)
 		return error;
-	/* Somebody else may have registered buffers meanwhile */
-	if (ring->bufs.nr) {
-		iou_table_free(&copy, &ring->cq);
-		return -EBUSY;
-	}
-	ring->bufs = copy;
-	return 0;
+	error = clone_install(ring, &copy);
+	if (error)
+		iou_table_release(&copy);
+	return error;
 }
 
 /**
  * iou_clone_buffers() - CLONE_BUFFERS
- * @ring: locked, and locked again on return; gets the buffers
+ * @ring: its file is open; gets the buffers
  * @arg: user pointer to struct io_uring_clone_buffers
  * @nr: 1
  *
- * Context: ring lock. May sleep.
+ * Context: may sleep.
  * Return: 0; -EBUSY: the ring has buffers; -EFAULT, -EINVAL: also, another user
  * pays for the other ring's; -EBADF, -EOPNOTSUPP: no ring; -ENXIO: it has no
  * buffers; -ENOMEM; -EINTR: being killed.
@@ -75,8 +96,9 @@ long iou_clone_buffers(struct iou_ring *ring, void __user *arg, u32 nr)
 	struct fd f;
 	int error;
 
-	if (ring->bufs.nr)
-		return -EBUSY;
+	error = clone_check(ring);
+	if (error)
+		return error;
 	if (copy_from_user(&clone, arg, sizeof(clone)))
 		return -EFAULT;
 	if ((clone.flags & ~IORING_REGISTER_SRC_REGISTERED) ||

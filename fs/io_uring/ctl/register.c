@@ -43,10 +43,12 @@ enum iou_reg_args {
  * struct iou_reg_op - a register operation
  * @fn: does it, under the ring lock
  * @args: which arguments it takes
+ * @unlocked: the lock was let go before: it waits for something, or for another ring's
  */
 struct iou_reg_op {
 	long (*fn)(struct iou_ring *ring, void __user *arg, u32 nr_args);
 	enum iou_reg_args args;
+	bool unlocked;
 };
 
 /* PROBE: which opcodes are there? */
@@ -267,12 +269,12 @@ static const struct iou_reg_op iou_reg_ops[IORING_REGISTER_LAST] = {
 	[IORING_REGISTER_IOWQ_MAX_WORKERS]	= { register_max_workers },
 	[IORING_REGISTER_RING_FDS]		= { iou_ringfd_register },
 	[IORING_UNREGISTER_RING_FDS]		= { iou_ringfd_unregister },
-	[IORING_REGISTER_SYNC_CANCEL]		= { iou_sync_cancel, IOU_REG_ONE },
+	[IORING_REGISTER_SYNC_CANCEL]		= { iou_sync_cancel, IOU_REG_ONE, true },
 	[IORING_REGISTER_FILE_ALLOC_RANGE]	= { iou_files_set_range, IOU_REG_STRUCT },
 	[IORING_REGISTER_NAPI]			= { iou_napi_register, IOU_REG_ONE },
 	[IORING_UNREGISTER_NAPI]		= { iou_napi_unregister, IOU_REG_NR1 },
 	[IORING_REGISTER_CLOCK]			= { register_clock, IOU_REG_STRUCT },
-	[IORING_REGISTER_CLONE_BUFFERS]		= { iou_clone_buffers, IOU_REG_ONE },
+	[IORING_REGISTER_CLONE_BUFFERS]		= { iou_clone_buffers, IOU_REG_ONE, true },
 };
 
 static bool args_ok(enum iou_reg_args args, const void __user *arg, u32 nr_args)
@@ -306,7 +308,7 @@ long iou_register(struct iou_ring *ring, u32 opcode, void __user *arg, u32 nr_ar
 {
 	const struct iou_reg_op *op = &iou_reg_ops[array_index_nospec(opcode,
 								      IORING_REGISTER_LAST)];
-	long ret;
+	long ret = 0;
 
 	if (iou_ring_lock_killable(ring))
 		return -EINTR;
@@ -317,9 +319,12 @@ long iou_register(struct iou_ring *ring, u32 opcode, void __user *arg, u32 nr_ar
 		ret = -EACCES;
 	else if (!op->fn || !args_ok(op->args, arg, nr_args))
 		ret = -EINVAL;
-	else
+	else if (!op->unlocked)
 		ret = op->fn(ring, arg, nr_args);
 	iou_ring_unlock(ring);
+
+	if (!ret && op->unlocked)
+		ret = op->fn(ring, arg, nr_args);
 	trace_io_uring_register(ring, opcode, 0, 0, ret);
 	return ret;
 }

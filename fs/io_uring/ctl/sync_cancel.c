@@ -47,64 +47,83 @@ static void run_deferred(struct iou_ring *ring)
 		iou_task_run_lane(lane, fatal_signal_pending(current));
 }
 
-/* Let the ring go until something has happened. Return: 0, -EINTR, -ETIME */
-static int cancel_wait(struct iou_ring *ring, ktime_t deadline)
-	__must_hold(&ring->lock)
+/*
+ * Cancel. If something has not ended yet, sleep until anything has happened.
+ * Return: as iou_cancel(); -EINTR: being killed. Not locked
+ */
+static int cancel_once(struct iou_ring *ring, const struct iou_cancel *what,
+		       ktime_t deadline)
 {
 	ktime_t until = min(deadline, ktime_add_ns(ktime_get(), IOU_SYNC_CANCEL_PAUSE));
 	DEFINE_WAIT(wait);
+	int ret;
 
+	if (iou_ring_lock_killable(ring))
+		return -EINTR;
+	run_deferred(ring);
+	ret = iou_cancel(ring, what);
+	if (ret != -EALREADY) {
+		iou_ring_unlock(ring);
+		return ret;
+	}
 	add_wait_queue(&ring->cq_wait, &wait);
 	iou_wait_any(ring);
 	/* May sleep. A wake-up that comes before the state is set is late by the pause */
 	iou_ring_unlock(ring);
+
 	set_current_state(TASK_INTERRUPTIBLE);
 	if (!iou_task_run_work())
 		schedule_hrtimeout(&until, HRTIMER_MODE_ABS);
 	__set_current_state(TASK_RUNNING);
 	remove_wait_queue(&ring->cq_wait, &wait);
-	iou_ring_lock(ring);
-	run_deferred(ring);
-	if (task_sigpending(current))
-		return -EINTR;
-	return ktime_get() < deadline ? 0 : -ETIME;
+	return ret;
 }
 
 static long cancel_and_wait(struct iou_ring *ring, const struct iou_cancel *what,
 			    ktime_t deadline)
-	__must_hold(&ring->lock)
 {
-	long ret = iou_cancel(ring, what);
-	bool waited = false;
+	int ret = cancel_once(ring, what, deadline);
 
+	if (ret != -EALREADY)
+		return ret;
 	while (ret == -EALREADY) {
-		ret = cancel_wait(ring, deadline);
-		if (ret)
-			return ret;
-		waited = true;
-		ret = iou_cancel(ring, what);
+		if (task_sigpending(current))
+			return -EINTR;
+		if (ktime_get() >= deadline)
+			return -ETIME;
+		ret = cancel_once(ring, what, deadline);
 	}
-	/* What was to be cancelled is gone, one way or the other */
-	return waited && ret == -ENOENT ? 0 : ret;
+	/*
+	 * What was to be cancelled is gone, one way or the other. How much of it there
+	 * was is not known when it ends bit by bit.
+	 */
+	return ret > 0 || ret == -ENOENT ? 0 : ret;
 }
 
-/* Return: the file with a reference, or NULL */
+/* Return: the file with a reference; or -EBADF, -EINTR */
 static struct file *cancel_get_file(struct iou_ring *ring, s32 fd, u32 flags)
-	__must_hold(&ring->lock)
 {
-	return flags & IORING_ASYNC_CANCEL_FD_FIXED ? iou_files_get(ring, fd) : fget(fd);
+	struct file *file;
+
+	if (!(flags & IORING_ASYNC_CANCEL_FD_FIXED))
+		return fget(fd) ?: ERR_PTR(-EBADF);
+	if (iou_ring_lock_killable(ring))
+		return ERR_PTR(-EINTR);
+	file = iou_files_get(ring, fd);
+	iou_ring_unlock(ring);
+	return file ?: ERR_PTR(-EBADF);
 }
 
 /**
  * iou_sync_cancel() - SYNC_CANCEL
- * @ring: locked; let go and locked again while waiting
+ * @ring: its file is open
  * @arg: struct io_uring_sync_cancel_reg
  * @nr: 1
  *
- * Context: ring lock. Sleeps.
- * Return: 0; with ALL or ANY, how many were found. -EINVAL, -EFAULT: arguments.
- * -EBADF: no such file. -ENOENT: nothing to cancel. -ETIME, -EINTR: it has been
- * told to stop, and still runs.
+ * Context: sleeps.
+ * Return: 0; with ALL or ANY, how many were found if it did not have to wait for any of
+ * them. -EINVAL, -EFAULT: arguments. -EBADF: no such file. -ENOENT: nothing to cancel.
+ * -ETIME, -EINTR: it has been told to stop, and still runs.
  */
 long iou_sync_cancel(struct iou_ring *ring, void __user *arg, u32 nr)
 {
@@ -112,22 +131,23 @@ long iou_sync_cancel(struct iou_ring *ring, void __user *arg, u32 nr)
 	struct iou_cancel what;
 	long ret;
 
-	iou_assert_locked(ring);
 	if (copy_from_user(&sc, arg, sizeof(sc)))
 		return -EFAULT;
 	if (sc.flags & ~IOU_SYNC_CANCEL_FLAGS)
 		return -EINVAL;
 	if (memchr_inv(sc.pad, 0, sizeof(sc.pad)) || memchr_inv(sc.pad2, 0, sizeof(sc.pad2)))
 		return -EINVAL;
+
 	what.flags = sc.flags;
 	what.opcode = sc.opcode;
 	what.user_data = sc.addr;
 	what.file = NULL;
 	if (sc.flags & IORING_ASYNC_CANCEL_FD) {
 		what.file = cancel_get_file(ring, sc.fd, sc.flags);
-		if (!what.file)
-			return -EBADF;
+		if (IS_ERR(what.file))
+			return PTR_ERR(what.file);
 	}
+
 	ret = cancel_and_wait(ring, &what, cancel_deadline(&sc.timeout));
 	if (what.file)
 		fput(what.file);

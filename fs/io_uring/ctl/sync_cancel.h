@@ -7,7 +7,6 @@
 
 #include "../iou.h"
 
-long iou_sync_cancel(struct iou_ring *ring, void __user *arg, u32 nr)
-	__must_hold(&ring->lock);
+long iou_sync_cancel(struct iou_ring *ring, void __user *arg, u32 nr);
 
 #endif

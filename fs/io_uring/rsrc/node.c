@@ -172,6 +172,50 @@ void iou_table_free(struct iou_table *table, struct iou_cq *cq)
 }
 
 /**
+ * iou_table_disown() - leave a node to the requests that use it, if there are any
+ * @table: taken away from its ring, which is locked
+ * @slot: smaller than its number of slots
+ *
+ * What is in the slot afterwards is nobody else's. There will be no CQE with its tag.
+ *
+ * Context: ring lock.
+ */
+void iou_table_disown(struct iou_table *table, u32 slot)
+{
+	struct iou_node *node = table->slots[slot];
+
+	if (!node)
+		return;
+	node->tag = 0;
+	if (--node->refs)
+		table->slots[slot] = NULL;
+}
+
+/**
+ * iou_table_release() - let go of all that is in a table, and of the table
+ * @table: nobody else knows it, and what is in its slots is nobody else's
+ *
+ * Context: may sleep. Not under a ring lock: unpinning takes its time.
+ */
+void iou_table_release(struct iou_table *table)
+{
+	u32 i;
+
+	for (i = 0; i < table->nr; i++) {
+		struct iou_node *node = table->slots[i];
+
+		if (!node)
+			continue;
+		node->release(node->what);
+		kfree(node);
+		cond_resched();
+	}
+	kvfree(table->slots);
+	table->slots = NULL;
+	table->nr = 0;
+}
+
+/**
  * iou_table_forget_tags() - registering has failed: tell of nothing
  * @table: nobody has used it yet
  */

@@ -758,4 +758,38 @@ TEST_F(buffers, clone_across_processes)
 	EXPECT_EQ(0, reap(pid, WAIT_MS));
 }
 
+/* Who clones can be killed, whichever of the rings somebody else is stuck with. */
+TEST(clone_killed)
+{
+	char *mem = pages(4096);
+	struct iovec iov = { mem, 4096 };
+	struct stuck_lock from, to;
+	struct ring src, dst;
+	pid_t pid;
+	int ret;
+
+	ASSERT_EQ(0, ring_open(&src, 8, 0));
+	ASSERT_EQ(0, ring_open(&dst, 8, 0));
+	ASSERT_EQ(0, set_bufs(&src, &iov, 1));
+	ret = stuck_lock_begin(&from, &src);
+	if (ret)
+		SKIP(return, "no userfaultfd (%s)", strerror(-ret));
+	pid = fork_detached();
+	if (!pid)
+		_exit(clone_bufs(&dst, src.fd, 0, 0) != 0);
+	poll(NULL, 0, 100);
+	/* It has looked at its own ring, waits for the other, and comes back to its own */
+	ASSERT_EQ(0, stuck_lock_begin(&to, &dst));
+	stuck_lock_end(&from);
+	poll(NULL, 0, 100);
+	EXPECT_TRUE(kill_ends(pid, WAIT_MS) || untouched());
+	stuck_lock_end(&to);
+	/* Nothing of it is left */
+	EXPECT_EQ(0, clone_bufs(&dst, src.fd, 0, 0));
+	EXPECT_EQ(0, unset_bufs(&src));
+	EXPECT_EQ(0, unset_bufs(&dst));
+	ring_close(&src);
+	ring_close(&dst);
+}
+
 TEST_HARNESS_MAIN

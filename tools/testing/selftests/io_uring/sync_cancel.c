@@ -483,6 +483,38 @@ TEST_F(sync_cancel, from_a_thread)
 	}
 }
 
+/* Who waits can be killed, also while somebody else is stuck with the ring. */
+TEST(killed_while_locked)
+{
+	struct stuck_lock stuck;
+	struct ring r;
+	int uffd, file;
+	char *page;
+	pid_t pid;
+
+	page = absent_page(&uffd);
+	if (!page)
+		SKIP(return, "no userfaultfd (%s)", strerror(errno));
+	file = tmp_file(NULL, 0);
+	ASSERT_LE(0, file);
+	ASSERT_EQ(0, ring_open(&r, 8, 0));
+	ASSERT_TRUE(queue(&r, 1, IOSQE_ASYNC, sqe_write(file, page, 1)));
+	ASSERT_EQ(1, ring_submit(&r));
+	ASSERT_TRUE(fault_came(uffd));
+	pid = fork_detached();
+	if (!pid)
+		_exit(sync_cancel(&r, reg(1, 0)) != 0);
+	poll(NULL, 0, 3 * QUIET_MS);
+	ASSERT_EQ(0, stuck_lock_begin(&stuck, &r));
+	/* It looks again every now and then */
+	poll(NULL, 0, 5 * QUIET_MS);
+	EXPECT_TRUE(kill_ends(pid, WAIT_MS) || untouched());
+	stuck_lock_end(&stuck);
+	close(uffd);
+	ring_close(&r);
+	close(file);
+}
+
 /* Against events that come meanwhile: each ends once, as one or the other. */
 TEST_F(sync_cancel, against_events)
 {
