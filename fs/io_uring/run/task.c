@@ -308,16 +308,47 @@ bool iou_task_has_lane(struct iou_task *task, const struct iou_lane *lane)
 	return found;
 }
 
-static struct iou_lane *task_search(struct iou_task *task, struct iou_ring *ring)
+/* In two lists at once: that of the one that has few comes to its end soon */
+static struct iou_lane *search_both(struct iou_task *task, struct iou_ring *ring)
+	__must_hold(&ring->lock) __must_hold(&task->lock)
 {
-	struct iou_lane *lane, *found = NULL;
+	struct iou_lane *mine = list_first_entry(&task->lanes, struct iou_lane, task_node);
+	struct iou_lane *its = list_first_entry(&ring->lanes, struct iou_lane, ring_node);
+
+	while (!list_entry_is_head(mine, &task->lanes, task_node) &&
+	       !list_entry_is_head(its, &ring->lanes, ring_node)) {
+		if (mine->ring == ring)
+			return mine;
+		if (its->task == task && !its->detached)
+			return its;
+		mine = list_next_entry(mine, task_node);
+		its = list_next_entry(its, ring_node);
+	}
+	return NULL;
+}
+
+/**
+ * iou_task_attached() - the lane of a task and a ring, if there is one
+ * @task: current's
+ * @ring: locked
+ *
+ * Context: ring lock.
+ * Return: the lane, attached as long as the ring is locked; or NULL.
+ */
+struct iou_lane *iou_task_attached(struct iou_task *task, struct iou_ring *ring)
+{
+	struct iou_lane *lane;
+
+	iou_assert_locked(ring);
+	/* Most rings have no other one */
+	lane = list_first_entry_or_null(&ring->lanes, struct iou_lane, ring_node);
+	if (!lane || (lane->task == task && !lane->detached))
+		return lane;
 
 	spin_lock(&task->lock);
-	list_for_each_entry(lane, &task->lanes, task_node)
-		if (lane->ring == ring)
-			found = lane;
+	lane = search_both(task, ring);
 	spin_unlock(&task->lock);
-	return found;
+	return lane;
 }
 
 /**
@@ -335,7 +366,7 @@ struct iou_lane *iou_task_find_lane(struct iou_ring *ring)
 	iou_assert_locked(ring);
 	if (!task)
 		return NULL;
-	lane = task_search(task, ring);
+	lane = iou_task_attached(task, ring);
 	if (!lane)
 		lane = iou_lane_create(ring, task);
 	if (!lane)

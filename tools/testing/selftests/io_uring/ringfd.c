@@ -3,7 +3,9 @@
  * Registered rings: RING_FDS, system calls on a slot, REGISTERED_FD_ONLY; and
  * rings in memory of the program, NO_MMAP.
  */
-#include "iou_test.h"
+#include "wait_test.h"
+
+#include <sys/resource.h>
 
 #include "../kselftest_harness.h"
 
@@ -426,6 +428,51 @@ TEST_F(nommap, registered_fd_only)
 	/* No descriptor was used. */
 	EXPECT_EQ(fd, dup(0));
 	close(fd);
+}
+
+/* The least that a NOP costs, in ns, in so many rings in turn; -1: it failed. */
+static long long cost_in_turn(struct ring *rings, unsigned int nr)
+{
+	long long start, ns, least = LLONG_MAX;
+	unsigned int round, i;
+
+	for (round = 0; round < 10; round++) {
+		start = used_ns();
+		for (i = 0; i < 1000; i++) {
+			struct ring *r = &rings[i % nr];
+
+			if (!prep_nop(r, 1) || ring_submit(r) != 1)
+				return -1;
+			store(r->cq_head, load(r->cq_tail));
+		}
+		ns = used_ns() - start;
+		if (ns < least)
+			least = ns;
+	}
+	return least / 1000;
+}
+
+/* How many rings a thread has is nothing that an access to one of them depends on. */
+TEST(many_rings_in_turn)
+{
+	struct rlimit limit = { 1100, 1100 };
+	struct ring *rings = calloc(1000, sizeof(*rings));
+	long long two, all;
+	unsigned int i;
+
+	ASSERT_NE(NULL, rings);
+	if (setrlimit(RLIMIT_NOFILE, &limit))
+		SKIP(return, "may not open that many files");
+	for (i = 0; i < 1000; i++)
+		ASSERT_EQ(0, ring_open(&rings[i], 1, 0));
+	two = cost_in_turn(rings, 2);
+	all = cost_in_turn(rings, 1000);
+	TH_LOG("NOP: %lld ns in two rings, %lld ns in 1000", two, all);
+	EXPECT_LT(0, two);
+	EXPECT_LT(all, 4 * two);
+	for (i = 0; i < 1000; i++)
+		ring_close(&rings[i]);
+	free(rings);
 }
 
 TEST_HARNESS_MAIN
