@@ -106,6 +106,7 @@ struct iou_req;
 struct iou_restrict;
 struct iou_ring;
 struct iou_seat;
+struct iou_worker;
 
 #define IOU_MAX_RING_FDS	16
 
@@ -126,7 +127,7 @@ struct iou_seat;
  * @tw: the one task-work callback; runs the events of all ready lanes. It is queued by
  *      whoever finds @ready empty
  * @ended: set once: @tw is not run any more
- * @leaving: set once: the thread exits
+ * @leaving: the thread exits, or is about to run another program
  * @left: lanes with events for @orphan_work
  * @orphan_work: runs events when the task cannot; holds a reference to the task
  */
@@ -399,7 +400,8 @@ struct iou_wake {
  * @owner_lane: the owner's lane of a deferred ring; stored with release, for who reads
  *              it under RCU
  * @seat: SQPOLL: its place at the thread that submits; else NULL
- * @parked: requests that wait for something and can be cancelled, see park.c
+ * @parked: requests that wait for something, or are with workers, and can be
+ *          cancelled, see park.c
  * @polling: requests that are with a device that has to be polled
  * @iopoll: polls for these when nobody else will; NULL: this is no IOPOLL ring
  * @commands: commands that their drivers can be asked to stop
@@ -589,6 +591,7 @@ enum iou_note {
 	IOU_NOTE_TIMER		= 1 << 3,	/* its end ends waits, and its CQE is not counted */
 	IOU_NOTE_FINE		= 1 << 4,	/* the error in ->res is no failure */
 	IOU_NOTE_SHORT		= 1 << 5,	/* it did less than it was asked to */
+	IOU_NOTE_INDEXED	= 1 << 6,	/* in ring->parked, for a worker's sake */
 };
 
 /**
@@ -608,14 +611,18 @@ struct iou_poll {
 
 /**
  * struct iou_work - a piece of work for the pool
- * @node: in the pool's queue, or in ring->hash
+ * @node: in the pool's queue, or in ring->hash or ring->ready
+ * @worker: who runs it, or NULL; under the pool's lock
  * @unbound: may take as long as it likes
  * @async: the program asked for a thread (IOSQE_ASYNC)
+ * @expected: [R] the pool does not have it yet: it waits for its turn on an inode
  */
 struct iou_work {
 	struct list_head node;
+	struct iou_worker *worker;
 	bool unbound;
 	bool async;
+	bool expected;
 };
 
 /**
@@ -648,9 +655,9 @@ struct iou_work {
  *         more and the request has to end
  * @aux: the opcode's, allocated; of a LINK_TIMEOUT, the request it guards
  * @cmd: the opcode's, see iou_req_cmd()
- * @index: in ring->parked
- * @node: in ring->polling or ring->commands
- * @park: while in there: how it waits
+ * @index: in ring->parked, while PARKED or INDEXED
+ * @node: in ring->polling
+ * @park: while in there: how it waits; NULL: it is with a worker
  * @link: the next member of its chain; valid if ->sqe_flags say it has one
  * @creds: run with these, if held; while QUEUED or WORKING, in any case
  * @buf_node: a registered buffer, if held
@@ -665,6 +672,8 @@ struct iou_work {
  * @poll2: a second waitqueue of the same file, allocated
  * @work: while QUEUED or WORKING
  * @opwait: while BUSY, the opcode's
+ * @of_work: do not touch: what is above may be in use
+ * @command: in ring->commands
  */
 struct iou_req {
 	union {
@@ -730,6 +739,10 @@ struct iou_req {
 		};
 		struct iou_work work;
 		u64 opwait[8];
+		struct {
+			u64 of_work[6];
+			struct list_head command;
+		};
 	};
 };
 

@@ -61,9 +61,10 @@ static int cancel_once(struct iou_ring *ring, const struct iou_cancel *what,
 	if (iou_ring_lock_killable(ring))
 		return -EINTR;
 	run_deferred(ring);
-	ret = iou_cancel(ring, what);
+	ret = iou_cancel_finally(ring, what);
 	if (ret != -EALREADY) {
-		iou_ring_unlock(ring);
+		if (ret != -EINTR)
+			iou_ring_unlock(ring);
 		return ret;
 	}
 	add_wait_queue(&ring->cq_wait, &wait);

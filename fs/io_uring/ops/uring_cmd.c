@@ -144,7 +144,7 @@ static int prep_common(struct iou_req *req, const struct io_uring_sqe __shared *
 	cmd->cmd_op = iou_sqe_get(sqe, cmd_op);
 	cmd->file = NULL;
 	cmd->task_work_cb = NULL;
-	INIT_LIST_HEAD(&req->node);
+	INIT_LIST_HEAD(&req->command);
 	/* Until submission ends, drivers read the SQE where the program wrote it */
 	cmd->sqe = (const struct io_uring_sqe __force *)sqe;
 	return 0;
@@ -256,7 +256,7 @@ static void cmd_end(struct iou_req *req)
 	struct iou_cq *cq = &iou_req_ring(req)->cq;
 
 	/* From ring->commands, if it is there */
-	list_del(&req->node);
+	list_del(&req->command);
 	memcpy(&cq->extra, cmd->pdu, sizeof(cq->extra));
 	iou_req_complete(req);
 	/* If there was no CQE */
@@ -352,7 +352,7 @@ static bool cmd_callback_misleads(struct iou_req *req, bool cancel)
 	if (likely(!cancel && !lane->stopping) || !READ_ONCE(cmd->task_work_cb) ||
 	    cmd_is_polled(req))
 		return false;
-	return (lane->stopping || !list_empty(&req->node)) && lane->task->task == current &&
+	return (lane->stopping || !list_empty(&req->command)) && lane->task->task == current &&
 	       !(current->flags & PF_EXITING);
 }
 
@@ -377,7 +377,7 @@ static void iopoll_done_uring_cmd(struct iou_req *req)
 	__must_hold(&iou_req_ring(req)->lock)
 {
 	/* It is off ring->polling */
-	INIT_LIST_HEAD(&req->node);
+	INIT_LIST_HEAD(&req->command);
 	req->event = cmd_event;
 	if (req->lane->task->task == current)
 		cmd_event(req, false);
@@ -499,8 +499,8 @@ void io_uring_cmd_mark_cancelable(struct io_uring_cmd *cmd, unsigned int issue_f
 		return;
 	if (issue_flags & IO_URING_F_UNLOCKED)
 		iou_ring_lock(ring);
-	if (list_empty(&req->node))
-		list_add_tail(&req->node, &ring->commands);
+	if (list_empty(&req->command))
+		list_add_tail(&req->command, &ring->commands);
 	if (issue_flags & IO_URING_F_UNLOCKED)
 		iou_ring_unlock(ring);
 }

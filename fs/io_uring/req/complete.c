@@ -42,6 +42,7 @@ static noinline void req_drop_rare(struct iou_req *req)
 {
 	struct iou_ring *ring = iou_req_ring(req);
 
+	iou_index_leave(req);
 	if (req->held & IOU_HELD_CLEANUP)
 		iou_req_op(req)->cleanup(req);
 	if (req->held & IOU_HELD_SERIAL)
@@ -61,7 +62,7 @@ static __always_inline void req_drop(struct iou_req *req)
 	struct iou_lane *lane = req->lane;
 
 	iou_assert_locked(lane->ring);
-	if (req->held & HELD_RARELY)
+	if (req->traits & iou_traits(.held = HELD_RARELY, .notes = IOU_NOTE_INDEXED))
 		req_drop_rare(req);
 	if (req->held & IOU_HELD_FILE)
 		iou_fput_for(req->file, lane->task->task);

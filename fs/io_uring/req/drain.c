@@ -105,22 +105,27 @@ void iou_drain_advance(struct iou_ring *ring)
 }
 
 /**
- * iou_drain_cancel() - end what a lane has in the queue
- * @lane: its ring is locked
+ * iou_drain_cancel() - end what is in the queue
+ * @ring: locked
+ * @lane: only what is this one's; or NULL
+ * @max: so many units at most
  *
  * Context: ring lock. May sleep.
+ * Return: whether there may be more.
  */
-void iou_drain_cancel(struct iou_lane *lane)
+bool iou_drain_cancel(struct iou_ring *ring, const struct iou_lane *lane, u32 max)
 {
-	struct iou_ring *ring = lane->ring;
 	struct iou_req *head, *next;
 
 	iou_assert_locked(ring);
 	list_for_each_entry_safe(head, next, &ring->drain.queue, work.node) {
-		if (head->lane != lane)
+		if (lane && head->lane != lane)
 			continue;
+		if (!max--)
+			return true;
 		list_del(&head->work.node);
 		ring->drain.nr_reqs -= unit_size(head);
 		iou_chain_cancel(head);
 	}
+	return false;
 }

@@ -41,7 +41,8 @@ static noinline bool hash_create(struct iou_ring *ring)
  *
  * Context: ring lock.
  * Return: true: it is @req's turn, until iou_hash_leave(), or without memory it needs
- * none. false: @req waits and will be found on ring->ready when its turn has come.
+ * none. false: @req waits and will be found on ring->ready when its turn has come. Who
+ * takes it off either list before ends its wait, or passes on its turn by completing it.
  */
 bool iou_hash_enter(struct iou_req *req)
 {
@@ -52,12 +53,12 @@ bool iou_hash_enter(struct iou_req *req)
 	/* Without turns they only queue up on the inode's lock */
 	if (unlikely(!ring->hash && !hash_create(ring)))
 		return true;
-	req->held |= IOU_HELD_SERIAL;
 	if (ring->hash[i].busy) {
 		list_add_tail(&req->work.node, &ring->hash[i].waiting);
 		return false;
 	}
 	ring->hash[i].busy = true;
+	req->held |= IOU_HELD_SERIAL;
 	return true;
 }
 
@@ -70,29 +71,19 @@ bool iou_hash_enter(struct iou_req *req)
 void iou_hash_leave(struct iou_req *req)
 {
 	struct iou_ring *ring = iou_req_ring(req);
-	u32 i = hash_of(req);
+	struct iou_turn *turn = &ring->hash[hash_of(req)];
+	struct iou_req *next;
 
 	iou_assert_locked(ring);
 	req->held &= ~IOU_HELD_SERIAL;
-	if (list_empty(&ring->hash[i].waiting)) {
-		ring->hash[i].busy = false;
+	next = list_first_entry_or_null(&turn->waiting, struct iou_req, work.node);
+	if (!next) {
+		turn->busy = false;
 		return;
 	}
-	list_move_tail(ring->hash[i].waiting.next, &ring->ready);
+	next->held |= IOU_HELD_SERIAL;
+	list_move_tail(&next->work.node, &ring->ready);
 	ring->cold |= IOU_COLD_READY;
-}
-
-/**
- * iou_hash_abandon() - stop waiting for a turn
- * @req: iou_hash_enter() said false, and its turn has not come
- *
- * Context: ring lock.
- */
-void iou_hash_abandon(struct iou_req *req)
-{
-	iou_assert_locked(iou_req_ring(req));
-	req->held &= ~IOU_HELD_SERIAL;
-	list_del(&req->work.node);
 }
 
 /**

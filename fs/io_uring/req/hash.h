@@ -10,6 +10,5 @@
 void iou_hash_free(struct iou_ring *ring);
 bool iou_hash_enter(struct iou_req *req) __must_hold(&iou_req_ring(req)->lock);
 void iou_hash_leave(struct iou_req *req) __must_hold(&iou_req_ring(req)->lock);
-void iou_hash_abandon(struct iou_req *req) __must_hold(&iou_req_ring(req)->lock);
 
 #endif

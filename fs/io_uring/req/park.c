@@ -221,7 +221,7 @@ bool iou_walk_next(struct iou_walk *walk, struct iou_req **req)
 	if (*req) {
 		walk->next = walk->next->next;
 		/* Another one's mark */
-		if ((*req)->state == IOU_S_DONE)
+		if (READ_ONCE((*req)->state) == IOU_S_DONE)
 			*req = NULL;
 		return true;
 	}
@@ -295,7 +295,7 @@ static struct iou_req *bucket_find(const struct hlist_head *bucket, u64 user_dat
 	struct iou_req *req;
 
 	hlist_for_each_entry(req, bucket, index)
-		if (req->user_data == user_data && req->state != IOU_S_DONE &&
+		if (req->user_data == user_data && READ_ONCE(req->state) != IOU_S_DONE &&
 		    (!match || match(req, data)))
 			return req;
 	return NULL;
@@ -329,43 +329,6 @@ struct iou_req *iou_park_find(struct iou_ring *ring, u64 user_data,
 	}
 	return bucket_find(&index->heads[hash_64(user_data, index->bits)], user_data,
 			   match, data);
-}
-
-/**
- * iou_park_claim_all() - claim parked requests
- * @ring: locked
- * @match: which
- * @data: for @match
- * @claimed: those that could be claimed are linked there by ->index. All of
- *           them are claimed before the first is completed, since completing
- *           one may end others
- *
- * Requests whose event is on the way are marked, so that they end with
- * -ECANCELED instead of being parked again.
- *
- * Context: ring lock. May sleep.
- * Return: how many matched.
- */
-u32 iou_park_claim_all(struct iou_ring *ring, iou_req_match_fn match, void *data,
-		       struct hlist_head *claimed)
-{
-	struct iou_walk walk;
-	struct iou_req *req;
-	u32 nr = 0;
-
-	iou_walk_begin(&walk, ring);
-	while (iou_walk_next(&walk, &req)) {
-		cond_resched();
-		if (!req || !match(req, data))
-			continue;
-		nr++;
-		if (iou_park_claim(req))
-			hlist_add_head(&req->index, claimed);
-		else
-			req->cancelled = true;
-	}
-	iou_walk_end(&walk);
-	return nr;
 }
 
 /**

@@ -56,9 +56,6 @@ bool iou_park_claim(struct iou_req *req) __must_hold(&iou_req_ring(req)->lock);
 struct iou_req *iou_park_find(struct iou_ring *ring, u64 user_data,
 			      iou_req_match_fn match, void *data)
 	__must_hold(&ring->lock);
-u32 iou_park_claim_all(struct iou_ring *ring, iou_req_match_fn match, void *data,
-		       struct hlist_head *claimed)
-	__must_hold(&ring->lock);
 void iou_park_init(struct iou_ring *ring);
 void iou_park_free(struct iou_ring *ring);
 
@@ -80,6 +77,46 @@ static inline void iou_index_add(struct iou_index *index, struct iou_req *req)
 }
 
 /**
+ * iou_index_enter() - a request goes to a worker: have a cancel find it
+ * @req: perhaps it has been there before
+ *
+ * Until it has ended, or iou_index_leave().
+ *
+ * Context: ring lock. May sleep.
+ */
+static inline void iou_index_enter(struct iou_req *req)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	if (req->notes & IOU_NOTE_INDEXED)
+		return;
+	iou_index_add(&iou_req_ring(req)->parked, req);
+	req->notes |= IOU_NOTE_INDEXED;
+	req->park = NULL;
+}
+
+/* Is a request that the index has found with a worker? Its notes may be written by that */
+static inline bool iou_index_is_work(const struct iou_req *req)
+{
+	return !req->park;
+}
+
+/**
+ * iou_index_leave() - it is not with a worker any more
+ * @req: any
+ *
+ * Context: ring lock.
+ */
+static inline void iou_index_leave(struct iou_req *req)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	if (!(req->notes & IOU_NOTE_INDEXED))
+		return;
+	hlist_del(&req->index);
+	iou_req_ring(req)->parked.nr--;
+	req->notes &= ~IOU_NOTE_INDEXED;
+}
+
+/**
  * iou_park() - a request is about to wait
  * @req: with ->event for when it is over. The caller arms what it waits for
  *       after this, because the event may come at once
@@ -97,6 +134,7 @@ static inline int iou_park(struct iou_req *req, const struct iou_park_ops *ops)
 	iou_assert_locked(ring);
 	if (unlikely(ring->closing || req->cancelled))
 		return -ECANCELED;
+	lockdep_assert(!(req->notes & IOU_NOTE_INDEXED));
 	iou_index_add(&ring->parked, req);
 	req->park = ops;
 	/* Who sees PARKED may push: all that the handler needs is in place */

@@ -140,8 +140,10 @@ static long bufs_register(struct iou_ring *ring, const struct iou_rsrc_range *ra
 	if (error)
 		return error;
 	error = bufs_update_all(ring, range, &done);
-	if (error)
-		iou_bufs_drop(ring);
+	if (error) {
+		iou_table_forget_tags(&ring->bufs);
+		iou_table_free(&ring->bufs, &ring->cq);
+	}
 	return error;
 }
 
@@ -225,16 +227,4 @@ int iou_bufs_copy(struct iou_ring *ring, struct iou_table *copy)
 	if (error)
 		iou_table_free(copy, &ring->cq);
 	return error;
-}
-
-/**
- * iou_bufs_drop() - the ring is being closed, or registering has failed
- * @ring: locked
- *
- * Context: ring lock. May sleep.
- */
-void iou_bufs_drop(struct iou_ring *ring)
-{
-	iou_table_forget_tags(&ring->bufs);
-	iou_table_free(&ring->bufs, &ring->cq);
 }

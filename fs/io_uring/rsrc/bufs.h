@@ -16,6 +16,5 @@ long iou_bufs_unregister(struct iou_ring *ring, void __user *arg, u32 nr)
 long iou_bufs_update(struct iou_ring *ring, void __user *arg, u32 size)
 	__must_hold(&ring->lock);
 int iou_bufs_copy(struct iou_ring *ring, struct iou_table *copy) __must_hold(&ring->lock);
-void iou_bufs_drop(struct iou_ring *ring) __must_hold(&ring->lock);
 
 #endif

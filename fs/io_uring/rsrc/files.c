@@ -277,13 +277,25 @@ struct file *iou_files_get(struct iou_ring *ring, u32 slot)
 	return node ? get_file(node->what) : NULL;
 }
 
+/**
+ * iou_files_drop_slots() - there is no table any more
+ * @ring: locked
+ *
+ * Context: ring lock.
+ */
+void iou_files_drop_slots(struct iou_ring *ring)
+{
+	iou_assert_locked(ring);
+	kvfree(ring->file_slots.used);
+	ring->file_slots.used = NULL;
+	slots_set_range(&ring->file_slots, 0, 0);
+}
+
 static void files_free(struct iou_ring *ring)
 	__must_hold(&ring->lock)
 {
 	iou_table_free(&ring->files, &ring->cq);
-	kvfree(ring->file_slots.used);
-	ring->file_slots.used = NULL;
-	slots_set_range(&ring->file_slots, 0, 0);
+	iou_files_drop_slots(ring);
 }
 
 static long files_register(struct iou_ring *ring, const struct iou_rsrc_range *range)
@@ -372,16 +384,4 @@ long iou_files_set_range(struct iou_ring *ring, void __user *arg, u32 nr)
 		return -EINVAL;
 	slots_set_range(&ring->file_slots, range.off, end);
 	return 0;
-}
-
-/**
- * iou_files_drop() - the ring is being closed
- * @ring: locked
- *
- * Context: ring lock. May sleep.
- */
-void iou_files_drop(struct iou_ring *ring)
-{
-	iou_table_forget_tags(&ring->files);
-	files_free(ring);
 }

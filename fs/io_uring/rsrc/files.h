@@ -28,6 +28,6 @@ int iou_files_install(struct iou_ring *ring, struct file *file, u32 file_index)
 	__must_hold(&ring->lock);
 int iou_files_remove(struct iou_ring *ring, u32 slot) __must_hold(&ring->lock);
 struct file *iou_files_get(struct iou_ring *ring, u32 slot) __must_hold(&ring->lock);
-void iou_files_drop(struct iou_ring *ring) __must_hold(&ring->lock);
+void iou_files_drop_slots(struct iou_ring *ring) __must_hold(&ring->lock);
 
 #endif

@@ -14,6 +14,7 @@
 #include "../req/complete.h"
 #include "../req/hash.h"
 #include "../req/lane.h"
+#include "../req/park.h"
 #include "../req/req.h"
 #include "async.h"
 #include "iopoll.h"
@@ -276,7 +277,9 @@ void iou_async_queue(struct iou_req *req)
 	trace_io_uring_queue_async_work(iou_req_ring(req), req, req->user_data,
 					req->opcode, req->sqe_flags, &req->work, hashed);
 
-	if (hashed && !(req->held & IOU_HELD_SERIAL) && !iou_hash_enter(req)) {
+	iou_index_enter(req);
+	req->work.expected = hashed && !(req->held & IOU_HELD_SERIAL) && !iou_hash_enter(req);
+	if (req->work.expected) {
 		iou_pool_expect(pool, &req->work);
 		return;
 	}

@@ -2,43 +2,29 @@
 /*
  * Cancelling requests.
  *
- * A request is found where it waits:
+ * What can be cancelled is in the index, by its user_data:
  *
- *   parked             in the index; claimed, and completed by the unlock; or, if
- *                      its event is on the way, marked, so that it does not
- *                      park again
- *   queued             in a worker pool or behind its inode's turn; taken out
+ *   parked             claimed, and completed by the unlock; or, if its event is on
+ *                      the way, marked, so that it does not park again
+ *   queued             in a worker pool, or behind its inode's turn; taken out, and
+ *                      completed by the unlock
  *   run by a worker    interrupted; its own result comes later
  *   given back by one  among its lane's events, to be parked: marked
+ *   run by one         its result is on the way
  *
  * What a device is busy with cannot be cancelled and counts as not found.
+ *
+ * Who looks for more than one user_data goes through the whole index. That may take
+ * long, so that others have their turn on the way.
  */
 #include <linux/io_uring.h>
 
 #include "../req/complete.h"
 #include "../req/drain.h"
-#include "../req/hash.h"
 #include "../req/park.h"
 #include "cancel.h"
+#include "lock.h"
 #include "worker.h"
-
-/**
- * struct search - one pass over a ring
- * @ring: which
- * @match: which requests
- * @data: for it
- * @all: every match, not only the first
- * @nr: matches so far
- * @nr_ended: of these, those that have completed
- */
-struct search {
-	struct iou_ring *ring;
-	iou_req_match_fn match;
-	void *data;
-	bool all;
-	u32 nr;
-	u32 nr_ended;
-};
 
 /**
  * iou_cancel_init() - prepare a ring for commands that can be stopped
@@ -49,141 +35,165 @@ void iou_cancel_init(struct iou_ring *ring)
 	INIT_LIST_HEAD(&ring->commands);
 }
 
-static bool search_match(const struct iou_req *req, struct search *search)
-{
-	if (!search->all && search->nr)
-		return false;
-	/* A pool serves all rings of its task */
-	if (iou_req_ring(req) != search->ring)
-		return false;
-	/* A LINK_TIMEOUT ends with what it guards */
-	if (req->opcode == IORING_OP_LINK_TIMEOUT || !search->match(req, search->data))
-		return false;
-	search->nr++;
-	return true;
-}
-
-static bool search_match_work(struct iou_work *work, void *data)
-{
-	return search_match(container_of(work, struct iou_req, work), data);
-}
-
-static bool search_match_parked(const struct iou_req *req, void *data)
-{
-	return search_match(req, data);
-}
-
-static void search_end(struct iou_req *req, struct search *search)
+/* It was given to a worker pool */
+static int cancel_at_pool(struct iou_req *req)
 	__must_hold(&iou_req_ring(req)->lock)
 {
-	search->nr_ended++;
-	iou_req_end_soon(req, -ECANCELED);
-}
+	struct iou_pool *pool = iou_lane_pool(req->lane);
+	enum iou_pool_place place;
 
-static void search_pool(struct iou_pool *pool, struct search *search)
-{
-	struct iou_req *req, *next;
-	LIST_HEAD(removed);
-
-	if (!pool)
-		return;
-	iou_pool_cancel(pool, search_match_work, search, &removed);
-	list_for_each_entry_safe(req, next, &removed, work.node) {
+	if (req->work.expected) {
+		/* If it is its turn it gives that on when it completes */
 		list_del(&req->work.node);
-		search_end(req, search);
+		iou_pool_unexpect(pool, &req->work);
+		place = IOU_POOL_QUEUED;
+	} else {
+		place = iou_pool_cancel(pool, &req->work);
 	}
+
+	if (place == IOU_POOL_QUEUED) {
+		iou_index_leave(req);
+		iou_req_end_soon(req, -ECANCELED);
+		return 0;
+	}
+	if (place == IOU_POOL_GONE) {
+		/* Without a result it is with a device, or given back to be parked */
+		if (READ_ONCE(req->state) == IOU_S_BUSY)
+			return -ENOENT;
+		req->cancelled = true;
+	}
+	return -EALREADY;
 }
 
-/* Whose turn on an inode has come, but is not with the pool */
-static void search_ready(struct iou_ring *ring, struct search *search)
-	__must_hold(&ring->lock)
+/**
+ * iou_cancel_req() - cancel a request
+ * @req: any
+ *
+ * Context: ring lock. May sleep.
+ * Return: 0: it completes with -ECANCELED in the unlock; 1: the same for what waits for
+ * a futex or a child, where 6.12 counts and programs know that. -EALREADY: it is ending.
+ * -ENOENT: it cannot be cancelled.
+ */
+int iou_cancel_req(struct iou_req *req)
 {
-	struct iou_req *req, *next;
-
-	list_for_each_entry_safe(req, next, &ring->ready, work.node) {
-		if (req->state != IOU_S_QUEUED || !search_match(req, search))
-			continue;
-		/* It gives on the turn when it completes */
-		list_del(&req->work.node);
-		iou_pool_unexpect(req->lane->task->pool, &req->work);
-		search_end(req, search);
-	}
-}
-
-/* Who waits for a turn on an inode, or has just got it */
-static void search_hashed(struct iou_ring *ring, struct search *search)
-	__must_hold(&ring->lock)
-{
-	struct iou_req *req, *next;
-	int i;
-
-	for (i = 0; ring->hash && i < IOU_NR_TURNS; i++) {
-		list_for_each_entry_safe(req, next, &ring->hash[i].waiting, work.node) {
-			if (!search_match(req, search))
-				continue;
-			iou_hash_abandon(req);
-			iou_pool_unexpect(req->lane->task->pool, &req->work);
-			search_end(req, search);
+	iou_assert_locked(iou_req_ring(req));
+	switch (READ_ONCE(req->state)) {
+	case IOU_S_QUEUED:
+	case IOU_S_WORKING:
+		return cancel_at_pool(req);
+	case IOU_S_PARKED:
+		if (iou_park_claim(req)) {
+			iou_req_end_soon(req, -ECANCELED);
+			return req->park->of_task ? 1 : 0;
 		}
-	}
-	search_ready(ring, search);
-}
-
-static void search_parked(struct iou_ring *ring, struct search *search)
-	__must_hold(&ring->lock)
-{
-	HLIST_HEAD(claimed);
-	struct hlist_node *next;
-	struct iou_req *req;
-
-	iou_park_claim_all(ring, search_match_parked, search, &claimed);
-	hlist_for_each_entry_safe(req, next, &claimed, index)
-		search_end(req, search);
-}
-
-static void search_events(struct llist_node *events, struct search *search)
-{
-	struct iou_req *req;
-
-	llist_for_each_entry(req, events, qnode)
-		if (req->state == IOU_S_RETURNED && search_match(req, search))
-			req->cancelled = true;
-}
-
-/* What workers have given back. After the pools: from there it comes here */
-static void search_returned(struct iou_ring *ring, struct search *search)
-	__must_hold(&ring->lock)
-{
-	struct iou_lane *lane;
-
-	/* Only who has the ring lock takes events off */
-	list_for_each_entry(lane, &ring->lanes, ring_node) {
-		search_events(READ_ONCE(lane->events.first), search);
-		search_events(lane->batch, search);
-	}
-}
-
-/* The pools of all tasks of the ring, current's first */
-static void search_pools(struct iou_ring *ring, struct search *search)
-	__must_hold(&ring->lock)
-{
-	struct iou_lane *lane;
-
-	list_for_each_entry(lane, &ring->lanes, ring_node)
-		if (lane->task->task == current)
-			search_pool(iou_lane_pool(lane), search);
-	list_for_each_entry(lane, &ring->lanes, ring_node)
-		if (lane->task->task != current)
-			search_pool(iou_lane_pool(lane), search);
-}
-
-static int search_result(const struct search *search)
-{
-	if (search->all)
-		return search->nr;
-	if (!search->nr)
+		break;
+	case IOU_S_CLAIMED:
+	case IOU_S_AGAIN:
+	case IOU_S_ENDED:
+	case IOU_S_RETURNED:
+		break;
+	default:
 		return -ENOENT;
-	return search->nr_ended ? 0 : -EALREADY;
+	}
+	req->cancelled = true;
+	return -EALREADY;
+}
+
+/* What a search does when others wait for the lock */
+enum patience {
+	HOLDS_ON,	/* goes on: it is a step of somebody else's loop */
+	YIELDS,		/* lets the lock go on the way, and comes back */
+	MAY_DIE,	/* the same, unless its task is being killed */
+};
+
+/**
+ * struct search - one way through the index of a ring
+ * @ring: which
+ * @match: which requests
+ * @data: for it
+ * @all: every match, not only the first
+ * @patience: see there
+ * @died: the task is being killed, and the ring is not locked
+ * @nr: matches so far
+ * @nr_ending: of these, those that do not complete in the unlock
+ * @last: what iou_cancel_req() said of the last one
+ */
+struct search {
+	struct iou_ring *ring;
+	iou_req_match_fn match;
+	void *data;
+	bool all;
+	enum patience patience;
+	bool died;
+	u32 nr;
+	u32 nr_ending;
+	int last;
+};
+
+/* Look at a request. Return: look at others, too */
+static bool search_at(struct search *search, struct iou_req *req)
+	__must_hold(&search->ring->lock)
+{
+	int ret;
+
+	/* A LINK_TIMEOUT ends with what it guards */
+	if (req->opcode == IORING_OP_LINK_TIMEOUT || !search->match(req, search->data))
+		return true;
+	ret = iou_cancel_req(req);
+	if (ret == -ENOENT)
+		return true;
+
+	search->last = ret;
+	search->nr++;
+	search->nr_ending += ret == -EALREADY;
+	return search->all;
+}
+
+/*
+ * Others have their turn. What they complete may be the next request, so a mark keeps the
+ * place. Return: go on
+ */
+static bool search_pause(struct search *search, struct iou_walk *walk)
+	__must_hold(&search->ring->lock)
+{
+	struct iou_ring *ring = search->ring;
+	bool yield;
+
+	iou_walk_pause(walk);
+	/* Killed or not, what is to end ends */
+	yield = iou_ring_look_around(ring) == IOU_HOLD_YIELD;
+	if (yield && search->patience == YIELDS)
+		iou_ring_yield(ring);
+	iou_walk_resume(walk);
+
+	/* A mark could not be taken off again without the lock */
+	if (yield && search->patience == MAY_DIE && iou_walk_is_between(walk)) {
+		iou_ring_unlock(ring);
+		search->died = iou_ring_lock_killable(ring);
+	}
+	return !search->died;
+}
+
+static void search_index(struct search *search)
+	__must_hold(&search->ring->lock)
+{
+	struct iou_ring *ring = search->ring;
+	struct iou_walk walk;
+	struct iou_req *req;
+	bool more = true;
+	u32 steps = 0;
+
+	if (!ring->parked.nr)
+		return;
+
+	iou_walk_begin(&walk, ring);
+	while (more && iou_walk_next(&walk, &req)) {
+		if (req)
+			more = search_at(search, req);
+		if (more && ++steps % IOU_HOLD_STEPS == 0)
+			more = search_pause(search, &walk);
+	}
+	iou_walk_end(&walk);
 }
 
 static bool match_keys(const struct iou_req *req, void *data)
@@ -209,21 +219,29 @@ static bool is_by_user_data(const struct iou_cancel *what)
 				IORING_ASYNC_CANCEL_FD | IORING_ASYNC_CANCEL_OP));
 }
 
-static bool match_parked(const struct iou_req *req, void *data)
+static bool match_cancellable(const struct iou_req *req, void *data)
 {
-	return req->opcode != IORING_OP_LINK_TIMEOUT;
+	return req->opcode != IORING_OP_LINK_TIMEOUT && READ_ONCE(req->state) != IOU_S_BUSY;
 }
 
-/* One parked request, which the index finds */
-static bool cancel_parked_one(struct iou_ring *ring, u64 user_data, int *ret)
+/* The usual case: one request, which the index finds */
+static int cancel_one(struct iou_ring *ring, u64 user_data)
 	__must_hold(&ring->lock)
 {
-	struct iou_req *req = iou_park_find(ring, user_data, match_parked, NULL);
+	struct iou_req *req = iou_park_find(ring, user_data, match_cancellable, NULL);
 
-	if (!req)
-		return false;
-	*ret = iou_cancel_req(req);
-	return true;
+	return req ? iou_cancel_req(req) : -ENOENT;
+}
+
+static struct search search_of(struct iou_ring *ring, const struct iou_cancel *what)
+{
+	return (struct search) {
+		.ring	= ring,
+		.match	= match_keys,
+		.data	= (void *)what,
+		.all	= what->flags & (IORING_ASYNC_CANCEL_ALL | IORING_ASYNC_CANCEL_ANY),
+		.last	= -ENOENT,
+	};
 }
 
 /**
@@ -233,74 +251,51 @@ static bool cancel_parked_one(struct iou_ring *ring, u64 user_data, int *ret)
  *
  * Context: ring lock. May sleep.
  * Return: with CANCEL_ALL or CANCEL_ANY how many were found. Otherwise 0: the
- * first that was found completes with -ECANCELED in the unlock; -EALREADY: it will, or
- * with its own result, soon; -ENOENT: none was found.
+ * first that was found completes with -ECANCELED in the unlock, or 1, see
+ * iou_cancel_req(); -EALREADY: it will, or with its own result, soon; -ENOENT: none was
+ * found.
  */
 int iou_cancel(struct iou_ring *ring, const struct iou_cancel *what)
 {
-	struct search search = {
-		.ring	= ring,
-		.match	= match_keys,
-		.data	= (void *)what,
-		.all	= what->flags & (IORING_ASYNC_CANCEL_ALL | IORING_ASYNC_CANCEL_ANY),
-	};
-	int ret;
+	struct search search = search_of(ring, what);
 
 	iou_assert_locked(ring);
-	if (is_by_user_data(what) && cancel_parked_one(ring, what->user_data, &ret))
-		return ret;
-	search_pools(ring, &search);
-	search_returned(ring, &search);
-	search_hashed(ring, &search);
-	if (!is_by_user_data(what))
-		search_parked(ring, &search);
-	return search_result(&search);
-}
+	if (is_by_user_data(what))
+		return cancel_one(ring, what->user_data);
 
-static bool match_one(const struct iou_req *req, void *data)
-{
-	return req == data;
+	search_index(&search);
+	return search.all ? search.nr : search.last;
 }
 
 /**
- * iou_cancel_req() - cancel a request
- * @req: any
+ * iou_cancel_finally() - cancel requests, for who waits until they have ended
+ * @ring: locked; let go and locked again if others wait for it
+ * @what: which
  *
  * Context: ring lock. May sleep.
- * Return: 0: it completes with -ECANCELED in the unlock; 1: the same for what waits for
- * a futex or a child, where 6.12 counts and programs know that. -EALREADY: it is ending.
- * -ENOENT: it cannot be cancelled.
+ * Return: as iou_cancel(); but -EALREADY also if some of many do not complete in the
+ * unlock. -EINTR: being killed; then the ring is not locked any more.
  */
-int iou_cancel_req(struct iou_req *req)
+int iou_cancel_finally(struct iou_ring *ring, const struct iou_cancel *what)
 {
-	struct iou_ring *ring = iou_req_ring(req);
-	struct search search = { .ring = ring, .match = match_one, .data = req };
+	struct search search = search_of(ring, what);
 
-	switch (req->state) {
-	case IOU_S_PARKED:
-		if (iou_park_claim(req)) {
-			iou_req_end_soon(req, -ECANCELED);
-			return req->park->of_task ? 1 : 0;
-		}
-		break;
-	case IOU_S_CLAIMED:
-	case IOU_S_AGAIN:
-	case IOU_S_ENDED:
-	case IOU_S_RETURNED:
-		break;
-	case IOU_S_QUEUED:
-	case IOU_S_WORKING:
-		search_hashed(ring, &search);
-		if (!search.nr)
-			search_pool(iou_lane_pool(req->lane), &search);
-		if (!search.nr && READ_ONCE(req->state) == IOU_S_RETURNED)
-			break;
-		return search_result(&search);
-	default:
-		return -ENOENT;
-	}
-	req->cancelled = true;
-	return -EALREADY;
+	iou_assert_locked(ring);
+	if (is_by_user_data(what))
+		return cancel_one(ring, what->user_data);
+
+	search.patience = MAY_DIE;
+	search_index(&search);
+	if (search.died)
+		return -EINTR;
+	if (search.nr_ending)
+		return -EALREADY;
+	return search.all ? search.nr : search.last;
+}
+
+static bool match_any(const struct iou_req *req, void *data)
+{
+	return true;
 }
 
 static bool match_lane(const struct iou_req *req, void *data)
@@ -308,17 +303,61 @@ static bool match_lane(const struct iou_req *req, void *data)
 	return req->lane == data;
 }
 
-static bool match_unbound_lane(const struct iou_req *req, void *data)
+/* Requests that cannot outlive their task, or would keep rings alive */
+static bool match_bound_to_task(const struct iou_req *req, void *data)
 {
+	if (!match_lane(req, data))
+		return false;
 	/* A driver that is to stop what it has accepted does not get more of it */
-	return (req->work.unbound || iou_req_op(req)->ask_cancel) && match_lane(req, data);
+	if (iou_index_is_work(req))
+		return READ_ONCE(req->work.unbound) || iou_req_op(req)->ask_cancel;
+	return req->park->of_task || (req->file && io_is_uring_fops(req->file));
 }
 
-/* Parked requests that cannot outlive their task, or would keep rings alive */
-static bool match_of_task(const struct iou_req *req, void *data)
+static bool match_killed_task(const struct iou_req *req, void *data)
 {
-	return match_lane(req, data) &&
-	       (req->park->of_task || (req->file && io_is_uring_fops(req->file)));
+	return match_bound_to_task(req, data) ||
+	       (match_lane(req, data) && iou_index_is_work(req));
+}
+
+/* All of these that can be cancelled */
+static void cancel_all(struct iou_ring *ring, iou_req_match_fn match, void *data)
+	__must_hold(&ring->lock)
+{
+	struct search search = {
+		.ring	= ring,
+		.match	= match,
+		.data	= data,
+		.all	= true,
+		.patience = YIELDS,
+	};
+
+	search_index(&search);
+}
+
+#define DRAIN_STEPS	64
+
+/* What waits for its turn in the queue of IO_DRAIN; @lane: of this one, or NULL */
+static void cancel_drained(struct iou_ring *ring, struct iou_lane *lane)
+	__must_hold(&ring->lock)
+{
+	while (iou_drain_cancel(ring, lane, DRAIN_STEPS))
+		if (iou_ring_hold(ring, DRAIN_STEPS) == IOU_HOLD_YIELD)
+			iou_ring_yield(ring);
+}
+
+/* @lane: of this one, which may be gone; or NULL. It will not be used any more */
+static void stop_commands(struct iou_ring *ring, const struct iou_lane *lane)
+	__must_hold(&ring->lock)
+{
+	struct iou_req *req;
+
+	list_for_each_entry(req, &ring->commands, command) {
+		if (lane && req->lane != lane)
+			continue;
+		req->lane->stopping = true;
+		iou_req_op(req)->ask_cancel(req);
+	}
 }
 
 /**
@@ -332,83 +371,59 @@ static bool match_of_task(const struct iou_req *req, void *data)
  */
 void iou_cancel_commands(struct iou_lane *lane)
 {
-	struct iou_req *req;
-
 	iou_assert_locked(lane->ring);
-	list_for_each_entry(req, &lane->ring->commands, node) {
-		if (req->lane != lane)
-			continue;
-		lane->stopping = true;
-		iou_req_op(req)->ask_cancel(req);
-	}
+	stop_commands(lane->ring, lane);
 }
 
 /**
  * iou_cancel_lane() - end all of a lane's requests that can be ended
- * @lane: its ring is locked
+ * @lane: its ring is locked, and kept by the caller. May be gone afterwards
  *
- * Context: ring lock. May sleep.
+ * Context: ring lock, let go and taken again. May sleep.
  */
 void iou_cancel_lane(struct iou_lane *lane)
 {
-	struct search search = {
-		.ring	= lane->ring,
-		.match	= match_lane,
-		.data	= lane,
-		.all	= true,
-	};
+	struct iou_ring *ring = lane->ring;
 
 	if (!lane->nr_inflight)
 		return;
-	iou_drain_cancel(lane);
-	search_hashed(lane->ring, &search);
-	search_pool(iou_lane_pool(lane), &search);
-	iou_cancel_commands(lane);
-	search_parked(lane->ring, &search);
+	cancel_drained(ring, lane);
+	cancel_all(ring, match_lane, lane);
+	stop_commands(ring, lane);
 }
 
 /**
- * iou_cancel_work() - end what workers do, or would do, for a lane
- * @lane: its ring is locked
- * @unbound_only: only what may take for ever
+ * iou_cancel_ring() - end all of a ring's requests that can be ended
+ * @ring: locked, and kept by the caller
  *
- * Context: ring lock. May sleep.
+ * Context: ring lock, let go and taken again. May sleep.
  */
-void iou_cancel_work(struct iou_lane *lane, bool unbound_only)
+void iou_cancel_ring(struct iou_ring *ring)
 {
-	struct search search = {
-		.ring	= lane->ring,
-		.match	= unbound_only ? match_unbound_lane : match_lane,
-		.data	= lane,
-		.all	= true,
-	};
+	iou_assert_locked(ring);
+	cancel_drained(ring, NULL);
+	cancel_all(ring, match_any, NULL);
+	stop_commands(ring, NULL);
+}
+
+/**
+ * iou_cancel_for_exit() - end what must not outlive a task
+ * @lane: its ring is locked, and kept by the caller; its task exits. May be gone
+ *        afterwards
+ * @killed: so do the workers
+ *
+ * That is what workers might be busy with for ever, what waits for something of the task's
+ * own, and what waits for a ring: it holds the file of that, which may be this one, and
+ * which would never be closed.
+ *
+ * Context: ring lock, let go and taken again. May sleep.
+ */
+void iou_cancel_for_exit(struct iou_lane *lane, bool killed)
+{
+	struct iou_ring *ring = lane->ring;
 
 	if (!lane->nr_inflight)
 		return;
-	if (!unbound_only)
-		search_hashed(lane->ring, &search);
-	search_pool(iou_lane_pool(lane), &search);
-	iou_cancel_commands(lane);
-}
-
-/**
- * iou_cancel_ring_files() - end a lane's requests that wait for a ring
- * @lane: its ring is locked, its task exits
- *
- * They hold the file of that ring, which may be this one: without this it would
- * never be closed.
- *
- * Context: ring lock. May sleep.
- */
-void iou_cancel_ring_files(struct iou_lane *lane)
-{
-	struct search search = {
-		.ring	= lane->ring,
-		.match	= match_of_task,
-		.data	= lane,
-		.all	= true,
-	};
-
-	if (lane->nr_inflight)
-		search_parked(lane->ring, &search);
+	cancel_all(ring, killed ? match_killed_task : match_bound_to_task, lane);
+	stop_commands(ring, lane);
 }

@@ -24,11 +24,13 @@ struct iou_cancel {
 void iou_cancel_init(struct iou_ring *ring);
 int iou_cancel(struct iou_ring *ring, const struct iou_cancel *what)
 	__must_hold(&ring->lock);
+int iou_cancel_finally(struct iou_ring *ring, const struct iou_cancel *what)
+	__must_hold(&ring->lock);
 int iou_cancel_req(struct iou_req *req) __must_hold(&iou_req_ring(req)->lock);
 void iou_cancel_lane(struct iou_lane *lane) __must_hold(&lane->ring->lock);
-void iou_cancel_work(struct iou_lane *lane, bool unbound_only)
+void iou_cancel_ring(struct iou_ring *ring) __must_hold(&ring->lock);
+void iou_cancel_for_exit(struct iou_lane *lane, bool killed)
 	__must_hold(&lane->ring->lock);
 void iou_cancel_commands(struct iou_lane *lane) __must_hold(&lane->ring->lock);
-void iou_cancel_ring_files(struct iou_lane *lane) __must_hold(&lane->ring->lock);
 
 #endif

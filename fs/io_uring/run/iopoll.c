@@ -23,6 +23,7 @@
 #include "../req/lane.h"
 #include "../req/op.h"
 #include "../req/complete.h"
+#include "../req/park.h"
 #include "iopoll.h"
 #include "lock.h"
 #include "task.h"
@@ -114,6 +115,8 @@ void iou_iopoll_add(struct iou_req *req)
 	struct iou_ring *ring = iou_req_ring(req);
 
 	iou_assert_locked(ring);
+	/* A worker has started it, perhaps */
+	iou_index_leave(req);
 	list_add_tail(&req->node, &ring->polling);
 	/* Nobody may come to ask for it any more */
 	if (unlikely(ring->closing || req->lane->detached))

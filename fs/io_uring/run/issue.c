@@ -12,6 +12,7 @@
 #include <linux/poll.h>
 
 #include "../req/complete.h"
+#include "../req/park.h"
 #include "../req/req.h"
 #include "async.h"
 #include "iopoll.h"
@@ -108,6 +109,8 @@ static void issue_retry(struct iou_req *req)
 {
 	iou_verdict_t verdict = IOU_RETRY;
 
+	/* It will be found where it waits */
+	iou_index_leave(req);
 	if (req->notes & IOU_NOTE_MULTISHOT) {
 		iou_shots_park(req, park_mask(req));
 		return;

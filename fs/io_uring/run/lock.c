@@ -215,6 +215,7 @@ static void settle_work(struct iou_req *req)
 	struct iou_pool *pool = req->lane->task->pool;
 	struct iou_work work = { .unbound = req->work.unbound };
 
+	req->work.expected = false;
 	if (iou_req_ring(req)->closing || !iou_pool_queue(pool, &req->work))
 		iou_req_end(req, -ECANCELED);
 	iou_pool_unexpect(pool, &work);

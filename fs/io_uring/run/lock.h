@@ -96,4 +96,19 @@ static __always_inline enum iou_hold iou_ring_hold(struct iou_ring *ring, u32 nr
 	return iou_ring_look_around(ring);
 }
 
+/**
+ * iou_ring_yield() - let the lock go for who waits for it
+ * @ring: locked, and locked again on return. The caller keeps it, and bears whatever
+ *        others do with it meanwhile
+ *
+ * Context: ring lock. Sleeps, also for somebody who is stuck: for who does not return to a
+ * program, or has nothing else to do.
+ */
+static inline void iou_ring_yield(struct iou_ring *ring)
+	__must_hold(&ring->lock)
+{
+	iou_ring_unlock(ring);
+	iou_ring_lock(ring);
+}
+
 #endif

@@ -330,6 +330,7 @@ static void sqpoll_round(struct iou_sqpoll *sqp)
 static void seat_abandon(struct iou_seat *seat)
 {
 	struct iou_ring *ring = seat->ring;
+	struct io_uring_task *task = current->io_uring;
 	struct iou_lane *lane;
 
 	WRITE_ONCE(seat->gone, true);
@@ -337,9 +338,9 @@ static void seat_abandon(struct iou_seat *seat)
 	iou_sq_set_flag(&ring->sq, IORING_SQ_NEED_WAKEUP);
 	wake_up_all(&seat->room);
 	iou_ring_lock(ring);
-	list_for_each_entry(lane, &ring->lanes, ring_node)
-		if (lane->task->task == current)
-			iou_cancel_lane(lane);
+	lane = task ? iou_task_attached(&task->iou, ring) : NULL;
+	if (lane)
+		iou_cancel_lane(lane);
 	iou_ring_unlock(ring);
 	seat_leave(seat);
 }

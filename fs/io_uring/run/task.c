@@ -288,26 +288,6 @@ struct iou_task *iou_task_current(void)
 	return &task->iou;
 }
 
-/**
- * iou_task_has_lane() - is a lane still attached?
- * @task: current's
- * @lane: was on its list a moment ago; not looked into
- *
- * Context: with the lock of the lane's ring the answer stays true.
- * Return: whether.
- */
-bool iou_task_has_lane(struct iou_task *task, const struct iou_lane *lane)
-{
-	const struct iou_lane *entry;
-	bool found = false;
-
-	spin_lock(&task->lock);
-	list_for_each_entry(entry, &task->lanes, task_node)
-		found |= entry == lane;
-	spin_unlock(&task->lock);
-	return found;
-}
-
 /* In two lists at once: that of the one that has few comes to its end soon */
 static struct iou_lane *search_both(struct iou_task *task, struct iou_ring *ring)
 	__must_hold(&ring->lock) __must_hold(&task->lock)

@@ -8,7 +8,6 @@
 #include "../iou.h"
 
 struct iou_task *iou_task_current(void);
-bool iou_task_has_lane(struct iou_task *task, const struct iou_lane *lane);
 struct iou_lane *iou_task_attached(struct iou_task *task, struct iou_ring *ring)
 	__must_hold(&ring->lock);
 struct iou_lane *iou_task_find_lane(struct iou_ring *ring) __must_hold(&ring->lock);

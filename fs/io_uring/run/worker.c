@@ -167,8 +167,7 @@ struct iou_pool {
  * @idle_node: in the class's idle list, while IDLE
  * @idle_since: in jiffies
  * @state: only while IDLE others than the thread change it
- * @work: what it runs, while a cancel may interrupt that
- * @cancelled: @work was, while it ran
+ * @cancelled: its work was, while it ran
  * @nowait: only the thread itself, which may be in a hook, uses it
  */
 struct iou_worker {
@@ -179,7 +178,6 @@ struct iou_worker {
 	struct list_head idle_node;
 	unsigned long idle_since;
 	enum worker_state state;
-	struct iou_work *work;
 	bool cancelled;
 	enum worker_nowait nowait;
 };
@@ -442,6 +440,7 @@ void iou_worker_end_nowait(void)
 
 static void class_add(struct iou_class *class, struct iou_work *work)
 {
+	WRITE_ONCE(work->worker, NULL);
 	list_add_tail(&work->node, &class->queue);
 	class->nr_queued++;
 	class->nr_async += work->async;
@@ -473,7 +472,7 @@ static struct iou_work *worker_take(struct iou_worker *worker)
 	class_remove(class, work);
 	worker_set_state(worker, WORKER_BUSY);
 	worker->cancelled = false;
-	WRITE_ONCE(worker->work, work);
+	WRITE_ONCE(work->worker, worker);
 	return work;
 }
 
@@ -482,7 +481,7 @@ static void worker_give_back(struct iou_worker *worker, struct iou_work *work)
 	struct iou_pool *pool = worker->pool;
 
 	raw_spin_lock_irq(&pool->lock);
-	WRITE_ONCE(worker->work, NULL);
+	WRITE_ONCE(work->worker, NULL);
 	pool->ops->give_back(work, worker->cancelled);
 	raw_spin_unlock_irq(&pool->lock);
 }
@@ -495,10 +494,10 @@ static void worker_move(struct iou_worker *worker, struct iou_work *work)
 	bool ok, ask;
 
 	raw_spin_lock_irq(&pool->lock);
-	WRITE_ONCE(worker->work, NULL);
+	WRITE_ONCE(work->worker, NULL);
 	ok = !worker->cancelled && !pool->dying;
 	if (ok) {
-		work->unbound = true;
+		WRITE_ONCE(work->unbound, true);
 		class_add(class, work);
 		class_activate(pool, class);
 	}
@@ -518,8 +517,8 @@ static void worker_do(struct iou_worker *worker, struct iou_work *work)
 
 	switch (ops->run(work)) {
 	case IOU_WORK_DONE:
-		/* From here on a cancel does not find it, see cancel_running() */
-		WRITE_ONCE(worker->work, NULL);
+		/* From here on a cancel finds nobody to interrupt */
+		WRITE_ONCE(work->worker, NULL);
 		ops->done(work);
 		break;
 	case IOU_WORK_BACK:
@@ -583,21 +582,27 @@ static bool worker_ends(const struct iou_worker *worker)
 	return !class->nr_expected || class_nr_workers(class) > 1 + class->nr_asked;
 }
 
+/* Return: work that nobody can do, or NULL */
+static struct iou_work *class_take_failed(struct iou_pool *pool, struct iou_class *class)
+{
+	struct iou_work *work = NULL;
+
+	raw_spin_lock_irq(&pool->lock);
+	if (!class_nr_workers(class))
+		work = list_first_entry_or_null(&class->queue, struct iou_work, node);
+	if (work)
+		class_remove(class, work);
+	raw_spin_unlock_irq(&pool->lock);
+	return work;
+}
+
 /* No thread to be had, and none there is: the work cannot be done */
 static void class_fail(struct iou_pool *pool, struct iou_class *class, int error)
 {
-	struct iou_work *work, *next;
-	LIST_HEAD(failed);
+	struct iou_work *work;
 
-	raw_spin_lock_irq(&pool->lock);
-	if (!class_nr_workers(class)) {
-		list_splice_init(&class->queue, &failed);
-		class->nr_queued = 0;
-		class->nr_async = 0;
-	}
-	raw_spin_unlock_irq(&pool->lock);
-
-	list_for_each_entry_safe(work, next, &failed, node)
+	/* One by one: a cancel may take it, too */
+	while ((work = class_take_failed(pool, class)))
 		pool->ops->fail(work, error);
 }
 
@@ -933,68 +938,34 @@ void iou_pool_unexpect(struct iou_pool *pool, const struct iou_work *work)
 	raw_spin_unlock_irq(&pool->lock);
 }
 
-static void class_cancel(struct iou_class *class, iou_work_match_fn match, void *data,
-			 struct list_head *removed)
-{
-	struct iou_work *work, *next;
-
-	list_for_each_entry_safe(work, next, &class->queue, node) {
-		if (!match(work, data))
-			continue;
-		class_remove(class, work);
-		list_add_tail(&work->node, removed);
-	}
-}
-
-/*
- * The thread forgets its work, without a lock, before it passes that on. So here
- * it may be just ending. It is there until a grace period has passed, and if it is of a
- * ring whose lock the caller holds, it has not ended: then it is interrupted too late.
- */
-static u32 cancel_running(struct iou_pool *pool, iou_work_match_fn match, void *data)
-{
-	struct iou_worker *worker;
-	u32 nr = 0;
-
-	/* The lock is raw, and as good as rcu_read_lock() */
-	lockdep_assert_held(&pool->lock);
-	list_for_each_entry(worker, &pool->workers, node) {
-		struct iou_work *work = READ_ONCE(worker->work);
-
-		if (!work || !match(work, data))
-			continue;
-		worker->cancelled = true;
-		set_notify_signal(worker->task);
-		nr++;
-	}
-	return nr;
-}
-
 /**
  * iou_pool_cancel() - take back or interrupt work
  * @pool: the pool
- * @match: which; called under a raw lock, perhaps with work that is just ending
- * @data: for @match
- * @removed: work that had not been started is moved there
+ * @work: was given to iou_pool_queue(), by a request whose ring is locked
  *
- * Work that is running is interrupted as by a signal, but goes on until it
- * notices.
+ * A thread forgets its work, without a lock, before it passes that on. So it may be just
+ * ending, and is interrupted too late.
  *
  * Context: any that may not be in an interrupt. Does not sleep.
- * Return: how much was running.
+ * Return: where it was.
  */
-u32 iou_pool_cancel(struct iou_pool *pool, iou_work_match_fn match, void *data,
-		    struct list_head *removed)
+enum iou_pool_place iou_pool_cancel(struct iou_pool *pool, struct iou_work *work)
 {
-	u32 nr;
-	int i;
+	enum iou_pool_place place = IOU_POOL_GONE;
+	struct iou_worker *worker;
 
 	raw_spin_lock_irq(&pool->lock);
-	for (i = 0; i < 2; i++)
-		class_cancel(&pool->class[i], match, data, removed);
-	nr = cancel_running(pool, match, data);
+	worker = READ_ONCE(work->worker);
+	if (worker) {
+		place = IOU_POOL_RUNNING;
+		worker->cancelled = true;
+		set_notify_signal(worker->task);
+	} else if (!list_empty(&work->node)) {
+		place = IOU_POOL_QUEUED;
+		class_remove(pool_class(pool, work), work);
+	}
 	raw_spin_unlock_irq(&pool->lock);
-	return nr;
+	return place;
 }
 
 /**

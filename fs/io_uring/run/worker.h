@@ -31,7 +31,17 @@ struct iou_pool_ops {
 	void (*fail)(struct iou_work *work, int error);
 };
 
-typedef bool (*iou_work_match_fn)(struct iou_work *work, void *data);
+/**
+ * enum iou_pool_place - where a piece of work was found
+ * @IOU_POOL_QUEUED: it had not been started, and is the caller's now
+ * @IOU_POOL_RUNNING: it was interrupted, as by a signal, and ends when it notices
+ * @IOU_POOL_GONE: it was run
+ */
+enum iou_pool_place {
+	IOU_POOL_QUEUED,
+	IOU_POOL_RUNNING,
+	IOU_POOL_GONE,
+};
 
 struct cpumask;
 
@@ -45,8 +55,7 @@ void iou_pool_free(struct iou_pool *pool);
 bool iou_pool_queue(struct iou_pool *pool, struct iou_work *work);
 void iou_pool_expect(struct iou_pool *pool, const struct iou_work *work);
 void iou_pool_unexpect(struct iou_pool *pool, const struct iou_work *work);
-u32 iou_pool_cancel(struct iou_pool *pool, iou_work_match_fn match, void *data,
-		    struct list_head *removed);
+enum iou_pool_place iou_pool_cancel(struct iou_pool *pool, struct iou_work *work);
 void iou_pool_retire(struct iou_pool *pool);
 void iou_pool_exit(struct iou_pool *pool);
 void iou_pool_join(struct iou_pool *pool);

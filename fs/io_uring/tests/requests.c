@@ -204,6 +204,40 @@ static void index_duplicates(struct kunit *test)
 	kvfree(reqs);
 }
 
+/* Requests that are with workers are found, too, until they end, and not twice */
+static void index_of_work(struct kunit *test)
+{
+	struct fake *fake = fake_ring(test);
+	struct iou_ring *ring = &fake->ring;
+	struct iou_req *reqs = fake_reqs(test, fake, 2);
+
+	mutex_lock(&ring->lock);
+	reqs[0].state = IOU_S_QUEUED;
+	iou_index_enter(&reqs[0]);
+	iou_index_enter(&reqs[0]);
+	iou_park(&reqs[1], &park_ops);
+	KUNIT_EXPECT_EQ(test, 2, ring->parked.nr);
+	KUNIT_EXPECT_TRUE(test, index_has(ring, 0, &reqs[0]));
+	iou_index_leave(&reqs[0]);
+	iou_index_leave(&reqs[0]);
+	KUNIT_EXPECT_EQ(test, 1, ring->parked.nr);
+	KUNIT_EXPECT_EQ(test, 0, reqs[0].notes);
+	KUNIT_EXPECT_NULL(test, iou_park_find(ring, 0, NULL, NULL));
+	/* A place that it was not given for a worker is not taken from it */
+	iou_index_leave(&reqs[1]);
+	KUNIT_EXPECT_TRUE(test, index_has(ring, 1, &reqs[1]));
+	/* One that was cancelled, or any when the ring is being closed, is not parked */
+	iou_park_claim(&reqs[1]);
+	reqs[1].cancelled = true;
+	KUNIT_EXPECT_EQ(test, -ECANCELED, iou_park(&reqs[1], &park_ops));
+	ring->closing = true;
+	KUNIT_EXPECT_EQ(test, -ECANCELED, iou_park(&reqs[0], &park_ops));
+	KUNIT_EXPECT_EQ(test, 0, ring->parked.nr);
+	mutex_unlock(&ring->lock);
+	iou_park_free(ring);
+	kvfree(reqs);
+}
+
 /* ------------------------------------------------------------------------
  * Going through the index
  */
@@ -356,7 +390,7 @@ static void hash_turns(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, list_empty(&ring->ready));
 
 	/* One after the other, in order; one has lost patience */
-	iou_hash_abandon(&reqs[2]);
+	list_del(&reqs[2].work.node);
 	iou_hash_leave(&reqs[0]);
 	KUNIT_EXPECT_TRUE(test, ring->cold & IOU_COLD_READY);
 	KUNIT_EXPECT_TRUE(test, is_next_ready(ring, &reqs[1]));
@@ -577,6 +611,7 @@ static struct kunit_case requests_cases[] = {
 	KUNIT_CASE(index_growth),
 	KUNIT_CASE(index_shrinking),
 	KUNIT_CASE(index_duplicates),
+	KUNIT_CASE(index_of_work),
 	KUNIT_CASE(index_walk),
 	KUNIT_CASE(index_two_walks),
 	KUNIT_CASE(hash_turns),

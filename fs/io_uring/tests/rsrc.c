@@ -188,7 +188,8 @@ static void slots_any(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -EINVAL, iou_files_remove(ring, U32_MAX));
 	/* All of them hold a reference, and nothing else does */
 	KUNIT_EXPECT_EQ(test, NR_SLOTS + 1, file_count(file));
-	iou_files_drop(ring);
+	iou_table_free(&ring->files, &ring->cq);
+	iou_files_drop_slots(ring);
 	mutex_unlock(&ring->lock);
 	KUNIT_EXPECT_EQ(test, 1, file_count(file));
 	fput(file);
@@ -231,7 +232,8 @@ static void slots_range(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -ENFILE, install_any(ring, file));
 	KUNIT_EXPECT_EQ(test, -EINVAL, iou_files_install(ring, get_file(file), 1 + NR_SLOTS));
 	KUNIT_EXPECT_EQ(test, -EINVAL, iou_files_install(ring, get_file(file), 0));
-	iou_files_drop(ring);
+	iou_table_free(&ring->files, &ring->cq);
+	iou_files_drop_slots(ring);
 	KUNIT_EXPECT_EQ(test, -ENXIO, iou_files_install(ring, get_file(file), 1));
 	KUNIT_EXPECT_EQ(test, -ENFILE, install_any(ring, file));
 	mutex_unlock(&ring->lock);

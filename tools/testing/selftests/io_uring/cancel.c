@@ -389,6 +389,80 @@ TEST_F(cancel, in_workers)
 	close(efd);
 }
 
+/* One that a worker has done, and whose CQE is on its way, is there. */
+TEST_F(cancel, on_its_way)
+{
+	unsigned int i, nr_late = 0;
+
+	for (i = 0; i < 50; i++) {
+		self->log.nr = 0;
+		PUT(1, 0, sqe_splice(self->pipe[0], self->other[1]));
+		SUBMIT(1);
+		ASSERT_EQ(1, write(self->pipe[1], "x", 1));
+		ASSERT_EQ(POLLIN, poll_fd(self->other[0], POLLIN, WAIT_MS));
+		ASSERT_EQ(1, read(self->other[0], &self->c, 1));
+		if (i % 2)
+			nap();
+		PUT(2, 0, sqe_cancel(1, 0));
+		SUBMIT(1);
+		GET(2);
+		EXPECT_EQ(1, RES(1));
+		/* If its CQE comes first it is not there any more */
+		if (log_place(&self->log, 1) < log_place(&self->log, 2))
+			continue;
+		nr_late++;
+		EXPECT_TRUE(RES(2) == -EALREADY || untouched()) {
+			TH_LOG("%d", RES(2));
+		}
+	}
+	TH_LOG("%u of %u cancelled on their way", nr_late, i);
+}
+
+/* The least that cancelling what is not there costs, with so many for the workers. */
+static long long cost_of_cancel(struct ring *r)
+{
+	long long start, ns, least = LLONG_MAX;
+	struct io_uring_cqe cqe;
+	unsigned int round, i;
+
+	for (round = 0; round < 20; round++) {
+		for (i = 0; i < 16; i++)
+			if (!queue(r, 1, 0, sqe_cancel(12345678, 0)))
+				return -1;
+		start = used_ns();
+		if (ring_submit(r) != 16)
+			return -1;
+		ns = used_ns() - start;
+		if (ns < least)
+			least = ns;
+		for (i = 0; i < 16; i++)
+			if (ring_wait(r, &cqe) || cqe.user_data != 1 || cqe.res != -ENOENT)
+				return -1;
+	}
+	return least;
+}
+
+/* Who looks for one does not pass by all that wait for a worker. */
+TEST_F(cancel, among_many_for_workers)
+{
+	unsigned int max[2] = { 1, 1 };
+	long long few = 0, many;
+	unsigned int i;
+
+	ASSERT_EQ(0, sys_register(self->ring.fd, IORING_REGISTER_IOWQ_MAX_WORKERS, max, 2));
+	for (i = 0; i < 20000; i++) {
+		PUT(2 + i, 0, sqe_splice(self->pipe[0], self->other[1]));
+		if (i % 32 == 31)
+			SUBMIT(32);
+		if (i == 255)
+			few = cost_of_cancel(&self->ring);
+	}
+	many = cost_of_cancel(&self->ring);
+	TH_LOG("16 cancels: %lld ns among 256, %lld ns among 20000", few, many);
+	EXPECT_LT(0, few);
+	EXPECT_TRUE(many < 10 * few || untouched());
+}
+
 #define NR_PARKED	(2u << 16)
 
 /* How long it took to park the last of so many, and all of them, in ns. */

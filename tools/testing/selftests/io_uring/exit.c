@@ -7,7 +7,7 @@
  * without an error; when the last reader is gone it reports POLLERR.
  */
 #include "disk_test.h"
-#include "iou_test.h"
+#include "wait_test.h"
 
 #include <linux/futex.h>
 #include <pthread.h>
@@ -1061,6 +1061,140 @@ TEST(not_over_a_socket)
 	close(sk[0]);
 	close(sk[1]);
 	ring_close(&r);
+}
+
+/* ------------------------------------------------------------------------
+ * What it costs
+ */
+
+struct parker {
+	struct ring *ring;
+	pthread_mutex_t *lock;
+	pthread_barrier_t *parked;
+	pthread_barrier_t *go;
+	int fd;
+	bool ok;
+};
+
+#define NR_POLLS	50
+
+static void *park_and_stay(void *arg)
+{
+	struct parker *p = arg;
+	unsigned int i;
+
+	pthread_mutex_lock(p->lock);
+	p->ok = true;
+	for (i = 0; i < NR_POLLS; i++)
+		p->ok &= queue(p->ring, i, 0, sqe_poll(p->fd, POLLIN));
+	p->ok &= ring_submit(p->ring) == NR_POLLS;
+	pthread_mutex_unlock(p->lock);
+	pthread_barrier_wait(p->parked);
+	pthread_barrier_wait(p->go);
+	return NULL;
+}
+
+/* In how many ns is a ring closed in which so many threads have parked something? */
+static long long cost_of_close(unsigned int nr_threads, int fd)
+{
+	pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	struct parker *parkers = calloc(nr_threads, sizeof(*parkers));
+	pthread_t *threads = calloc(nr_threads, sizeof(*threads));
+	pthread_barrier_t parked, go;
+	long long ns = -1;
+	pthread_attr_t attr;
+	unsigned int i;
+	struct ring r;
+	bool ok;
+
+	ok = parkers && threads && !ring_open(&r, 64, 0);
+	pthread_barrier_init(&parked, NULL, nr_threads + 1);
+	pthread_barrier_init(&go, NULL, nr_threads + 1);
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, 64 * 1024);
+	for (i = 0; ok && i < nr_threads; i++) {
+		parkers[i] = (struct parker) { &r, &lock, &parked, &go, fd, false };
+		ok = !pthread_create(&threads[i], &attr, park_and_stay, &parkers[i]);
+	}
+	if (!ok)
+		return -1;
+	pthread_barrier_wait(&parked);
+	for (i = 0; i < nr_threads; i++)
+		ok &= parkers[i].ok;
+	ring_unmap(&r);
+	if (ok) {
+		ns = used_ns();
+		close(r.fd);
+		ns = used_ns() - ns;
+	}
+	pthread_barrier_wait(&go);
+	for (i = 0; i < nr_threads; i++)
+		pthread_join(threads[i], NULL);
+	free(parkers);
+	free(threads);
+	return ns;
+}
+
+/* Four times as many threads, with four times as many requests, take not much longer than that. */
+TEST(close_with_many_threads)
+{
+	long long few = LLONG_MAX, many = LLONG_MAX, ns;
+	unsigned int i;
+	int fds[2];
+
+	ASSERT_EQ(0, pipe(fds));
+	for (i = 0; i < 3; i++) {
+		ns = cost_of_close(100, fds[0]);
+		ASSERT_LT(0, ns);
+		few = ns < few ? ns : few;
+		ns = cost_of_close(400, fds[0]);
+		ASSERT_LT(0, ns);
+		many = ns < many ? ns : many;
+	}
+	TH_LOG("close: %lld us with 100 threads, %lld us with 400", few / 1000, many / 1000);
+	EXPECT_LT(many, 9 * few);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+#define NR_HARD	8192
+
+static void exec_with_a_long_chain(unsigned int setup)
+{
+	struct __kernel_timespec ts = TS_NEVER;
+	struct ring r;
+	unsigned int i;
+
+	if (ring_open(&r, NR_HARD, setup))
+		_exit(255);
+	for (i = 0; i < NR_HARD; i++)
+		queue(&r, i, i < NR_HARD - 1 ? IOSQE_IO_HARDLINK : 0, sqe_timeout(&ts, 0, 0));
+	if (ring_submit(&r) != NR_HARD)
+		_exit(254);
+	execl("/bin/true", "true", NULL);
+	_exit(253);
+}
+
+/* A member of a chain that has not been started does not have to be, and waits for no tick. */
+TEST(exec_with_hard_links)
+{
+	static const unsigned int setups[] = { 0, SETUP_COOP, SETUP_DEFER };
+	unsigned int i;
+	long start;
+	pid_t pid;
+
+	for (i = 0; i < ARRAY_LEN(setups); i++) {
+		if (setup_missing(setups[i]))
+			continue;
+		start = now_ms();
+		pid = fork_detached();
+		if (!pid)
+			exec_with_a_long_chain(setups[i]);
+		EXPECT_EQ(0, reap(pid, 4 * WAIT_MS));
+		TH_LOG("setup %#x: %ld ms", setups[i], now_ms() - start);
+		/* With a tick for each there are 8 seconds more, or 32 */
+		EXPECT_GT(6000, now_ms() - start);
+	}
 }
 
 TEST_HARNESS_MAIN

@@ -334,6 +334,64 @@ TEST_F(sync_cancel, running)
 	close(efd);
 }
 
+#define SPLICE	sqe_splice(self->pipe[0], self->other[1])
+
+/* It had to wait; or it has found @nr, and no worker had begun with any of them. */
+static bool found_all(int ret, int nr)
+{
+	return !ret || ret == nr;
+}
+
+/* The same for all of them: who frees their buffers afterwards does no harm. */
+TEST_F(sync_cancel, all_running)
+{
+	struct ring *r = &self->ring;
+	unsigned int round, i;
+	int ret;
+
+	for (round = 0; round < 10; round++) {
+		self->log.nr = 0;
+		for (i = 0; i < 4; i++)
+			PUT(i < 2 ? 0 : i, 0, SPLICE);
+		TAKEN(4);
+		if (round % 2)
+			nap();
+		EXPECT_TRUE(found_all(sync_cancel(r, reg(0, ALL)), 2));
+		EXPECT_EQ(2u, ring_ready(r));
+		ret = sync_cancel(r, round % 3 ? reg(0, ANY) : reg_op(IORING_OP_SPLICE, ALL));
+		EXPECT_TRUE(found_all(ret, 2)) {
+			TH_LOG("%d", ret);
+		}
+		EXPECT_EQ(4u, ring_ready(r));
+		GET(4);
+		for (i = 0; i < 4; i++)
+			EXPECT_TRUE(self->log.cqe[i].res == -ECANCELED ||
+				    self->log.cqe[i].res == -EINTR) {
+				TH_LOG("res %d", self->log.cqe[i].res);
+			}
+	}
+}
+
+/* Some end at once, some run, some wait for a worker: when it returns all have ended. */
+TEST_F(sync_cancel, all_kinds)
+{
+	unsigned int max[2] = { 1, 1 }, i;
+	struct ring *r = &self->ring;
+
+	ASSERT_EQ(0, sys_register(r->fd, IORING_REGISTER_IOWQ_MAX_WORKERS, max, 2));
+	for (i = 1; i <= 3; i++) {
+		PUT(i, 0, SPLICE);
+		PUT(10 + i, 0, READ(self->other));
+	}
+	TAKEN(6);
+	EXPECT_TRUE(ring_quiet(r));
+	EXPECT_TRUE(found_all(sync_cancel(r, reg(0, ANY)), 6));
+	EXPECT_EQ(6u, ring_ready(r));
+	EXPECT_EQ(0, sync_cancel(r, reg(0, ANY)));
+	GET(6);
+	EXPECT_TRUE(ring_works(r));
+}
+
 /* ------------------------------------------------------------------------
  * What does not end when it is told to: a worker that waits for memory
  */
@@ -397,8 +455,10 @@ TEST_F(sync_cancel, gives_up)
 	setitimer(ITIMER_REAL, &soon, NULL);
 	EXPECT_EQ(-EINTR, sync_cancel(r, reg(1, 0)));
 	setitimer(ITIMER_REAL, &off, NULL);
-	/* With ALL it is counted, and not waited for. */
-	EXPECT_EQ(1, sync_cancel(r, reg(1, ALL)));
+	/* The same with ALL. */
+	sc.flags = ALL;
+	EXPECT_EQ(-ETIME, sync_cancel(r, sc));
+	sc.flags = 0;
 	EXPECT_EQ(0u, ring_ready(r));
 
 	/* It ends by itself, with whatever. */
