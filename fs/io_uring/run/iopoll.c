@@ -5,9 +5,10 @@
  * A request that is with a device that will not interrupt is on ring->polling.
  * When the device has it, which may be noticed while somebody polls for another
  * request or another ring, its state becomes CLAIMED with release, and nothing
- * else: no queue, no lock, no wake-up. A pass over the list asks the device of
- * one request and then collects all that are CLAIMED, in whatever order they
- * were finished.
+ * else: no queue, no lock, no wake-up. A pass asks the device of one request and then
+ * collects those that are CLAIMED, in whatever order they were finished. It does not look
+ * at all that are in flight: it gives up after some in a row that are not, and if it has
+ * found none puts these at the end of the list, for others to be looked at the next time.
  *
  * Each pass asks on behalf of another request, so that several devices, or
  * several queues of one, all get their turn.
@@ -30,6 +31,12 @@
 
 /* Passes between two looks at the rest of the world */
 #define IOU_IOPOLL_PASSES	32
+
+/* Requests that a pass completes at most */
+#define IOU_IOPOLL_BATCH	64
+
+/* In a row that have not arrived: then a pass looks no farther */
+#define IOU_IOPOLL_MISSES	32
 
 static bool polled_arrived(const struct iou_req *req)
 {
@@ -62,45 +69,74 @@ static void polled_finish(struct iou_req *req)
 	iou_req_op(req)->iopoll_done(req);
 }
 
-/* Ask the device of the first request that it still has. Return: 0 or an error */
-static int polled_ask(struct iou_ring *ring, struct iou_req **asked)
+/*
+ * Ask the device of the first request that it still has, and the next time that of
+ * another one. Return: 0 or an error
+ */
+static int polled_ask(struct iou_ring *ring)
 	__must_hold(&ring->lock)
 {
 	DEFINE_IO_COMP_BATCH(iob);
 	struct iou_req *req;
+	u32 nr = 0;
 	int ret = 0;
 
-	*asked = NULL;
 	list_for_each_entry(req, &ring->polling, node) {
-		if (polled_arrived(req))
-			continue;
-		*asked = req;
+		if (polled_arrived(req)) {
+			if (++nr < IOU_IOPOLL_BATCH)
+				continue;
+			/* There is enough to collect */
+			return 0;
+		}
 		ret = iou_req_op(req)->iopoll(req, &iob);
+		if (iob.complete)
+			iob.complete(&iob);
+		if (!polled_arrived(req))
+			list_move_tail(&req->node, &ring->polling);
 		break;
 	}
-	if (iob.complete)
-		iob.complete(&iob);
 	return min(ret, 0);
 }
 
+/*
+ * Complete those that have arrived. Devices finish nearly in order, so that these are
+ * near the front of the list; if there are none, the next pass looks farther behind.
+ */
+static void polled_collect(struct iou_ring *ring)
+	__must_hold(&ring->lock)
+{
+	struct iou_req *req, *next;
+	u32 nr = 0, missing = 0;
+
+	list_for_each_entry_safe(req, next, &ring->polling, node) {
+		if (!polled_arrived(req)) {
+			if (++missing == IOU_IOPOLL_MISSES)
+				break;
+			continue;
+		}
+		missing = 0;
+		polled_finish(req);
+		if (++nr == IOU_IOPOLL_BATCH)
+			return;
+	}
+	if (!nr && missing == IOU_IOPOLL_MISSES)
+		list_bulk_move_tail(&ring->polling, ring->polling.next, &req->node);
+}
+
 /**
- * iou_iopoll_pass() - find and complete what has finished
+ * iou_iopoll_pass() - find and complete some of what has finished
  * @ring: locked
+ *
+ * Looks at a limited number of requests, at others the next time.
  *
  * Context: ring lock. May sleep.
  * Return: 0, or the device's error.
  */
 int iou_iopoll_pass(struct iou_ring *ring)
 {
-	struct iou_req *req, *next, *asked;
-	int error = polled_ask(ring, &asked);
+	int error = polled_ask(ring);
 
-	/* Next time ask for another one */
-	if (asked && !polled_arrived(asked))
-		list_move_tail(&asked->node, &ring->polling);
-	list_for_each_entry_safe(req, next, &ring->polling, node)
-		if (polled_arrived(req))
-			polled_finish(req);
+	polled_collect(ring);
 	return error;
 }
 
@@ -140,21 +176,6 @@ void iou_iopoll_will_join(struct iou_req *req)
 	req->event = join_event;
 }
 
-/* Look after everything but the devices. Return: -EINTR, or 0, locked again */
-static int iopoll_breathe(struct iou_ring *ring)
-	__must_hold(&ring->lock)
-{
-	struct iou_lane *lane = iou_task_lane(ring);
-
-	if (lane && lane->deferred && iou_lane_pending(lane))
-		iou_task_run_lane(lane, fatal_signal_pending(current));
-	iou_lane_unlock(ring, lane);
-	cond_resched();
-	iou_task_run_work();
-	iou_ring_lock(ring);
-	return task_sigpending(current) ? -EINTR : 0;
-}
-
 static bool iopoll_is_disturbed(struct iou_ring *ring)
 {
 	return !llist_empty(&ring->done) || signal_pending(current) || need_resched() ||
@@ -168,8 +189,16 @@ static u32 iopoll_ready(struct iou_ring *ring)
 	return ring->cq.tail - iou_cq_head(&ring->cq);
 }
 
-/* Pass until there are @min_complete CQEs, or nothing is left to wait for */
-static int iopoll_loop(struct iou_ring *ring, u32 min_complete)
+/* The number is not reached yet, and others are to have the lock for a moment */
+#define IOPOLL_AGAIN	1
+
+/*
+ * Some passes. @idle: there was nothing to poll for the last time, and the task's own work
+ * was run since. Return: 0: enough CQEs, or nothing is left to poll for; IOPOLL_AGAIN; or
+ * an error
+ */
+static int iopoll_turn(struct iou_ring *ring, struct iou_lane *lane, u32 min_complete,
+		       bool *idle)
 	__must_hold(&ring->lock)
 {
 	u32 passes = 0;
@@ -180,16 +209,17 @@ static int iopoll_loop(struct iou_ring *ring, u32 min_complete)
 		if (error || iopoll_ready(ring) >= min_complete)
 			return error;
 		if (list_empty(&ring->polling)) {
-			error = iopoll_breathe(ring);
-			if (error || list_empty(&ring->polling))
-				return error;
-		} else if (++passes % IOU_IOPOLL_PASSES == 0 || iopoll_is_disturbed(ring)) {
-			error = iopoll_breathe(ring);
-			if (error)
-				return error;
+			if (*idle)
+				return 0;
+			*idle = true;
+			break;
 		}
-	} while (iopoll_ready(ring) < min_complete);
-	return 0;
+		*idle = false;
+	} while (++passes < IOU_IOPOLL_PASSES && !iopoll_is_disturbed(ring));
+
+	if (lane && lane->deferred && iou_lane_pending(lane))
+		iou_task_run_lane(lane, fatal_signal_pending(current));
+	return min_complete && iopoll_ready(ring) >= min_complete ? 0 : IOPOLL_AGAIN;
 }
 
 /**
@@ -205,6 +235,9 @@ static int iopoll_loop(struct iou_ring *ring, u32 min_complete)
  */
 int iou_iopoll_wait(struct iou_ring *ring, u32 min_complete)
 {
+	u32 nr = min(min_complete, ring->cq.entries);
+	struct iou_lane *lane;
+	bool idle = false;
 	int ret = 0;
 
 	if (ring->deferred && READ_ONCE(ring->owner) != current)
@@ -212,14 +245,24 @@ int iou_iopoll_wait(struct iou_ring *ring, u32 min_complete)
 	iou_task_run_work();
 	if (iou_ring_lock_killable(ring))
 		return -EINTR;
+	lane = iou_task_lane(ring);
 	iou_ring_flush_backlog(ring);
 	if (unlikely(ring->cq.lost_unreported)) {
 		ring->cq.lost_unreported = false;
 		ret = -EBADR;
 	} else if (!iopoll_ready(ring)) {
-		ret = iopoll_loop(ring, min(min_complete, ring->cq.entries));
+		ret = iopoll_turn(ring, lane, nr, &idle);
 	}
-	iou_lane_unlock(ring, iou_task_lane(ring));
+	iou_lane_unlock(ring, lane);
+
+	while (ret == IOPOLL_AGAIN) {
+		cond_resched();
+		iou_task_run_work();
+		if (task_sigpending(current) || iou_ring_lock_killable(ring))
+			return -EINTR;
+		ret = iopoll_turn(ring, lane, nr, &idle);
+		iou_lane_unlock(ring, lane);
+	}
 	return ret;
 }
 
@@ -238,10 +281,12 @@ static void iopoll_work(struct work_struct *work)
 	struct iou_iopoll *iopoll = container_of(to_delayed_work(work), struct iou_iopoll, work);
 	struct iou_ring *ring = iopoll->ring;
 	bool again = true;
+	u32 passes = 0;
 
 	/* Who has the lock may be stuck; a kernel worker must not be */
 	if (iou_ring_trylock(ring)) {
-		iou_iopoll_pass(ring);
+		while (!list_empty(&ring->polling) && passes++ < IOU_IOPOLL_PASSES)
+			iou_iopoll_pass(ring);
 		again = !list_empty(&ring->polling);
 		iou_ring_unlock(ring);
 	}

@@ -10,9 +10,10 @@
 #include <linux/falloc.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
+#include <sys/mount.h>
 #include <sys/uio.h>
 
-#include "iou_test.h"
+#include "wait_test.h"
 
 #include "../kselftest_harness.h"
 
@@ -37,7 +38,7 @@ FIXTURE_VARIANT(iopoll)
 	enum where where;
 };
 
-#define DEFER	(IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN)
+#define DEFER	SETUP_DEFER
 
 FIXTURE_VARIANT_ADD(iopoll, nvme) {
 	.where = NVME,
@@ -532,6 +533,145 @@ TEST(two_devices)
 	ring_close(&r);
 	close(fd[0]);
 	close(fd[1]);
+}
+
+/* ------------------------------------------------------------------------
+ * A disk that does 1 MB in a second: its requests stay in flight
+ */
+
+#define CONFIGFS	"/sys/kernel/config"
+#define SLOW		CONFIGFS "/nullb/iou_slow"
+
+static bool slow_set(const char *name, const char *value)
+{
+	char path[128];
+	ssize_t len;
+	int fd;
+
+	snprintf(path, sizeof(path), SLOW "/%s", name);
+	fd = open(path, O_WRONLY);
+	len = write(fd, value, strlen(value));
+	close(fd);
+	return len == (ssize_t)strlen(value);
+}
+
+static void slow_remove(void)
+{
+	slow_set("power", "0");
+	rmdir(SLOW);
+}
+
+/* The disk, or -1 */
+static int slow_open(void)
+{
+	static const char *const settings[][2] = {
+		{ "size", "64" }, { "submit_queues", "1" }, { "poll_queues", "1" },
+		{ "hw_queue_depth", "1024" }, { "irqmode", "0" }, { "mbps", "1" },
+		{ "power", "1" },
+	};
+	unsigned int i;
+
+	mount("none", CONFIGFS, "configfs", 0, NULL);
+	slow_remove();
+	if (!getenv("IOU_TEST_DISKS") || mkdir(SLOW, 0700))
+		return -1;
+	for (i = 0; i < ARRAY_LEN(settings); i++)
+		if (!slow_set(settings[i][0], settings[i][1]))
+			return -1;
+	return open("/dev/iou_slow", O_RDWR | O_DIRECT);
+}
+
+static bool read_slow(struct ring *r, int fd, char *buf, unsigned int nr)
+{
+	while (nr--)
+		if (!prep(r, IORING_OP_READ, fd, buf, BLOCK, 0))
+			return false;
+	return ring_submit(r) >= 0;
+}
+
+/* Who polls can be killed, also while somebody else is stuck with the ring. */
+TEST(killed_while_locked)
+{
+	struct stuck_lock stuck;
+	char *buf = pages(BLOCK);
+	struct ring r;
+	int fd, ret;
+	pid_t pid;
+
+	if (setup_missing(IORING_SETUP_IOPOLL))
+		SKIP(return, "kernel lacks IOPOLL");
+	fd = slow_open();
+	if (fd < 0)
+		SKIP(return, "no null_blk that configfs can make");
+	ASSERT_EQ(0, ring_open(&r, 1024, IORING_SETUP_IOPOLL));
+	ASSERT_TRUE(read_slow(&r, fd, buf, 1000));
+	pid = fork_detached();
+	if (!pid)
+		_exit(sys_enter(r.fd, 0, 1000, IORING_ENTER_GETEVENTS, NULL, 0) != 0);
+	nap();
+	ret = stuck_lock_begin(&stuck, &r);
+	if (!ret) {
+		poll(NULL, 0, 100);
+		EXPECT_TRUE(kill_ends(pid, WAIT_MS) || untouched());
+		stuck_lock_end(&stuck);
+	}
+	ring_close(&r);
+	close(fd);
+	slow_remove();
+}
+
+/* The least that a read of the other disk costs, in ns; -1: it failed */
+static long long cost_of_read(struct ring *r, int fd, char *buf)
+{
+	long long start, ns, least = LLONG_MAX;
+	struct io_uring_cqe cqe;
+	unsigned int round, i;
+
+	for (round = 0; round < 10; round++) {
+		start = used_ns();
+		for (i = 0; i < 4; i++) {
+			if (!queue(r, 1, 0, (struct io_uring_sqe) {
+				.opcode = IORING_OP_READ, .fd = fd,
+				.addr = (uintptr_t)buf, .len = BLOCK }) ||
+			    ring_submit(r) != 1)
+				return -1;
+			do
+				if (ring_wait(r, &cqe))
+					return -1;
+			while (cqe.user_data != 1);
+		}
+		ns = used_ns() - start;
+		if (ns < least)
+			least = ns;
+	}
+	return least;
+}
+
+/* How many others are in flight matters for how often they are asked, not for each time. */
+TEST(among_many_in_flight)
+{
+	int slow, fd = open_where(NULLB);
+	char *buf = pages(BLOCK);
+	long long few, many;
+	struct ring r;
+
+	if (setup_missing(IORING_SETUP_IOPOLL))
+		SKIP(return, "kernel lacks IOPOLL");
+	slow = slow_open();
+	if (slow < 0 || fd < 0)
+		SKIP(return, "no null_blk that configfs can make");
+	ASSERT_EQ(0, ring_open(&r, 1024, IORING_SETUP_IOPOLL));
+	ASSERT_TRUE(read_slow(&r, slow, buf, 100));
+	few = cost_of_read(&r, fd, buf);
+	ASSERT_TRUE(read_slow(&r, slow, buf, 900));
+	many = cost_of_read(&r, fd, buf);
+	TH_LOG("%lld us with 100 in flight, %lld us with 1000", few / 1000, many / 1000);
+	EXPECT_LT(0, few);
+	EXPECT_LT(many, 25 * few);
+	ring_close(&r);
+	close(slow);
+	close(fd);
+	slow_remove();
 }
 
 TEST_HARNESS_MAIN
