@@ -668,6 +668,19 @@ static int worker_main(void *arg)
 	do_exit(0);
 }
 
+/* A cpuset may have become smaller since the program said where workers may run */
+static void worker_place(const struct iou_pool *pool, struct task_struct *task)
+{
+	cpumask_var_t cpus;
+
+	if (!pool->cpus || !alloc_cpumask_var(&cpus, GFP_KERNEL))
+		return;
+	cpuset_cpus_allowed(pool->task, cpus);
+	if (cpumask_and(cpus, cpus, pool->cpus))
+		set_cpus_allowed_ptr(task, cpus);
+	free_cpumask_var(cpus);
+}
+
 /* Make one of the threads that were asked for. In the task. Return: 0 or an error */
 static int worker_create(struct iou_pool *pool, struct iou_class *class)
 {
@@ -688,8 +701,7 @@ static int worker_create(struct iou_pool *pool, struct iou_class *class)
 
 	worker->task = task;
 	task->worker_private = worker;
-	if (pool->cpus)
-		set_cpus_allowed_ptr(task, pool->cpus);
+	worker_place(pool, task);
 	get_task_struct(pool->task);
 
 	raw_spin_lock_irq(&pool->lock);
@@ -1090,14 +1102,17 @@ int iou_pool_set_cpus(struct iou_pool *pool, const struct cpumask *cpus)
 		cpumask_copy(mask, cpus);
 	if (!error)
 		error = pool_move_workers(pool, mask);
-	if (error) {
-		kfree(mask);
-		return error;
+	if (!error) {
+		WRITE_ONCE(pool->nr_cpus, cpus ? cpumask_weight(mask) : 0);
+		swap(pool->cpus, mask);
 	}
-	WRITE_ONCE(pool->nr_cpus, cpumask_weight(mask));
-	swap(pool->cpus, mask);
+	/* Without a wish new ones run where their maker may then */
+	if (!error && !cpus) {
+		kfree(pool->cpus);
+		pool->cpus = NULL;
+	}
 	kfree(mask);
-	return 0;
+	return error;
 }
 
 /**

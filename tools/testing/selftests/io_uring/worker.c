@@ -7,7 +7,7 @@
  * it: poll() calls that file writable, so that the request is not parked.
  */
 #include "disk_test.h"
-#include "iou_test.h"
+#include "wait_test.h"
 
 #include <dirent.h>
 #include <netinet/in.h>
@@ -1207,8 +1207,66 @@ static const char *live_in_cpuset(void)
 	return NULL;
 }
 
+/* Do all workers run on this processor only? */
+static bool all_run_on(int cpu)
+{
+	char path[PATH_MAX], comm[32];
+	struct dirent *entry;
+	bool ok = true;
+	DIR *dir;
+
+	dir = opendir("/proc/self/task");
+	while (dir && (entry = readdir(dir))) {
+		snprintf(path, sizeof(path), "/proc/self/task/%s/comm", entry->d_name);
+		if (read_small_file(path, comm, sizeof(comm)) && !strncmp(comm, "iou-wrk", 7))
+			ok &= runs_on(atoi(entry->d_name), cpu);
+	}
+	closedir(dir);
+	return ok;
+}
+
+/* One more worker than there were, which stays. */
+static bool another_worker(struct ring *r, int fds[2], unsigned int nr_before)
+{
+	return queue(r, 1, 0, sqe_splice(fds[0], fds[1])) && ring_submit(r) == 1 &&
+	       wait_workers(getpid(), nr_before + 1, true, WAIT_MS);
+}
+
+/* In a cpuset with two processors, which then has one. Return: what failed */
+static const char *live_in_smaller_cpuset(void)
+{
+	int in[2], out[2], fds[2];
+	cpu_set_t set;
+	struct ring r;
+
+	if (ring_open(&r, 4, 0) || pipe(in) || pipe(out))
+		return "a ring";
+	fds[0] = in[0];
+	fds[1] = out[1];
+	CPU_ZERO(&set);
+	CPU_SET(0, &set);
+	CPU_SET(1, &set);
+	if (!write_file(CGROUP "/cpuset.cpus", "0-1") ||
+	    sys_register(r.fd, IORING_REGISTER_IOWQ_AFF, &set, sizeof(set)) ||
+	    !another_worker(&r, fds, 0))
+		return "a worker";
+	if (!write_file(CGROUP "/cpuset.cpus", "0") || !all_run_on(0))
+		return "the cpuset when it becomes smaller";
+	if (!another_worker(&r, fds, 1) || !all_run_on(0))
+		return "a worker made after that";
+	/* Nothing of the mask is left behind */
+	CPU_CLR(0, &set);
+	if (sys_register(r.fd, IORING_UNREGISTER_IOWQ_AFF, NULL, 0) ||
+	    !write_file(CGROUP "/cpuset.cpus", "0-1") ||
+	    sched_setaffinity(0, sizeof(set), &set))
+		return "to go elsewhere";
+	if (!another_worker(&r, fds, 2) || all_run_on(0))
+		return "a worker made without a mask";
+	return NULL;
+}
+
 /* Workers stay where their process may run. */
-TEST(in_a_cpuset)
+static void in_cpuset(struct __test_metadata *_metadata, const char *(*live)(void))
 {
 	const char *failed;
 	int status;
@@ -1224,7 +1282,7 @@ TEST(in_a_cpuset)
 	pid = fork();
 	ASSERT_LE(0, pid);
 	if (!pid) {
-		failed = write_file(CGROUP "/cgroup.procs", "0") ? live_in_cpuset() : "to join";
+		failed = write_file(CGROUP "/cgroup.procs", "0") ? live() : "to join";
 		if (failed)
 			ksft_print_msg("%s\n", failed);
 		_exit(!!failed);
@@ -1232,6 +1290,18 @@ TEST(in_a_cpuset)
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	EXPECT_EQ(0, status);
 	EXPECT_EQ(0, rmdir(CGROUP));
+}
+
+TEST(in_a_cpuset)
+{
+	in_cpuset(_metadata, live_in_cpuset);
+}
+
+TEST(in_a_smaller_cpuset)
+{
+	if (untouched())
+		SKIP(return, "known to fail");
+	in_cpuset(_metadata, live_in_smaller_cpuset);
 }
 
 /* A worker does something bounded, or unbounded: its result. */
