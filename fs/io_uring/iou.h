@@ -214,6 +214,7 @@ enum iou_cold {
 	IOU_COLD_COUNT	= 1 << 3,	/* timeouts count CQEs; stays while there are */
 	IOU_COLD_KICK	= 1 << 4,	/* ->kick is to be looked after */
 	IOU_COLD_WAKE	= 1 << 5,	/* whoever waits has waited long enough */
+	IOU_COLD_UNPIN	= 1 << 6,	/* ->unpin is not empty */
 };
 
 /* Of these, what may end requests, or make some ready */
@@ -416,6 +417,7 @@ struct iou_wake {
  * @files: fixed files
  * @file_slots: free slots of @files
  * @bufs: fixed buffers
+ * @unpin: fixed buffers that nobody uses any more: the unlock lets go of them
  * @account: who pays for them
  * @personalities: credentials, by their id
  * @next_personality: where to look for a free id
@@ -501,6 +503,7 @@ struct iou_ring {
 	struct iou_table files;		/* [R] */
 	struct iou_slots file_slots;	/* [R] */
 	struct iou_table bufs;		/* [R] */
+	struct list_head unpin;		/* [R] */
 	struct iou_account *account;	/* [C] */
 	struct iou_pbufs pbufs;
 	struct xarray personalities;	/* [R] */

@@ -32,7 +32,7 @@ static void req_drop_file_node(struct iou_req *req)
 
 	if (node->refs == 1)
 		file = get_file(node->what);
-	iou_node_put(node, &iou_req_ring(req)->cq);
+	iou_node_put(node, iou_req_ring(req));
 	if (file)
 		iou_fput_for(file, req->lane->task->task);
 }
@@ -50,7 +50,7 @@ static noinline void req_drop_rare(struct iou_req *req)
 	if (req->held & IOU_HELD_FILE_NODE)
 		req_drop_file_node(req);
 	if (req->held & IOU_HELD_BUF)
-		iou_node_put(req->buf_node, &ring->cq);
+		iou_node_put(req->buf_node, ring);
 	if (req->held & IOU_HELD_CREDS)
 		put_cred(req->creds);
 }

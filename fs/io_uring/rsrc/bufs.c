@@ -15,9 +15,17 @@
 #define IOU_MAX_BUFS	BIT(14)
 #define IOU_MAX_BUF_LEN	SZ_1G
 
-static void buf_release(void *what)
+/* A GiB is unpinned in some ms: not while others wait for the lock */
+static void buf_release(void *what, struct iou_ring *ring)
 {
-	iou_buf_put(what);
+	struct iou_buf *buf = what;
+
+	if (!ring) {
+		iou_buf_put(buf);
+	} else if (iou_buf_drop(buf)) {
+		list_add_tail(&buf->unpin, &ring->unpin);
+		ring->cold |= IOU_COLD_UNPIN;
+	}
 }
 
 /* Read iovec number @i of a range. Without an array all are empty. */
@@ -104,7 +112,7 @@ static int bufs_update_one(struct iou_ring *ring, const struct iou_rsrc_range *r
 	node = bufs_make(ring, &iov, tag);
 	if (IS_ERR(node))
 		return PTR_ERR(node);
-	iou_table_set(&ring->bufs, slot, node, &ring->cq);
+	iou_table_set(&ring->bufs, slot, node, ring);
 	return 0;
 }
 
@@ -142,7 +150,7 @@ static long bufs_register(struct iou_ring *ring, const struct iou_rsrc_range *ra
 	error = bufs_update_all(ring, range, &done);
 	if (error) {
 		iou_table_forget_tags(&ring->bufs);
-		iou_table_free(&ring->bufs, &ring->cq);
+		iou_table_free(&ring->bufs, ring);
 	}
 	return error;
 }
@@ -169,7 +177,7 @@ long iou_bufs_unregister(struct iou_ring *ring, void __user *arg, u32 nr)
 {
 	if (!ring->bufs.nr)
 		return -ENXIO;
-	iou_table_free(&ring->bufs, &ring->cq);
+	iou_table_free(&ring->bufs, ring);
 	return 0;
 }
 
@@ -225,6 +233,6 @@ int iou_bufs_copy(struct iou_ring *ring, struct iou_table *copy)
 			error = -ENOMEM;
 	}
 	if (error)
-		iou_table_free(copy, &ring->cq);
+		iou_table_free(copy, ring);
 	return error;
 }

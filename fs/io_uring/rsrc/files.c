@@ -27,7 +27,8 @@
 
 static_assert(sizeof(struct io_uring_file_index_range) == 16);
 
-static void file_release(void *what)
+/* What closing the file takes is not done here in any case */
+static void file_release(void *what, struct iou_ring *ring)
 {
 	fput(what);
 }
@@ -63,7 +64,7 @@ static void files_clear(struct iou_ring *ring, u32 slot)
 {
 	if (!ring->files.slots[slot])
 		return;
-	iou_table_set(&ring->files, slot, NULL, &ring->cq);
+	iou_table_set(&ring->files, slot, NULL, ring);
 	__clear_bit(slot, ring->file_slots.used);
 	slots_hint(&ring->file_slots, slot);
 }
@@ -78,7 +79,7 @@ static int files_set(struct iou_ring *ring, u32 slot, struct file *file, u64 tag
 		fput(file);
 		return -ENOMEM;
 	}
-	iou_table_set(&ring->files, slot, node, &ring->cq);
+	iou_table_set(&ring->files, slot, node, ring);
 	__set_bit(slot, ring->file_slots.used);
 	slots_hint(&ring->file_slots, slot + 1);
 	return 0;
@@ -294,7 +295,7 @@ void iou_files_drop_slots(struct iou_ring *ring)
 static void files_free(struct iou_ring *ring)
 	__must_hold(&ring->lock)
 {
-	iou_table_free(&ring->files, &ring->cq);
+	iou_table_free(&ring->files, ring);
 	iou_files_drop_slots(ring);
 }
 

@@ -151,19 +151,19 @@ int iou_table_alloc(struct iou_table *table, u32 nr)
 
 /**
  * iou_table_free() - empty all slots and forget the table
- * @table: may be none; its ring is locked
- * @cq: of that ring
+ * @table: may be none
+ * @ring: its, locked
  *
  * Does not wait for requests that use what was in it.
  *
  * Context: ring lock. May sleep.
  */
-void iou_table_free(struct iou_table *table, struct iou_cq *cq)
+void iou_table_free(struct iou_table *table, struct iou_ring *ring)
 {
 	u32 i;
 
 	for (i = 0; i < table->nr; i++) {
-		iou_table_set(table, i, NULL, cq);
+		iou_table_set(table, i, NULL, ring);
 		cond_resched();
 	}
 	kvfree(table->slots);
@@ -206,7 +206,7 @@ void iou_table_release(struct iou_table *table)
 
 		if (!node)
 			continue;
-		node->release(node->what);
+		node->release(node->what, NULL);
 		kfree(node);
 		cond_resched();
 	}
@@ -230,21 +230,21 @@ void iou_table_forget_tags(struct iou_table *table)
 
 /**
  * iou_table_set() - change a slot
- * @table: its ring is locked
+ * @table: one of them
  * @slot: smaller than its number of slots
  * @node: for it, or NULL
- * @cq: of the ring
+ * @ring: locked
  *
  * Context: ring lock. May sleep.
  */
 void iou_table_set(struct iou_table *table, u32 slot, struct iou_node *node,
-		   struct iou_cq *cq)
+		   struct iou_ring *ring)
 {
 	struct iou_node *old = table->slots[slot];
 
 	table->slots[slot] = node;
 	if (old)
-		iou_node_put(old, cq);
+		iou_node_put(old, ring);
 }
 
 /**
@@ -256,7 +256,8 @@ void iou_table_set(struct iou_table *table, u32 slot, struct iou_node *node,
  * Context: may sleep.
  * Return: a node with one reference, or NULL without memory.
  */
-struct iou_node *iou_node_create(void *what, void (*release)(void *), u64 tag)
+struct iou_node *iou_node_create(void *what,
+				 void (*release)(void *what, struct iou_ring *ring), u64 tag)
 {
 	struct iou_node *node = kmalloc(sizeof(*node), GFP_KERNEL_ACCOUNT);
 
@@ -272,14 +273,15 @@ struct iou_node *iou_node_create(void *what, void (*release)(void *), u64 tag)
 /**
  * iou_node_end() - a node is not used by anybody any more
  * @node: without references
- * @cq: of the ring, locked: gets the CQE with the tag
+ * @ring: its, locked: gets the CQE with the tag
  *
  * Context: ring lock. May sleep.
  */
-void iou_node_end(struct iou_node *node, struct iou_cq *cq)
+void iou_node_end(struct iou_node *node, struct iou_ring *ring)
 {
-	node->release(node->what);
+	iou_assert_locked(ring);
+	node->release(node->what, ring);
 	if (node->tag)
-		iou_cq_post(cq, node->tag, 0, 0);
+		iou_cq_post(&ring->cq, node->tag, 0, 0);
 	kfree(node);
 }

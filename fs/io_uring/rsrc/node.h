@@ -16,7 +16,8 @@
  * @refs: [R] the slot and the requests that use it
  * @tag: user_data of the CQE that tells of its end, 0: none
  * @what: the file or buffer
- * @release: lets go of it
+ * @release: lets go of it; of what takes its time when the ring is unlocked. Without a
+ *           ring, which is not locked then, at once
  *
  * [R]: under the ring lock. So counting is cheap: requests come and go under
  * that lock anyway. A slot that is changed gets another node; whoever uses the
@@ -26,7 +27,7 @@ struct iou_node {
 	u32 refs;
 	u64 tag;
 	void *what;
-	void (*release)(void *what);
+	void (*release)(void *what, struct iou_ring *ring);
 };
 
 /**
@@ -53,15 +54,16 @@ int iou_rsrc_check(const struct iou_rsrc_range *range, const struct iou_table *t
 int iou_rsrc_tag(const struct iou_rsrc_range *range, u32 i, u64 *tag);
 
 int iou_table_alloc(struct iou_table *table, u32 nr);
-void iou_table_free(struct iou_table *table, struct iou_cq *cq);
+void iou_table_free(struct iou_table *table, struct iou_ring *ring) __must_hold(&ring->lock);
 void iou_table_forget_tags(struct iou_table *table);
 void iou_table_disown(struct iou_table *table, u32 slot);
 void iou_table_release(struct iou_table *table);
 void iou_table_set(struct iou_table *table, u32 slot, struct iou_node *node,
-		   struct iou_cq *cq);
+		   struct iou_ring *ring) __must_hold(&ring->lock);
 
-struct iou_node *iou_node_create(void *what, void (*release)(void *), u64 tag);
-void iou_node_end(struct iou_node *node, struct iou_cq *cq);
+struct iou_node *iou_node_create(void *what,
+				 void (*release)(void *what, struct iou_ring *ring), u64 tag);
+void iou_node_end(struct iou_node *node, struct iou_ring *ring) __must_hold(&ring->lock);
 
 /**
  * iou_table_get() - look into a slot
@@ -80,12 +82,13 @@ static inline struct iou_node *iou_table_get(const struct iou_table *table, u32 
 /**
  * iou_node_put() - a node is not used any more
  * @node: by the caller
- * @cq: of the ring, locked: gets the CQE with the tag
+ * @ring: its, locked: gets the CQE with the tag
  */
-static inline void iou_node_put(struct iou_node *node, struct iou_cq *cq)
+static inline void iou_node_put(struct iou_node *node, struct iou_ring *ring)
+	__must_hold(&ring->lock)
 {
 	if (!--node->refs)
-		iou_node_end(node, cq);
+		iou_node_end(node, ring);
 }
 
 #endif

@@ -421,17 +421,43 @@ struct iou_buf *iou_buf_create(struct iou_account *account, u64 addr, size_t len
 }
 
 /**
- * iou_buf_put() - drop a reference
- * @buf: unpinned if it was the last
+ * iou_buf_drop() - drop a reference, and leave the rest for later
+ * @buf: any
+ *
+ * Nobody pays for the buffer any more when it was the last one.
  *
  * Context: may sleep.
+ * Return: it was the last, and the caller calls iou_buf_free().
  */
-void iou_buf_put(struct iou_buf *buf)
+bool iou_buf_drop(struct iou_buf *buf)
 {
 	if (!refcount_dec_and_test(&buf->refs))
-		return;
+		return false;
 	buf_uncharge(buf);
+	return true;
+}
+
+/**
+ * iou_buf_free() - unpin and free a buffer
+ * @buf: after iou_buf_drop()
+ *
+ * Context: may sleep. Not under a ring lock: it takes its time.
+ */
+void iou_buf_free(struct iou_buf *buf)
+{
 	buf_unpin(buf);
 	iou_account_put(buf->account);
 	kvfree(buf);
+}
+
+/**
+ * iou_buf_put() - drop a reference
+ * @buf: unpinned if it was the last
+ *
+ * Context: may sleep. As iou_buf_free().
+ */
+void iou_buf_put(struct iou_buf *buf)
+{
+	if (iou_buf_drop(buf))
+		iou_buf_free(buf);
 }

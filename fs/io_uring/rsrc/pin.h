@@ -45,6 +45,7 @@ struct iou_account {
  * @nr_segs: length of @segs
  * @shift: memory between two multiples of 1 << @shift is one segment
  * @has_large: some of it is in large folios, which are paid for in another way
+ * @unpin: in ring->unpin, when nobody uses it any more
  * @segs: the memory; each segment lies in one folio
  *
  * Nothing in here changes. An address finds its segment by a shift.
@@ -57,6 +58,7 @@ struct iou_buf {
 	u32 nr_segs;
 	u32 shift;
 	bool has_large;
+	struct list_head unpin;
 	struct bio_vec segs[];
 };
 
@@ -65,6 +67,8 @@ void iou_account_put(struct iou_account *account);
 int iou_account_charge(struct iou_account *account, unsigned long nr_pages);
 void iou_account_uncharge(struct iou_account *account, unsigned long nr_pages);
 struct iou_buf *iou_buf_create(struct iou_account *account, u64 addr, size_t len);
+bool iou_buf_drop(struct iou_buf *buf);
+void iou_buf_free(struct iou_buf *buf);
 void iou_buf_put(struct iou_buf *buf);
 #if IS_ENABLED(CONFIG_KUNIT)
 struct iou_buf *iou_buf_of_pages(struct iou_account *account, u64 addr, size_t len,

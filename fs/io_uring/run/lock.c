@@ -40,6 +40,7 @@
 #include "../req/hash.h"
 #include "../req/lane.h"
 #include "../req/wake.h"
+#include "../rsrc/pin.h"
 #include "lock.h"
 #include "worker.h"
 
@@ -333,11 +334,13 @@ static void take_kick(struct iou_ring *ring, struct iou_ring **kick)
  * @kick: a ring to look after when this one is unlocked, with a reference; or NULL
  * @last: the ring is dead, and its reference has to go
  * @more: something is ready that was left for after the release
+ * @unpin: buffers that nobody uses any more
  */
 struct iou_release {
 	struct iou_ring *kick;
 	bool last;
 	bool more;
+	struct list_head unpin;
 };
 
 static void do_cold(struct iou_ring *ring, struct iou_release *release)
@@ -346,10 +349,23 @@ static void do_cold(struct iou_ring *ring, struct iou_release *release)
 	if (ring->kick)
 		take_kick(ring, &release->kick);
 	release->more = !settle(ring, NULL);
+	if (ring->cold & IOU_COLD_UNPIN) {
+		ring->cold &= ~IOU_COLD_UNPIN;
+		list_splice_tail_init(&ring->unpin, &release->unpin);
+	}
 	if (!(ring->cold & IOU_COLD_REAP))
 		return;
 	ring->cold &= ~IOU_COLD_REAP;
 	release->last |= reap_lanes(ring);
+}
+
+/* What takes its time is done when the lock was released */
+static void unpin_all(struct list_head *list)
+{
+	struct iou_buf *buf, *next;
+
+	list_for_each_entry_safe(buf, next, list, unpin)
+		iou_buf_free(buf);
 }
 
 /* There is more to do, perhaps. Return: locked again */
@@ -400,7 +416,7 @@ static __always_inline bool unlock_once(struct iou_ring *ring, bool by_worker, b
 /* There is more to do than to publish. Return: a ring to kick, with a reference, or NULL */
 static struct iou_ring *unlock_rounds(struct iou_ring *ring, bool by_worker)
 {
-	struct iou_release release = { };
+	struct iou_release release = { .unpin = LIST_HEAD_INIT(release.unpin) };
 	u32 rounds = 0;
 	bool wake;
 
@@ -413,6 +429,7 @@ static struct iou_ring *unlock_rounds(struct iou_ring *ring, bool by_worker)
 	} while (unlock_once(ring, by_worker, wake, release.more, rounds++));
 	if (unlikely(release.last))
 		iou_ring_put(ring);
+	unpin_all(&release.unpin);
 	return release.kick;
 }
 
@@ -781,6 +798,7 @@ void iou_lock_init(struct iou_ring *ring)
 {
 	mutex_init(&ring->lock);
 	INIT_LIST_HEAD(&ring->ready);
+	INIT_LIST_HEAD(&ring->unpin);
 	init_llist_head(&ring->done);
 	init_llist_head(&ring->stranded);
 	init_waitqueue_head(&ring->cq_wait);

@@ -50,7 +50,7 @@ static void region_sizes(struct kunit *test)
  * Tables of nodes
  */
 
-static void count_release(void *what)
+static void count_release(void *what, struct iou_ring *ring)
 {
 	++*(int *)what;
 }
@@ -58,7 +58,7 @@ static void count_release(void *what)
 static void node_table(struct kunit *test)
 {
 	struct fake *fake = fake_ring(test);
-	struct iou_cq *cq = &fake->ring.cq;
+	struct iou_ring *ring = &fake->ring;
 	struct iou_table table = { };
 	struct iou_node *a, *b;
 	int ended = 0;
@@ -69,7 +69,8 @@ static void node_table(struct kunit *test)
 	b = iou_node_create(&ended, count_release, 0);
 	KUNIT_ASSERT_NOT_NULL(test, a);
 	KUNIT_ASSERT_NOT_NULL(test, b);
-	iou_table_set(&table, 2, a, cq);
+	mutex_lock(&ring->lock);
+	iou_table_set(&table, 2, a, ring);
 	KUNIT_EXPECT_PTR_EQ(test, a, iou_table_get(&table, 2));
 	KUNIT_EXPECT_NULL(test, iou_table_get(&table, 0));
 	KUNIT_EXPECT_NULL(test, iou_table_get(&table, 3));
@@ -77,23 +78,24 @@ static void node_table(struct kunit *test)
 
 	/* Replaced while a request uses it: it ends, and is told of, with the last use */
 	a->refs += 2;
-	iou_table_set(&table, 2, b, cq);
+	iou_table_set(&table, 2, b, ring);
 	KUNIT_EXPECT_EQ(test, 0, ended);
-	iou_node_put(a, cq);
+	iou_node_put(a, ring);
 	KUNIT_EXPECT_EQ(test, 0, ended);
 	KUNIT_EXPECT_EQ(test, 0, fake_nr_cqes(fake));
-	iou_node_put(a, cq);
+	iou_node_put(a, ring);
 	KUNIT_EXPECT_EQ(test, 1, ended);
 	KUNIT_ASSERT_EQ(test, 1, fake_nr_cqes(fake));
 	KUNIT_EXPECT_EQ(test, 11, fake->cqes[0].user_data);
 	KUNIT_EXPECT_EQ(test, 0, fake->cqes[0].res);
 
 	/* Without a tag nothing is told */
-	iou_table_free(&table, cq);
+	iou_table_free(&table, ring);
 	KUNIT_EXPECT_EQ(test, 2, ended);
 	KUNIT_EXPECT_EQ(test, 1, fake_nr_cqes(fake));
 	KUNIT_EXPECT_NULL(test, iou_table_get(&table, 2));
-	iou_table_free(&table, cq);
+	iou_table_free(&table, ring);
+	mutex_unlock(&ring->lock);
 }
 
 static void node_forget_tags(struct kunit *test)
@@ -103,11 +105,13 @@ static void node_forget_tags(struct kunit *test)
 	int i, ended = 0;
 
 	KUNIT_ASSERT_EQ(test, 0, iou_table_alloc(&table, 4));
+	mutex_lock(&fake->ring.lock);
 	for (i = 0; i < 4; i += 2)
 		iou_table_set(&table, i, iou_node_create(&ended, count_release, 1 + i),
-			      &fake->ring.cq);
+			      &fake->ring);
 	iou_table_forget_tags(&table);
-	iou_table_free(&table, &fake->ring.cq);
+	iou_table_free(&table, &fake->ring);
+	mutex_unlock(&fake->ring.lock);
 	KUNIT_EXPECT_EQ(test, 2, ended);
 	KUNIT_EXPECT_EQ(test, 0, fake_nr_cqes(fake));
 }
@@ -188,7 +192,7 @@ static void slots_any(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -EINVAL, iou_files_remove(ring, U32_MAX));
 	/* All of them hold a reference, and nothing else does */
 	KUNIT_EXPECT_EQ(test, NR_SLOTS + 1, file_count(file));
-	iou_table_free(&ring->files, &ring->cq);
+	iou_table_free(&ring->files, ring);
 	iou_files_drop_slots(ring);
 	mutex_unlock(&ring->lock);
 	KUNIT_EXPECT_EQ(test, 1, file_count(file));
@@ -232,7 +236,7 @@ static void slots_range(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -ENFILE, install_any(ring, file));
 	KUNIT_EXPECT_EQ(test, -EINVAL, iou_files_install(ring, get_file(file), 1 + NR_SLOTS));
 	KUNIT_EXPECT_EQ(test, -EINVAL, iou_files_install(ring, get_file(file), 0));
-	iou_table_free(&ring->files, &ring->cq);
+	iou_table_free(&ring->files, ring);
 	iou_files_drop_slots(ring);
 	KUNIT_EXPECT_EQ(test, -ENXIO, iou_files_install(ring, get_file(file), 1));
 	KUNIT_EXPECT_EQ(test, -ENFILE, install_any(ring, file));
