@@ -11,7 +11,9 @@
 #include "../req/count.h"
 #include "../req/drain.h"
 #include "../req/hash.h"
+#include "../req/op.h"
 #include "../req/park.h"
+#include "../run/lock.h"
 #include "fake.h"
 
 static struct iou_req *fake_reqs(struct kunit *test, struct fake *fake, u32 nr)
@@ -607,6 +609,61 @@ static void states(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, iou_state_may_follow(IOU_S_CLAIMED, IOU_S_DONE));
 }
 
+/* ------------------------------------------------------------------------
+ * The unlock
+ */
+
+#define NR_DELIVERIES	1000
+
+/* The message that comes again and again: how often, and how often by the test's thread */
+struct again {
+	struct task_struct *tester;
+	u32 nr;
+	u32 nr_by_tester;
+};
+
+static void deliver_again(struct iou_req *req, struct iou_ring *target)
+{
+	struct again *again = req->aux;
+
+	again->nr_by_tester += current == again->tester;
+	WRITE_ONCE(again->nr, again->nr + 1);
+	if (again->nr < NR_DELIVERIES)
+		llist_add(&req->qnode, &target->done);
+}
+
+/* Who unlocks leaves messages that do not end to a kernel worker */
+static void unlock_has_an_end(struct kunit *test)
+{
+	static const struct iou_op op = { .name = "AGAIN", .deliver = deliver_again };
+	const struct iou_op **ops = kunit_kcalloc(test, 256, sizeof(*ops), GFP_KERNEL);
+	struct again *again = kunit_kzalloc(test, sizeof(*again), GFP_KERNEL);
+	struct fake *from = fake_ring(test), *to = fake_ring(test);
+	struct iou_req *req = fake_reqs(test, from, 1);
+	u32 tries = 0;
+
+	KUNIT_ASSERT_NOT_NULL(test, ops);
+	KUNIT_ASSERT_NOT_NULL(test, again);
+	again->tester = current;
+	ops[req->opcode] = &op;
+	from->ring.ops = ops;
+	req->aux = again;
+
+	mutex_lock(&to->ring.lock);
+	llist_add(&req->qnode, &to->ring.done);
+	iou_lane_unlock(&to->ring, &to->lane);
+	KUNIT_EXPECT_LT(test, 0, again->nr_by_tester);
+	KUNIT_EXPECT_LT(test, again->nr_by_tester, 100);
+
+	/* That gives up, too, and asks for another one */
+	while (READ_ONCE(again->nr) < NR_DELIVERIES && tries++ < NR_DELIVERIES)
+		flush_work(&to->ring.drain_work);
+	flush_work(&to->ring.drain_work);
+	KUNIT_EXPECT_EQ(test, NR_DELIVERIES, again->nr);
+	KUNIT_EXPECT_EQ(test, 1, refcount_read(&to->ring.refs));
+	kvfree(req);
+}
+
 static struct kunit_case requests_cases[] = {
 	KUNIT_CASE(index_growth),
 	KUNIT_CASE(index_shrinking),
@@ -615,6 +672,7 @@ static struct kunit_case requests_cases[] = {
 	KUNIT_CASE(index_walk),
 	KUNIT_CASE(index_two_walks),
 	KUNIT_CASE(hash_turns),
+	KUNIT_CASE(unlock_has_an_end),
 	KUNIT_CASE(drain_order),
 	KUNIT_CASE(drain_chain),
 	KUNIT_CASE(count_order),

@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Whatever somebody does with a ring, others get at it meanwhile, and what has no end does
+ * not keep anybody in the kernel.
+ */
+#include "wait_test.h"
+
+#include "../kselftest_harness.h"
+
+FIXTURE(hold)
+{
+	struct ring ring;
+};
+
+FIXTURE_SETUP(hold)
+{
+	ASSERT_EQ(0, ring_open(&self->ring, 512, 0));
+}
+
+FIXTURE_TEARDOWN(hold)
+{
+	ring_close(&self->ring);
+}
+
+/*
+ * struct visitor - a thread that locks a ring again and again
+ * @longest: how long it took at most to have the lock and let it go, in ns
+ */
+struct visitor {
+	struct ring *ring;
+	pthread_barrier_t barrier;
+	pthread_t thread;
+	bool stop;
+	long long longest;
+};
+
+static void *visit(void *arg)
+{
+	struct visitor *v = arg;
+	long long start, ns;
+
+	pthread_barrier_wait(&v->barrier);
+	while (!__atomic_load_n(&v->stop, __ATOMIC_ACQUIRE)) {
+		start = now_ns();
+		/* There are none, but that is only known when the lock is held */
+		sys_register(v->ring->fd, IORING_UNREGISTER_FILES, NULL, 0);
+		ns = now_ns() - start;
+		if (ns > v->longest)
+			v->longest = ns;
+	}
+	return NULL;
+}
+
+/* Return: how long the longest visit took, in per cent of what we did; -1: we failed */
+static int visit_while(struct ring *r, bool (*what)(struct ring *r))
+{
+	struct visitor v = { .ring = r };
+	long long start, ns;
+	bool ok;
+
+	pthread_barrier_init(&v.barrier, NULL, 2);
+	if (pthread_create(&v.thread, NULL, visit, &v))
+		return -1;
+	pthread_barrier_wait(&v.barrier);
+
+	start = now_ns();
+	ok = what(r);
+	ns = now_ns() - start;
+
+	__atomic_store_n(&v.stop, true, __ATOMIC_RELEASE);
+	pthread_join(v.thread, NULL);
+	return ok ? 100 * v.longest / ns : -1;
+}
+
+/* The machine may stop either thread at any time: the best of some rounds counts. */
+static int least_visit_while(struct ring *r, bool (*before)(struct ring *r),
+			     bool (*what)(struct ring *r))
+{
+	int part, least = INT_MAX;
+	unsigned int round;
+
+	for (round = 0; round < 5; round++) {
+		if (!before(r))
+			return -1;
+		part = visit_while(r, what);
+		if (part < 0)
+			return -1;
+		least = part < least ? part : least;
+	}
+	return least;
+}
+
+/* ------------------------------------------------------------------------
+ * Submission
+ */
+
+#define NR_READS	512u
+
+static char zeros[128 << 10];
+static int zero_fd;
+
+/* Reads that take their time; each 16th SQE is the first of a pair. */
+static bool queue_pairs(struct ring *r)
+{
+	unsigned int i;
+
+	store(r->cq_head, load(r->cq_tail));
+	for (i = 0; i < NR_READS; i++)
+		if (!queue(r, i, i % 2 ? IOSQE_IO_LINK : 0,
+			   sqe_read(zero_fd, zeros, sizeof(zeros))))
+			return false;
+	return true;
+}
+
+static bool submit_all(struct ring *r)
+{
+	return ring_submit(r) == (int)NR_READS;
+}
+
+/* A batch in which there is always a chain in the way comes to an end, too. */
+TEST_F_TIMEOUT(hold, chains_in_the_way, 120)
+{
+	int part;
+
+	if (untouched())
+		SKIP(return, "known to fail");
+	zero_fd = open("/dev/zero", O_RDONLY);
+	ASSERT_LE(0, zero_fd);
+	part = least_visit_while(&self->ring, queue_pairs, submit_all);
+	TH_LOG("the longest wait took %d%% of the batch", part);
+	EXPECT_LE(0, part);
+	EXPECT_GT(50, part);
+	close(zero_fd);
+}
+
+static struct io_uring_sqe sqe_msg(const struct ring *to, __u64 user_data)
+{
+	return (struct io_uring_sqe) {
+		.opcode = IORING_OP_MSG_RING,
+		.fd = to->fd,
+		.addr = IORING_MSG_DATA,
+		.off = user_data,
+	};
+}
+
+/*
+ * A tail that is behind the head makes a batch of at most as many SQEs as there can be,
+ * also if it is carried out in pieces: after each message.
+ */
+TEST(tail_behind_the_head)
+{
+	struct ring from, to;
+	unsigned int i;
+	int status;
+	pid_t pid;
+	long end;
+
+	ASSERT_EQ(0, ring_open(&from, 4, 0));
+	ASSERT_EQ(0, ring_open(&to, 4, 0));
+	for (i = 0; i < 4; i++)
+		ASSERT_TRUE(queue(&from, 1, 0, sqe_msg(&to, 2)));
+	store(from.sq_tail, load(from.sq_head) - 1);
+
+	pid = fork_detached();
+	if (!pid)
+		_exit(sys_enter(from.fd, UINT_MAX, 0, 0, NULL, 0) != 4);
+	/* If it goes on for ever, then not because there is no room */
+	end = now_ms() + WAIT_MS;
+	do {
+		store(from.cq_head, load(from.cq_tail));
+		store(to.cq_head, load(to.cq_tail));
+		status = reap(pid, 1);
+	} while (status == -ETIMEDOUT && now_ms() < end);
+
+	EXPECT_EQ(0, status);
+	EXPECT_TRUE(!status || kill_ends(pid, WAIT_MS));
+	ring_close(&from);
+	ring_close(&to);
+}
+
+/* ------------------------------------------------------------------------
+ * Waiting
+ */
+
+#define NR_SENDERS	500u
+
+/* End all that wait. Return: how many there were */
+static int cancel_all(struct ring *r)
+{
+	struct io_uring_sync_cancel_reg reg = {
+		.flags = IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL, .fd = -1,
+		.timeout = { -1, -1 },
+	};
+
+	return sys_register(r->fd, IORING_REGISTER_SYNC_CANCEL, &reg, 1);
+}
+
+/*
+ * Who waits for one CQE, which is there, does not stay for all that it could do: after each
+ * message it looks.
+ */
+TEST(back_with_what_there_is)
+{
+	const char *missing = setup_missing(SETUP_DEFER);
+	struct ring from, to;
+	unsigned int i, sent;
+	int fds[2];
+	long end;
+
+	if (missing)
+		SKIP(return, "kernel lacks %s", missing);
+	ASSERT_EQ(0, pipe(fds));
+	ASSERT_EQ(0, ring_open_cq(&from, 2 * NR_SENDERS, 4 * NR_SENDERS, SETUP_DEFER));
+	ASSERT_EQ(0, ring_open_cq(&to, 1, NR_SENDERS, 0));
+	for (i = 0; i < NR_SENDERS; i++) {
+		ASSERT_TRUE(queue(&from, 1, IOSQE_IO_HARDLINK, sqe_poll(fds[0], POLLIN)));
+		ASSERT_TRUE(queue(&from, 2, 0, sqe_msg(&to, 3)));
+	}
+	ASSERT_EQ(2 * (int)NR_SENDERS, ring_submit(&from));
+
+	/* That ends the polls; what comes behind them is for who enters */
+	EXPECT_EQ((int)NR_SENDERS, cancel_all(&from));
+	EXPECT_LE(NR_SENDERS, ring_ready(&from));
+	EXPECT_EQ(0, sys_enter(from.fd, 0, 1, IORING_ENTER_GETEVENTS, NULL, 0));
+	sent = ring_ready(&to);
+	TH_LOG("%u of %u messages sent before it came back", sent, NR_SENDERS);
+	EXPECT_TRUE(sent < NR_SENDERS / 2 || untouched());
+
+	/* Nothing is forgotten */
+	end = now_ms() + WAIT_MS;
+	while (ring_ready(&to) < NR_SENDERS && now_ms() < end)
+		ring_flush(&from);
+	EXPECT_EQ(NR_SENDERS, ring_ready(&to));
+	ring_close(&from);
+	ring_close(&to);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+/* ------------------------------------------------------------------------
+ * Buffers
+ */
+
+#define NR_BIG	32
+#define BIG	(64ul << 20)
+
+static struct iovec big[NR_BIG];
+
+static bool set_big(struct ring *r)
+{
+	sys_register(r->fd, IORING_UNREGISTER_BUFFERS, NULL, 0);
+	return !sys_register(r->fd, IORING_REGISTER_BUFFERS, big, NR_BIG);
+}
+
+static bool unregister_big(struct ring *r)
+{
+	return !sys_register(r->fd, IORING_UNREGISTER_BUFFERS, NULL, 0);
+}
+
+static bool replace_big(struct ring *r)
+{
+	struct iovec none[NR_BIG] = { };
+	struct io_uring_rsrc_update2 up = { .data = (uintptr_t)none, .nr = NR_BIG };
+
+	return sys_register(r->fd, IORING_REGISTER_BUFFERS_UPDATE, &up, sizeof(up)) == NR_BIG;
+}
+
+/* It takes time to let go of much memory, in which others can use the ring. */
+TEST_F_TIMEOUT(hold, unpin, 180)
+{
+	static bool (*const whats[])(struct ring *r) = { unregister_big, replace_big };
+	char *mem = mmap(NULL, BIG, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	unsigned int i;
+	int part;
+
+	if (untouched())
+		SKIP(return, "known to fail");
+	ASSERT_NE(MAP_FAILED, mem);
+	/* Small pages take longest. Perhaps there are no others */
+	madvise(mem, BIG, MADV_NOHUGEPAGE);
+	memset(mem, 1, BIG);
+	for (i = 0; i < NR_BIG; i++)
+		big[i] = (struct iovec) { mem, BIG };
+
+	for (i = 0; i < ARRAY_LEN(whats); i++) {
+		part = least_visit_while(&self->ring, set_big, whats[i]);
+		TH_LOG("the longest wait took %d%% of letting go", part);
+		EXPECT_LE(0, part);
+		EXPECT_GT(50, part);
+	}
+	munmap(mem, BIG);
+}
+
+TEST_HARNESS_MAIN
