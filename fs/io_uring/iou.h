@@ -43,12 +43,10 @@
  * States
  *
  *   of a request    enum iou_state: changed in req/state.h, the steps are in req/state.c
- *   of a lane       attached; detached (->detached), by iou_lane_detach(); gone
- *                   (->gone), by iou_lane_free(). The lane of a deferred ring may be
- *                   an orphan in each of them (->orphan), by iou_lane_orphan()
- *   of a ring       disabled (IOU_GATE_DISABLED), or not: register_enable(). Closing
- *                   (->closing), by iou_exit_ring(); dead (->dead), by the unlock that
- *                   finds the last lane gone. There is no way back
+ *   of a lane       enum iou_lane_state: attached, detached, gone. The lane of a deferred
+ *                   ring may be an orphan in each of them (->orphan), by iou_lane_orphan()
+ *   of a ring       enum iou_ring_state: disabled, enabled, closing, dead. Of both there is
+ *                   no way back; they, too, are changed in req/state.h
  *
  *
  * Lifetimes
@@ -59,11 +57,11 @@
  *   list then (deferred rings only), it outlives its ring.
  *   A ring lives until its file is released and its last lane is gone, then a
  *   grace period. This is decided under the ring lock, by the last unlock
- *   (->dead), so:
+ *   (DEAD), so:
  *
  *     - whoever has the file open, or a request in flight, may lock;
  *     - whoever had a request in flight until just now must be in an RCU read
- *       section since then, may only trylock, and must look at ->dead;
+ *       section since then, may only trylock, and must look whether it is DEAD;
  *     - the task's exit finds rings through its lanes and takes a reference
  *       (->refs) under task->lock.
  *
@@ -154,14 +152,25 @@ struct io_uring_task {
 };
 
 /**
+ * enum iou_lane_state - what becomes of a lane, in this order
+ * @IOU_LANE_ATTACHED: on its task's list
+ * @IOU_LANE_DETACHED: off that; it goes when nothing is in flight
+ * @IOU_LANE_GONE: off the ring's list, too: the ring may go
+ */
+enum iou_lane_state {
+	IOU_LANE_ATTACHED,
+	IOU_LANE_DETACHED,
+	IOU_LANE_GONE,
+};
+
+/**
  * struct iou_lane - one (ring, task) pair
  * @refs: its ring, while it is on that's list; the task's ready list, if @queued
- * @gone: off the ring's list: the ring may go, too
  * @ring: one half of the pair
  * @task: the other
  * @nr_inflight: requests that outlived their submission
  * @nr_page_waits: of these, those that go on when a page has been read
- * @detached: off the task's list; goes when nothing is in flight
+ * @state: enum iou_lane_state
  * @deferred: events wait until the task asks for them (DEFER_TASKRUN)
  * @notify: how the task is told of events
  * @taskrun_flag: tell the program by the SQ's TASKRUN flag
@@ -185,8 +194,7 @@ struct iou_lane {
 	refcount_t refs;
 	u32 nr_inflight;		/* [R] */
 	u32 nr_page_waits;		/* [R] */
-	bool detached;			/* [R] */
-	bool gone;			/* [R] */
+	u8 state;			/* [R] */
 	bool deferred;			/* [C] */
 	bool taskrun_flag;		/* [C] */
 	u8 notify;			/* [C] */
@@ -365,13 +373,27 @@ struct iou_wake {
 };
 
 /**
+ * enum iou_ring_state - what becomes of a ring, in this order
+ * @IOU_RING_DISABLED: it was made with R_DISABLED, and nobody may enter
+ * @IOU_RING_ENABLED: it can be used
+ * @IOU_RING_CLOSING: its file is gone: nothing new may be parked or queued
+ * @IOU_RING_DEAD: its last lane is gone: the unlock that found that has given up the
+ *                 reference of file and lanes
+ */
+enum iou_ring_state {
+	IOU_RING_DISABLED,
+	IOU_RING_ENABLED,
+	IOU_RING_CLOSING,
+	IOU_RING_DEAD,
+};
+
+/**
  * struct iou_ring - one io_uring_setup()
  * @lock: see the banner
  * @cold: IOU_COLD_*
  * @watch: which of them the end of a request sets
  * @strict: IOU_STRICT_*
- * @closing: the file is gone: nothing new may be parked or queued
- * @dead: set once, by the unlock that found the last lane gone
+ * @state: enum iou_ring_state
  * @submit_all: go on after a rejected SQE
  * @compat: made by a 32-bit program
  * @single_issuer: only @owner may submit
@@ -441,8 +463,7 @@ struct iou_ring {
 	u32 cold;			/* [R] */
 	u32 watch;			/* [R] */
 	u32 strict;			/* [R] */
-	bool closing;			/* [R] */
-	bool dead;			/* [R] */
+	u8 state;			/* [R] */
 	bool submit_all;		/* [C] */
 	bool compat;			/* [C] */
 	bool single_issuer;		/* [C] */
@@ -770,6 +791,30 @@ static inline struct iou_ring *iou_req_ring(const struct iou_req *req)
 static inline const struct iou_op *iou_req_op(const struct iou_req *req)
 {
 	return req->lane->ring->ops[req->opcode];
+}
+
+/* Is the ring's file gone? Then what waits has to end, and nothing may begin to */
+static inline bool iou_ring_is_closing(const struct iou_ring *ring)
+{
+	return READ_ONCE(ring->state) >= IOU_RING_CLOSING;
+}
+
+/* Is its last lane gone, too? */
+static inline bool iou_ring_is_dead(const struct iou_ring *ring)
+{
+	return READ_ONCE(ring->state) == IOU_RING_DEAD;
+}
+
+/* Does its task not know the lane any more? */
+static inline bool iou_lane_is_detached(const struct iou_lane *lane)
+{
+	return READ_ONCE(lane->state) >= IOU_LANE_DETACHED;
+}
+
+/* Does its ring not know it either? Then the ring may be gone, too */
+static inline bool iou_lane_is_gone(const struct iou_lane *lane)
+{
+	return READ_ONCE(lane->state) == IOU_LANE_GONE;
 }
 
 /* For functions that want the ring lock held, beside __must_hold() */

@@ -14,6 +14,7 @@
 #include "../mem/evfd.h"
 #include "../ops/table.h"
 #include "../req/lane.h"
+#include "../req/state.h"
 #include "../rsrc/bufs.h"
 #include "../rsrc/creds.h"
 #include "../rsrc/files.h"
@@ -85,7 +86,7 @@ static long register_probe(struct iou_ring *ring, void __user *arg, u32 nr_args)
 /* ENABLE_RINGS: the end of R_DISABLED */
 static long register_enable(struct iou_ring *ring, void __user *arg, u32 nr_args)
 {
-	if (!(ring->gate & IOU_GATE_DISABLED))
+	if (ring->state != IOU_RING_DISABLED)
 		return -EBADFD;
 	if (ring->restrictions)
 		ring->strict |= IOU_STRICT_RESTRICT;
@@ -93,6 +94,7 @@ static long register_enable(struct iou_ring *ring, void __user *arg, u32 nr_args
 		WRITE_ONCE(ring->owner, get_task_struct(current));
 		iou_lane_find_owner(ring);
 	}
+	iou_ring_step(ring, IOU_RING_ENABLED);
 	/* Pairs with the acquire in io_uring_enter() */
 	smp_store_release(&ring->gate, ring->gate & ~IOU_GATE_DISABLED);
 	iou_sqpoll_wake(ring);

@@ -190,7 +190,10 @@ static struct iou_ring *ring_alloc(u32 flags)
 	ring->setup_flags = flags;
 	ring->ops = flags & IORING_SETUP_IOPOLL ? iou_optab_iopoll : iou_optab;
 	ring->clockid = CLOCK_MONOTONIC;
-	ring->gate = flags & IORING_SETUP_R_DISABLED ? IOU_GATE_DISABLED : 0;
+	if (flags & IORING_SETUP_R_DISABLED)
+		ring->gate = IOU_GATE_DISABLED;
+	else
+		iou_ring_step(ring, IOU_RING_ENABLED);
 	ring->iocb_flags = IOCB_ALLOC_CACHE;
 	ring->submit_all = flags & IORING_SETUP_SUBMIT_ALL;
 	ring->compat = in_compat_syscall();

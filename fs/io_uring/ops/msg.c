@@ -110,7 +110,7 @@ static int msg_install(struct iou_ring *target, struct iou_msg *msg)
 static int msg_deliver(struct iou_ring *target, struct iou_msg *msg)
 	__must_hold(&target->lock)
 {
-	if (target->gate & IOU_GATE_DISABLED)
+	if (target->state == IOU_RING_DISABLED)
 		return -EBADFD;
 	/* Nobody is left who would look at it */
 	if (target->deferred && (target->owner->flags & PF_EXITING))

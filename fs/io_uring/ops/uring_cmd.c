@@ -241,7 +241,7 @@ static iou_verdict_t work_uring_cmd(struct iou_req *req)
 	int ret;
 
 	/* There is no task any more for a callback */
-	if (unlikely(READ_ONCE(req->lane->detached)))
+	if (unlikely(iou_lane_is_detached(req->lane)))
 		return iou_done(req, -ECANCELED);
 	ret = cmd_call(req, IO_URING_F_UNLOCKED | IO_URING_F_IOWQ);
 	if (ret != -EIOCBQUEUED)
@@ -299,7 +299,7 @@ static void cmd_handle(struct iou_req *req, bool cancel)
 	cmd_leave(req);
 
 	/* What the callback did may be what a command waited for before it stops */
-	if (unlikely(cancel || lane->stopping || lane->ring->closing))
+	if (unlikely(cancel || lane->stopping || iou_ring_is_closing(lane->ring)))
 		iou_cancel_commands(lane);
 }
 

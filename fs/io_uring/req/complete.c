@@ -69,7 +69,7 @@ static __always_inline void req_drop(struct iou_req *req)
 	if (req->held & IOU_HELD_INFLIGHT) {
 		lane->nr_inflight--;
 		lane->ring->cold |= lane->ring->watch;
-		if (unlikely(lane->detached))
+		if (unlikely(iou_lane_is_detached(lane)))
 			lane->ring->cold |= IOU_COLD_REAP;
 	}
 	req->held = 0;

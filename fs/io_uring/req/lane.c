@@ -18,6 +18,7 @@
 #include "../rsrc/node.h"
 #include "lane.h"
 #include "op.h"
+#include "state.h"
 #include "wake.h"
 
 /**
@@ -148,9 +149,9 @@ void iou_lane_detach(struct iou_lane *lane)
 	struct iou_task *task = lane->task;
 
 	iou_assert_locked(lane->ring);
-	if (lane->detached)
+	if (iou_lane_is_detached(lane))
 		return;
-	lane->detached = true;
+	iou_lane_step(lane, IOU_LANE_DETACHED);
 	spin_lock(&task->lock);
 	list_del(&lane->task_node);
 	if (task->last_lane == lane) {
@@ -193,7 +194,7 @@ void iou_lane_free(struct iou_lane *lane)
 	list_del(&lane->ring_node);
 	if (lane->ring->owner_lane == lane)
 		WRITE_ONCE(lane->ring->owner_lane, NULL);
-	WRITE_ONCE(lane->gone, true);
+	iou_lane_step(lane, IOU_LANE_GONE);
 	call_rcu(&lane->rcu, lane_put_rcu);
 }
 
@@ -345,7 +346,7 @@ static void push_deferred(struct iou_lane *lane, bool first, bool lazy, bool can
 	/* See above */
 	smp_mb__after_atomic();
 
-	if (unlikely(READ_ONCE(lane->orphan)) && (!can_wait || READ_ONCE(ring->closing))) {
+	if (unlikely(READ_ONCE(lane->orphan)) && (!can_wait || iou_ring_is_closing(ring))) {
 		lane_queue_orphan(lane);
 		return;
 	}

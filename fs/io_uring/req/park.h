@@ -132,7 +132,7 @@ static inline int iou_park(struct iou_req *req, const struct iou_park_ops *ops)
 	struct iou_ring *ring = iou_req_ring(req);
 
 	iou_assert_locked(ring);
-	if (unlikely(ring->closing || req->cancelled))
+	if (unlikely(iou_ring_is_closing(ring) || req->cancelled))
 		return -ECANCELED;
 	lockdep_assert(!(req->notes & IOU_NOTE_INDEXED));
 	iou_index_add(&ring->parked, req);

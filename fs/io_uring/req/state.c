@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Which states of a request may follow each other.
+ * Which states of a request, of a lane, and of a ring may follow each other.
  */
 #include "state.h"
 
@@ -53,4 +53,69 @@ void iou_req_check_step(const struct iou_req *req, enum iou_state from, enum iou
 	WARN_ONCE(!iou_state_may_follow(from, to),
 		  "io_uring: a request with opcode %u goes from state %d to %d\n",
 		  req->opcode, from, to);
+}
+
+static const u8 next_lane_states[] = {
+	[IOU_LANE_ATTACHED] = BIT(IOU_LANE_DETACHED),
+	[IOU_LANE_DETACHED] = BIT(IOU_LANE_GONE),
+	[IOU_LANE_GONE]	    = 0,
+};
+
+/**
+ * iou_lane_state_may_follow() - is this a step that a lane may make?
+ * @from: a state
+ * @to: another
+ *
+ * Return: whether.
+ */
+bool iou_lane_state_may_follow(enum iou_lane_state from, enum iou_lane_state to)
+{
+	return from < ARRAY_SIZE(next_lane_states) && (next_lane_states[from] & BIT(to));
+}
+
+/**
+ * iou_lane_check_step() - warn of a step that must not be
+ * @lane: which makes it
+ * @to: the next state
+ *
+ * Context: ring lock.
+ */
+void iou_lane_check_step(const struct iou_lane *lane, enum iou_lane_state to)
+{
+	iou_assert_locked(lane->ring);
+	WARN_ONCE(!iou_lane_state_may_follow(lane->state, to),
+		  "io_uring: a lane goes from state %d to %d\n", lane->state, to);
+}
+
+/* A ring that nobody has enabled can be closed */
+static const u8 next_ring_states[] = {
+	[IOU_RING_DISABLED] = BIT(IOU_RING_ENABLED) | BIT(IOU_RING_CLOSING),
+	[IOU_RING_ENABLED]  = BIT(IOU_RING_CLOSING),
+	[IOU_RING_CLOSING]  = BIT(IOU_RING_DEAD),
+	[IOU_RING_DEAD]	    = 0,
+};
+
+/**
+ * iou_ring_state_may_follow() - is this a step that a ring may make?
+ * @from: a state
+ * @to: another
+ *
+ * Return: whether.
+ */
+bool iou_ring_state_may_follow(enum iou_ring_state from, enum iou_ring_state to)
+{
+	return from < ARRAY_SIZE(next_ring_states) && (next_ring_states[from] & BIT(to));
+}
+
+/**
+ * iou_ring_check_step() - warn of a step that must not be
+ * @ring: which makes it
+ * @to: the next state
+ *
+ * Context: ring lock, or nobody has the ring yet.
+ */
+void iou_ring_check_step(const struct iou_ring *ring, enum iou_ring_state to)
+{
+	WARN_ONCE(!iou_ring_state_may_follow(ring->state, to),
+		  "io_uring: a ring goes from state %d to %d\n", ring->state, to);
 }

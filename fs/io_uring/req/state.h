@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The state of a request, see enum iou_state. It changes by these functions; on kernels
- * with lockdep they warn of a step that must not be. Two places exchange it by themselves,
- * because what comes next depends on what was: claim() in run/poll.c, and what drivers do
- * to their commands, in ops/uring_cmd.c.
+ * The state of a request, see enum iou_state, and those of lanes and rings. They change by
+ * these functions; on kernels with lockdep these warn of a step that must not be. Two
+ * places exchange a request's state by themselves, because what comes next depends on what
+ * was: claim() in run/poll.c, and what drivers do to their commands, in ops/uring_cmd.c.
  */
 #ifndef IOU_REQ_STATE_H
 #define IOU_REQ_STATE_H
@@ -12,6 +12,10 @@
 
 bool iou_state_may_follow(enum iou_state from, enum iou_state to);
 void iou_req_check_step(const struct iou_req *req, enum iou_state from, enum iou_state to);
+bool iou_lane_state_may_follow(enum iou_lane_state from, enum iou_lane_state to);
+void iou_lane_check_step(const struct iou_lane *lane, enum iou_lane_state to);
+bool iou_ring_state_may_follow(enum iou_ring_state from, enum iou_ring_state to);
+void iou_ring_check_step(const struct iou_ring *ring, enum iou_ring_state to);
 
 #define IOU_CHECK_STEPS	IS_ENABLED(CONFIG_PROVE_LOCKING)
 
@@ -64,6 +68,39 @@ static __always_inline bool iou_req_try_step(struct iou_req *req, enum iou_state
 	if (IOU_CHECK_STEPS)
 		iou_req_check_step(req, from, to);
 	return cmpxchg(&req->state, from, to) == from;
+}
+
+/**
+ * iou_lane_step() - change the state of a lane
+ * @lane: any
+ * @to: the new state
+ *
+ * Some look at it without the lock.
+ *
+ * Context: ring lock.
+ */
+static inline void iou_lane_step(struct iou_lane *lane, enum iou_lane_state to)
+	__must_hold(&lane->ring->lock)
+{
+	if (IOU_CHECK_STEPS)
+		iou_lane_check_step(lane, to);
+	WRITE_ONCE(lane->state, to);
+}
+
+/**
+ * iou_ring_step() - change the state of a ring
+ * @ring: any
+ * @to: the new state
+ *
+ * Some look at it without the lock.
+ *
+ * Context: ring lock, or nobody has the ring yet.
+ */
+static inline void iou_ring_step(struct iou_ring *ring, enum iou_ring_state to)
+{
+	if (IOU_CHECK_STEPS)
+		iou_ring_check_step(ring, to);
+	WRITE_ONCE(ring->state, to);
 }
 
 #endif

@@ -58,7 +58,7 @@ long iou_restrict_register(struct iou_ring *ring, void __user *arg, u32 nr)
 	struct iou_restrict *restr;
 	int error;
 
-	if (!(ring->gate & IOU_GATE_DISABLED))
+	if (ring->state != IOU_RING_DISABLED)
 		return -EBADFD;
 	if (ring->restrictions)
 		return -EBUSY;

@@ -25,7 +25,7 @@
 static void chain_event(struct iou_req *req, bool cancel)
 	__must_hold(&iou_req_ring(req)->lock)
 {
-	if (unlikely(cancel || iou_req_ring(req)->closing)) {
+	if (unlikely(cancel || iou_ring_is_closing(iou_req_ring(req)))) {
 		iou_req_end(req, -ECANCELED);
 		return;
 	}

@@ -13,6 +13,7 @@
 #include <linux/io_uring.h>
 
 #include "../req/lane.h"
+#include "../req/state.h"
 #include "../rsrc/creds.h"
 #include "../rsrc/files.h"
 #include "../rsrc/node.h"
@@ -59,7 +60,7 @@ void iou_exit_ring(struct iou_ring *ring)
 	/* The last lane may go while the lock is let go */
 	refcount_inc(&ring->refs);
 	iou_ring_lock(ring);
-	ring->closing = true;
+	iou_ring_step(ring, IOU_RING_CLOSING);
 	iou_cancel_ring(ring);
 	/* Nobody will come and ask for the events */
 	list_for_each_entry(lane, &ring->lanes, ring_node)
@@ -137,7 +138,7 @@ static bool task_waits_for_page(struct iou_task *task)
 	spin_lock(&task->lock);
 	list_for_each_entry(lane, &task->lanes, task_node)
 		waits |= READ_ONCE(lane->nr_page_waits) && !lane->deferred &&
-			 !READ_ONCE(lane->ring->closing);
+			 !iou_ring_is_closing(lane->ring);
 	spin_unlock(&task->lock);
 	return waits;
 }

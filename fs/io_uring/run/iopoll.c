@@ -155,7 +155,7 @@ void iou_iopoll_add(struct iou_req *req)
 	iou_index_leave(req);
 	list_add_tail(&req->node, &ring->polling);
 	/* Nobody may come to ask for it any more */
-	if (unlikely(ring->closing || req->lane->detached))
+	if (unlikely(iou_ring_is_closing(ring) || iou_lane_is_detached(req->lane)))
 		iou_iopoll_orphan(ring);
 }
 

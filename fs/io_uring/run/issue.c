@@ -68,7 +68,7 @@ static void parked_event(struct iou_req *req, bool cancel)
 	__must_hold(&iou_req_ring(req)->lock)
 {
 	iou_poll_unpark(req);
-	if (unlikely(cancel || iou_req_ring(req)->closing)) {
+	if (unlikely(cancel || iou_ring_is_closing(iou_req_ring(req)))) {
 		iou_poll_pass_on(req);
 	} else if (unlikely(req->poll.events & EPOLLEXCLUSIVE)) {
 		exclusive_event(req);
@@ -145,7 +145,7 @@ static void issue_retry(struct iou_req *req)
  */
 void iou_issue_again(struct iou_req *req, bool cancel)
 {
-	if (unlikely(cancel || iou_req_ring(req)->closing)) {
+	if (unlikely(cancel || iou_ring_is_closing(iou_req_ring(req)))) {
 		iou_req_end(req, -ECANCELED);
 		return;
 	}
@@ -178,7 +178,7 @@ void iou_issue_prepared(struct iou_req *req)
 static void returned_event(struct iou_req *req, bool cancel)
 	__must_hold(&iou_req_ring(req)->lock)
 {
-	if (cancel || iou_req_ring(req)->closing || req->cancelled) {
+	if (cancel || iou_ring_is_closing(iou_req_ring(req)) || req->cancelled) {
 		iou_req_end(req, -ECANCELED);
 		return;
 	}

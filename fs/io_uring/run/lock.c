@@ -39,6 +39,7 @@
 #include "../req/drain.h"
 #include "../req/hash.h"
 #include "../req/lane.h"
+#include "../req/state.h"
 #include "../req/wake.h"
 #include "../rsrc/pin.h"
 #include "lock.h"
@@ -196,12 +197,12 @@ static void settle_held(struct iou_req *req, const struct iou_lane *mine)
 {
 	struct iou_lane *lane = req->lane;
 
-	if (unlikely(lane->ring->closing)) {
+	if (unlikely(iou_ring_is_closing(lane->ring))) {
 		req->event(req, true);
 		return;
 	}
 	if (lane == mine) {
-		req->event(req, lane->detached || current != lane->task->task ||
+		req->event(req, iou_lane_is_detached(lane) || current != lane->task->task ||
 				iou_task_is_ending());
 		return;
 	}
@@ -217,7 +218,7 @@ static void settle_work(struct iou_req *req)
 	struct iou_work work = { .unbound = req->work.unbound };
 
 	req->work.expected = false;
-	if (iou_req_ring(req)->closing || !iou_pool_queue(pool, &req->work))
+	if (iou_ring_is_closing(iou_req_ring(req)) || !iou_pool_queue(pool, &req->work))
 		iou_req_end(req, -ECANCELED);
 	iou_pool_unexpect(pool, &work);
 }
@@ -298,15 +299,15 @@ static bool reap_lanes(struct iou_ring *ring)
 	struct iou_lane *lane, *next;
 
 	list_for_each_entry_safe(lane, next, &ring->lanes, ring_node) {
-		if (lane->nr_inflight || !(lane->detached || ring->closing))
+		if (lane->nr_inflight || !(iou_lane_is_detached(lane) || iou_ring_is_closing(ring)))
 			continue;
 		iou_lane_detach(lane);
 		task_retire_workers(lane->task);
 		iou_lane_free(lane);
 	}
-	if (!ring->closing || ring->dead || !list_empty(&ring->lanes))
+	if (ring->state != IOU_RING_CLOSING || !list_empty(&ring->lanes))
 		return false;
-	ring->dead = true;
+	iou_ring_step(ring, IOU_RING_DEAD);
 	return true;
 }
 
@@ -378,7 +379,7 @@ static noinline bool relock(struct iou_ring *ring, u32 rounds)
 	}
 	if (!iou_ring_trylock(ring))
 		return false;
-	if (likely(!ring->dead))
+	if (likely(!iou_ring_is_dead(ring)))
 		return true;
 	mutex_unlock(&ring->lock);
 	return false;
@@ -666,7 +667,7 @@ static void pushed_done(struct iou_ring *ring)
 	smp_mb();
 	locked = iou_ring_trylock(ring);
 	/* A dead ring has no requests: what was put there was taken, and was the last */
-	if (locked && ring->dead) {
+	if (locked && iou_ring_is_dead(ring)) {
 		mutex_unlock(&ring->lock);
 		locked = false;
 	}

@@ -32,7 +32,7 @@ static inline bool iou_poll_queue_is_gone(const struct iou_poll *poll)
 static inline bool iou_poll_ended(const struct iou_req *req)
 	__must_hold(&iou_req_ring(req)->lock)
 {
-	return iou_req_ring(req)->closing || req->cancelled ||
+	return iou_ring_is_closing(iou_req_ring(req)) || req->cancelled ||
 	       iou_poll_queue_is_gone(&req->poll) || iou_poll_queue_is_gone(req->poll2);
 }
 

@@ -9,7 +9,7 @@
  * the program; rings that somebody else holds then say -EOWNERDEAD.
  *
  * Only the thread touches its list of seats. A new seat comes over ->joining, a
- * ring that was closed says so by ->closing, and the thread strikes it off. So
+ * ring that was closed says so (CLOSING), and the thread strikes it off. So
  * nobody waits for a round to end.
  *
  * What it does when there is nothing to do
@@ -123,7 +123,7 @@ static bool seat_has_work(const struct iou_seat *seat)
 {
 	const struct iou_ring *ring = seat->ring;
 
-	if (READ_ONCE(ring->closing) || !list_empty(&ring->polling))
+	if (iou_ring_is_closing(ring) || !list_empty(&ring->polling))
 		return true;
 	return !(READ_ONCE(ring->gate) & IOU_GATE_DISABLED) &&
 	       (iou_sq_pending(&ring->sq) || READ_ONCE(seat->cpus));
@@ -182,10 +182,10 @@ static bool seat_serve(struct iou_seat *seat)
 		return false;
 	iou_ring_lock(ring);
 	head = ring->sq.head;
-	closing = ring->closing;
+	closing = iou_ring_is_closing(ring);
 	polled = !closing && !list_empty(&ring->polling);
 	lane = closing ? NULL : iou_task_lane(ring);
-	if (lane && !(ring->gate & IOU_GATE_DISABLED))
+	if (lane && ring->state != IOU_RING_DISABLED)
 		seat_submit(seat, lane);
 	if (polled)
 		iou_iopoll_pass(ring);
@@ -558,7 +558,7 @@ void iou_sqpoll_close(struct iou_ring *ring)
 
 	refcount_inc(&sqp->refs);
 	iou_exit_ring(ring);
-	/* It sees ->closing and lets go */
+	/* It sees that, and lets go */
 	wake_up_state(sqp->thread, TASK_INTERRUPTIBLE);
 	sqpoll_put(sqp);
 }

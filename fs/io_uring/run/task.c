@@ -86,7 +86,7 @@ static bool ready_lane_begin(struct iou_lane *lane)
 	if (!lane->deferred)
 		return true;
 	rcu_read_lock();
-	there = !READ_ONCE(lane->gone) && refcount_inc_not_zero(&lane->ring->refs);
+	there = !iou_lane_is_gone(lane) && refcount_inc_not_zero(&lane->ring->refs);
 	rcu_read_unlock();
 	if (!there)
 		iou_lane_put(lane);
@@ -119,7 +119,7 @@ static void ready_lane_end(struct iou_lane *lane, struct iou_ring *ring)
 	/* Without a reference, the lane may go with the unlock */
 	bool deferred = lane->deferred;
 
-	iou_lane_unlock(ring, lane->gone ? NULL : lane);
+	iou_lane_unlock(ring, iou_lane_is_gone(lane) ? NULL : lane);
 	ready_lane_put(lane, ring, deferred);
 }
 
@@ -149,10 +149,10 @@ static void ready_lane_run(struct iou_lane *lane, struct iou_ring *ring, bool ca
 	__must_hold(&lane->ring->lock)
 {
 	ready_lane_taken(lane);
-	if (!lane->gone)
+	if (!iou_lane_is_gone(lane))
 		ready_lane_take(lane);
 
-	while (!lane->gone && iou_task_run_batch(lane, cancel)) {
+	while (!iou_lane_is_gone(lane) && iou_task_run_batch(lane, cancel)) {
 		/* What is left keeps the lane */
 		iou_lane_unlock(ring, lane);
 		if (iou_ring_lock_killable(ring)) {
@@ -224,7 +224,7 @@ static void run_orphans(struct llist_node *list)
 			continue;
 		}
 		ready_lane_taken(lane);
-		if (!lane->gone)
+		if (!iou_lane_is_gone(lane))
 			iou_task_run_lane(lane, true);
 		ready_lane_end(lane, ring);
 	}
@@ -299,7 +299,7 @@ static struct iou_lane *search_both(struct iou_task *task, struct iou_ring *ring
 	       !list_entry_is_head(its, &ring->lanes, ring_node)) {
 		if (mine->ring == ring)
 			return mine;
-		if (its->task == task && !its->detached)
+		if (its->task == task && !iou_lane_is_detached(its))
 			return its;
 		mine = list_next_entry(mine, task_node);
 		its = list_next_entry(its, ring_node);
@@ -322,7 +322,7 @@ struct iou_lane *iou_task_attached(struct iou_task *task, struct iou_ring *ring)
 	iou_assert_locked(ring);
 	/* Most rings have no other one */
 	lane = list_first_entry_or_null(&ring->lanes, struct iou_lane, ring_node);
-	if (!lane || (lane->task == task && !lane->detached))
+	if (!lane || (lane->task == task && !iou_lane_is_detached(lane)))
 		return lane;
 
 	spin_lock(&task->lock);

@@ -53,6 +53,7 @@ static inline struct fake *fake_ring_with(struct kunit *test, u32 setup_flags)
 	ring->cq.limit = FAKE_CQ_ENTRIES;
 	ring->cq.cqe_shift = 4;
 	KUNIT_ASSERT_EQ(test, 0, iou_ring_init(ring));
+	iou_ring_step(ring, IOU_RING_ENABLED);
 	fake->lane.ring = ring;
 	list_add(&fake->lane.ring_node, &ring->lanes);
 	return fake;

@@ -232,7 +232,7 @@ static void index_of_work(struct kunit *test)
 	iou_park_claim(&reqs[1]);
 	reqs[1].cancelled = true;
 	KUNIT_EXPECT_EQ(test, -ECANCELED, iou_park(&reqs[1], &park_ops));
-	ring->closing = true;
+	ring->state = IOU_RING_CLOSING;
 	KUNIT_EXPECT_EQ(test, -ECANCELED, iou_park(&reqs[0], &park_ops));
 	KUNIT_EXPECT_EQ(test, 0, ring->parked.nr);
 	mutex_unlock(&ring->lock);
@@ -609,6 +609,23 @@ static void states(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, iou_state_may_follow(IOU_S_CLAIMED, IOU_S_DONE));
 }
 
+/* Rings and lanes go on, and never back; a ring need not be enabled before it is closed */
+static void states_of_rings(struct kunit *test)
+{
+	int from, to;
+
+	for (from = 0; from <= IOU_RING_DEAD; from++)
+		for (to = 0; to <= IOU_RING_DEAD; to++) {
+			bool may = to == from + 1 ||
+				   (from == IOU_RING_DISABLED && to == IOU_RING_CLOSING);
+
+			KUNIT_EXPECT_EQ(test, may, iou_ring_state_may_follow(from, to));
+		}
+	for (from = 0; from <= IOU_LANE_GONE; from++)
+		for (to = 0; to <= IOU_LANE_GONE; to++)
+			KUNIT_EXPECT_EQ(test, to == from + 1, iou_lane_state_may_follow(from, to));
+}
+
 /* ------------------------------------------------------------------------
  * The unlock
  */
@@ -678,6 +695,7 @@ static struct kunit_case requests_cases[] = {
 	KUNIT_CASE(count_order),
 	KUNIT_CASE(count_passed),
 	KUNIT_CASE(states),
+	KUNIT_CASE(states_of_rings),
 	{ }
 };
 
