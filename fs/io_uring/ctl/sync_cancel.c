@@ -41,7 +41,7 @@ static ktime_t cancel_deadline(const struct __kernel_timespec *timeout)
 static void run_deferred(struct iou_ring *ring)
 	__must_hold(&ring->lock)
 {
-	struct iou_lane *lane = iou_task_lane(ring);
+	struct iou_lane *lane = iou_task_own_lane(ring);
 
 	if (lane && lane->deferred)
 		iou_task_run_lane(lane, fatal_signal_pending(current));

@@ -245,7 +245,7 @@ int iou_iopoll_wait(struct iou_ring *ring, u32 min_complete)
 	iou_task_run_work();
 	if (iou_ring_lock_killable(ring))
 		return -EINTR;
-	lane = iou_task_lane(ring);
+	lane = iou_task_own_lane(ring);
 	iou_ring_flush_backlog(ring);
 	if (unlikely(ring->cq.lost_unreported)) {
 		ring->cq.lost_unreported = false;

@@ -330,7 +330,6 @@ static void sqpoll_round(struct iou_sqpoll *sqp)
 static void seat_abandon(struct iou_seat *seat)
 {
 	struct iou_ring *ring = seat->ring;
-	struct io_uring_task *task = current->io_uring;
 	struct iou_lane *lane;
 
 	WRITE_ONCE(seat->gone, true);
@@ -338,7 +337,7 @@ static void seat_abandon(struct iou_seat *seat)
 	iou_sq_set_flag(&ring->sq, IORING_SQ_NEED_WAKEUP);
 	wake_up_all(&seat->room);
 	iou_ring_lock(ring);
-	lane = task ? iou_task_attached(&task->iou, ring) : NULL;
+	lane = iou_task_own_lane(ring);
 	if (lane)
 		iou_cancel_lane(lane);
 	iou_ring_unlock(ring);

@@ -33,4 +33,26 @@ static inline struct iou_lane *iou_task_lane(struct iou_ring *ring)
 	return iou_task_find_lane(ring);
 }
 
+/**
+ * iou_task_own_lane() - iou_task_lane(), if there is one
+ * @ring: locked; its file is open
+ *
+ * For who submits nothing: a task without a lane does not have to lock the ring when it
+ * exits, which may be impossible.
+ *
+ * Context: ring lock.
+ * Return: the lane or NULL.
+ */
+static inline struct iou_lane *iou_task_own_lane(struct iou_ring *ring)
+	__must_hold(&ring->lock)
+{
+	struct io_uring_task *task = current->io_uring;
+
+	if (!task)
+		return NULL;
+	if (READ_ONCE(task->iou.last_ring) == ring)
+		return task->iou.last_lane;
+	return iou_task_attached(&task->iou, ring);
+}
+
 #endif
