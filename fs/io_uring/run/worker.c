@@ -535,6 +535,13 @@ static void worker_do(struct iou_worker *worker, struct iou_work *work)
 	cond_resched();
 }
 
+/* The thread takes no more work. Pool locked */
+static void worker_set_ending(struct iou_worker *worker)
+{
+	if (worker->state != WORKER_ENDING)
+		worker_set_state(worker, WORKER_ENDING);
+}
+
 /* Sleep until there is work. Pool locked before and after. */
 static void worker_idle(struct iou_worker *worker)
 	__must_hold(&worker->pool->lock)
@@ -564,8 +571,8 @@ static void worker_idle(struct iou_worker *worker)
 		list_del_init(&worker->idle_node);
 		worker_set_state(worker, WORKER_STARTING);
 	}
-	if (killed && worker->state != WORKER_ENDING)
-		worker_set_state(worker, WORKER_ENDING);
+	if (killed)
+		worker_set_ending(worker);
 }
 
 /* Has this thread no more to do? The last one stays for what is expected. */
@@ -614,8 +621,6 @@ static void worker_end(struct iou_worker *worker)
 	bool ask;
 
 	raw_spin_lock_irq(&pool->lock);
-	if (worker->state != WORKER_ENDING)
-		worker_set_state(worker, WORKER_ENDING);
 	class_activate(pool, class);
 	ask = pool_must_ask(pool);
 	raw_spin_unlock_irq(&pool->lock);
@@ -661,6 +666,8 @@ static int worker_main(void *arg)
 		worker_do(worker, work);
 		raw_spin_lock_irq(&pool->lock);
 	}
+	/* Under the same lock: the next one that looks may have to stay for what is expected */
+	worker_set_ending(worker);
 	raw_spin_unlock_irq(&pool->lock);
 
 	worker_end(worker);

@@ -1153,6 +1153,90 @@ TEST(writes_behind_a_write_that_blocks)
 	close(l.fd);
 }
 
+/* struct leaver, and the pages that it reads to, which are missing */
+struct busy_leaver {
+	struct leaver l;
+	char *missing;
+	int uffd;
+};
+
+/* Two workers are busy, then idle; and then there are writes to be waited for. */
+static void *read_write_and_leave(void *arg)
+{
+	struct uffdio_zeropage zero = { .range = { .len = 2 * 4096 } };
+	struct busy_leaver *b = arg;
+	struct io_uring_cqe cqe;
+	struct uffd_msg msg;
+	int i;
+
+	zero.range.start = (uintptr_t)b->missing;
+	for (i = 0; i < 2; i++)
+		prep(b->l.r, IORING_OP_READ, b->l.fd, b->missing + i * 4096, 1, 0)->flags =
+			IOSQE_ASYNC;
+	if (ring_submit(b->l.r) != 2)
+		return NULL;
+	for (i = 0; i < 2; i++)
+		if (poll_fd(b->uffd, POLLIN, WAIT_MS) != POLLIN ||
+		    read(b->uffd, &msg, sizeof(msg)) != sizeof(msg))
+			return NULL;
+	if (ioctl(b->uffd, UFFDIO_ZEROPAGE, &zero))
+		return NULL;
+	for (i = 0; i < 2; i++)
+		if (ring_wait(b->l.r, &cqe) || cqe.res != 1)
+			return NULL;
+	return write_and_leave(&b->l);
+}
+
+/* Of several workers that are idle when their thread exits one stays for what is to come. */
+TEST(writes_for_one_of_the_idle)
+{
+	struct busy_leaver b = { .l = { .fd = tmp_file(NULL, 0), .nr = 2 } };
+	struct uffdio_zeropage zero = { .range = { .len = 4096 } };
+	char *mem = pages(2 * 4096), *missing = pages(4096);
+	struct io_uring_cqe cqe;
+	pthread_t thread;
+	struct ring r;
+	int uffd, i;
+	void *ok;
+
+	b.missing = pages(2 * 4096);
+	b.l.r = &r;
+	b.l.mem = mem;
+	zero.range.start = (uintptr_t)missing;
+	ASSERT_EQ(1, write(b.l.fd, "x", 1));
+	uffd = open_userfault(missing, 4096);
+	b.uffd = open_userfault(b.missing, 2 * 4096);
+	if (uffd < 0 || b.uffd < 0)
+		SKIP(return, "no userfaultfd");
+
+	ASSERT_EQ(0, ring_open(&r, 16, 0));
+	for (i = 0; i < 50; i++) {
+		struct io_uring_sqe *sqe;
+
+		sqe = prep(&r, IORING_OP_WRITE, b.l.fd, missing, 4096, 0);
+		sqe->flags = IOSQE_ASYNC;
+		sqe->user_data = 99;
+		ASSERT_EQ(1, ring_submit(&r));
+		ASSERT_EQ(POLLIN, poll_fd(uffd, POLLIN, WAIT_MS));
+
+		fill_pattern(mem, 2 * 4096, i);
+		ASSERT_EQ(0, pthread_create(&thread, NULL, read_write_and_leave, &b));
+		pthread_join(thread, &ok);
+		ASSERT_NE(NULL, ok);
+		ASSERT_EQ(0, ioctl(uffd, UFFDIO_ZEROPAGE, &zero));
+		ASSERT_EQ(0, ring_wait(&r, &cqe));
+		EXPECT_EQ(99u, cqe.user_data);
+		expect_writes(_metadata, &b.l);
+
+		ASSERT_EQ(0, madvise(missing, 4096, MADV_DONTNEED));
+		ASSERT_EQ(0, madvise(b.missing, 2 * 4096, MADV_DONTNEED));
+	}
+	ring_close(&r);
+	close(uffd);
+	close(b.uffd);
+	close(b.l.fd);
+}
+
 #define CGROUP	"/sys/fs/cgroup/iou_worker"
 
 static bool write_file(const char *path, const char *text)
