@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * SPLICE and TEE: always done by a worker.
+ *
+ * What is written to a file, as bounded work, comes from a pipe. If that is empty somebody
+ * else has to fill it, so the work goes on as unbounded. It takes no turn on the file's
+ * inode: those who write there would have to wait for the pipe, too.
  */
 #include <linux/file.h>
 #include <linux/fs.h>
@@ -68,10 +72,10 @@ static struct file *splice_get_in(struct iou_req *req)
 	return file;
 }
 
-static long do_the_splice(struct iou_req *req, struct file *in)
+static long do_the_splice(struct iou_req *req, struct file *in, bool nowait)
 {
 	struct iou_splice *splice = iou_req_cmd(req, struct iou_splice);
-	u32 flags = splice->flags & SPLICE_F_ALL;
+	u32 flags = (splice->flags & SPLICE_F_ALL) | (nowait ? SPLICE_F_NONBLOCK : 0);
 
 	if (!splice->len)
 		return 0;
@@ -82,29 +86,20 @@ static long do_the_splice(struct iou_req *req, struct file *in)
 			 splice->len, flags);
 }
 
-/* It writes to a file, but may have to wait for what it reads from */
-static bool splice_lasts(struct iou_req *req)
-{
-	struct file *in = splice_get_in(req);
-	umode_t mode;
-
-	if (!in)
-		return false;
-	mode = file_inode(in)->i_mode;
-	fput(in);
-	return !S_ISREG(mode) && !S_ISBLK(mode);
-}
-
 static iou_verdict_t work_splice(struct iou_req *req)
 {
 	struct iou_splice *splice = iou_req_cmd(req, struct iou_splice);
+	bool nowait = !req->work.unbound && !(splice->flags & SPLICE_F_NONBLOCK);
 	struct file *in = splice_get_in(req);
 	long ret;
 
 	if (!in)
 		return iou_done(req, -EBADF);
-	ret = do_the_splice(req, in);
+	ret = do_the_splice(req, in, nowait);
 	fput(in);
+	if (ret == -EAGAIN && nowait)
+		return IOU_WORK;
+
 	if (ret != splice->len)
 		req->notes |= IOU_NOTE_SHORT;
 	return iou_done(req, ret);
@@ -114,9 +109,7 @@ const struct iou_op iou_op_splice = {
 	.name		= "SPLICE",
 	.prep		= prep_splice,
 	.work		= work_splice,
-	.lasts		= splice_lasts,
 	.needs_file	= true,
-	.hashed		= true,
 	.unbound	= true,
 };
 
@@ -125,6 +118,5 @@ const struct iou_op iou_op_tee = {
 	.prep		= prep_tee,
 	.work		= work_splice,
 	.needs_file	= true,
-	.hashed		= true,
 	.unbound	= true,
 };

@@ -40,7 +40,7 @@ static inline void iou_audit_exit(const struct iou_req *req, iou_verdict_t verdi
 {
 	if (verdict == IOU_DONE || verdict == IOU_REJECTED)
 		audit_uring_exit(req->res >= 0, req->res);
-	else if (verdict == IOU_RETRY)
+	else if (verdict == IOU_RETRY || verdict == IOU_WORK)
 		audit_uring_exit(false, -EAGAIN);
 	else
 		audit_uring_exit(true, 0);

@@ -62,6 +62,9 @@ static enum iou_work_end work_attempt(struct iou_req *req)
 		req->verdict = work_nowait(req);
 	else
 		req->verdict = op->work(req);
+
+	if (req->verdict == IOU_WORK)
+		return IOU_WORK_UNBOUND;
 	return req->verdict == IOU_RETRY ? IOU_WORK_BACK : IOU_WORK_DONE;
 }
 

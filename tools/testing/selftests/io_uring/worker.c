@@ -825,6 +825,37 @@ TEST_F(worker, splices_to_files)
 	close(file);
 }
 
+/* One that waits for its pipe does not keep others from writing to the same file */
+TEST_F(worker, splice_and_write_to_a_file)
+{
+	struct ring *r = &self->ring;
+	int file = tmp_file(NULL, 0);
+	struct io_uring_cqe cqe;
+	struct io_uring_sqe *sqe;
+
+	if (untouched())
+		SKIP(return, "this kernel lets the write wait");
+	ASSERT_LE(0, file);
+	sqe = prep(r, IORING_OP_SPLICE, file, NULL, 1, 8);
+	sqe->splice_fd_in = self->pipe[0];
+	sqe->splice_off_in = -1;
+	sqe->user_data = 1;
+	sqe = prep(r, IORING_OP_WRITE, file, "written", 8, 0);
+	sqe->flags = IOSQE_ASYNC;
+	sqe->user_data = 2;
+	ASSERT_EQ(2, ring_submit(r));
+	ASSERT_EQ(0, ring_wait(r, &cqe));
+	EXPECT_EQ(2u, cqe.user_data);
+	EXPECT_EQ(8, cqe.res);
+
+	ASSERT_EQ(1, write(self->pipe[1], "s", 1));
+	ASSERT_EQ(0, ring_wait(r, &cqe));
+	EXPECT_EQ(1u, cqe.user_data);
+	EXPECT_EQ(1, cqe.res);
+	EXPECT_EQ(9, lseek(file, 0, SEEK_END));
+	close(file);
+}
+
 /* The CPU time in ticks that threads called iou-wrk have used, of each; how many */
 static unsigned int worker_ticks(unsigned long ticks[], unsigned int max)
 {
