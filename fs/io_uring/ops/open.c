@@ -22,6 +22,7 @@
 #include "../req/req.h"
 #include "../rsrc/files.h"
 #include "../run/lock.h"
+#include "../run/worker.h"
 #include "ops.h"
 
 /**
@@ -245,6 +246,8 @@ static iou_verdict_t work_open(struct iou_req *req)
 	/* A lease has to be broken */
 	if (ret == -EAGAIN)
 		ret = open_waiting(req, OPEN_WAIT);
+	if (ret == -ERESTARTSYS && iou_worker_restarts())
+		return IOU_WORK;
 	return iou_done(req, ret);
 }
 

@@ -13,6 +13,7 @@
 #include "../req/req.h"
 #include "../rsrc/files.h"
 #include "../run/lock.h"
+#include "../run/worker.h"
 #include "ops.h"
 
 /**
@@ -97,7 +98,7 @@ static iou_verdict_t work_splice(struct iou_req *req)
 		return iou_done(req, -EBADF);
 	ret = do_the_splice(req, in, nowait);
 	fput(in);
-	if (ret == -EAGAIN && nowait)
+	if (ret == -EAGAIN ? nowait : ret == -ERESTARTSYS && iou_worker_restarts())
 		return IOU_WORK;
 
 	if (ret != splice->len)

@@ -29,7 +29,8 @@ struct io_comp_batch;
  *         May be called again after IOU_RETRY
  * @work: do it in a worker: may block, no lock held. NULL: @issue never says
  *        IOU_RETRY or IOU_WORK. IOU_RETRY means: would block, park me; IOU_WORK:
- *        may take as long as another program likes, and has done nothing yet
+ *        may take as long as another program likes, or was interrupted for a
+ *        while, and has done nothing yet
  * @lasts: may @work take as long as another program likes? Asked in a worker, before
  *         @work, unless @unbound says that already
  * @take: with IOU_NOTE_SELECT: take a provided buffer, because a worker will do it.

@@ -7,7 +7,8 @@
  *   .issue says WORK  -> a worker does it with .work
  *   .work  says RETRY -> it would block for long on a file that can be polled:
  *                        back to the lane, which parks it
- *   .work  says WORK  -> it waits for another program: it is queued for workers that may
+ *   .work  says WORK  -> it waits for another program, or was interrupted for a while:
+ *                        it is queued for workers that may
  */
 #include <linux/fs.h>
 #include <linux/poll.h>

@@ -438,6 +438,20 @@ void iou_worker_end_nowait(void)
 	worker->nowait = WORKER_MAY_WAIT;
 }
 
+/**
+ * iou_worker_restarts() - was the current worker interrupted for a while only?
+ *
+ * Its program is being stopped or frozen. What says -ERESTARTSYS, and so has done nothing
+ * yet, goes on afterwards if it says IOU_WORK, as a system call would.
+ *
+ * Context: a worker, in its work.
+ * Return: whether. Not if it is being killed; a cancel shows in the pool.
+ */
+bool iou_worker_restarts(void)
+{
+	return task_sigpending(current) && !fatal_signal_pending(current);
+}
+
 static void class_add(struct iou_class *class, struct iou_work *work)
 {
 	WRITE_ONCE(work->worker, NULL);
@@ -486,7 +500,7 @@ static void worker_give_back(struct iou_worker *worker, struct iou_work *work)
 	raw_spin_unlock_irq(&pool->lock);
 }
 
-/* It has turned out to be work for the other class. A pool that dies takes no such work */
+/* It is to be done by the other class, or later. A pool that dies takes no such work */
 static void worker_move(struct iou_worker *worker, struct iou_work *work)
 {
 	struct iou_pool *pool = worker->pool;
@@ -510,8 +524,35 @@ static void worker_move(struct iou_worker *worker, struct iou_work *work)
 		pool->ops->fail(work, -ECANCELED);
 }
 
-/* All that sleeps in here counts, so that others do what is queued meanwhile */
-static void worker_do(struct iou_worker *worker, struct iou_work *work)
+/* The thread takes no more work. Pool locked */
+static void worker_set_ending(struct iou_worker *worker)
+{
+	if (worker->state != WORKER_ENDING)
+		worker_set_state(worker, WORKER_ENDING);
+}
+
+/* Signals here are SIGKILL, SIGSTOP and the freezer's. Return: the thread was killed */
+static bool worker_take_signals(void)
+{
+	struct ksignal ksig;
+
+	return task_sigpending(current) && get_signal(&ksig);
+}
+
+/*
+ * What others do on their way to user space. Also with more to do: a program that has a
+ * long queue is stopped and frozen as any other. Return: the thread was killed.
+ */
+static bool worker_resume(void)
+{
+	if (task_work_pending(current))
+		task_work_run();
+	iou_thread_resume();
+	cond_resched();
+	return worker_take_signals();
+}
+
+static void worker_run(struct iou_worker *worker, struct iou_work *work)
 {
 	const struct iou_pool_ops *ops = worker->pool->ops;
 
@@ -519,6 +560,9 @@ static void worker_do(struct iou_worker *worker, struct iou_work *work)
 	case IOU_WORK_DONE:
 		/* From here on a cancel finds nobody to interrupt */
 		WRITE_ONCE(work->worker, NULL);
+		/* What interrupted it is not for who closes its file now, and waits for that */
+		if (test_thread_flag(TIF_NOTIFY_SIGNAL))
+			clear_notify_signal();
 		ops->done(work);
 		break;
 	case IOU_WORK_BACK:
@@ -528,18 +572,25 @@ static void worker_do(struct iou_worker *worker, struct iou_work *work)
 		worker_move(worker, work);
 		break;
 	}
-
-	if (task_work_pending(current))
-		task_work_run();
-	iou_thread_resume();
-	cond_resched();
 }
 
-/* The thread takes no more work. Pool locked */
-static void worker_set_ending(struct iou_worker *worker)
+/*
+ * Do a piece of work. All that sleeps in here counts, so that others do what is queued
+ * meanwhile. Pool locked before and after.
+ */
+static void worker_do(struct iou_worker *worker, struct iou_work *work)
+	__must_hold(&worker->pool->lock)
 {
-	if (worker->state != WORKER_ENDING)
-		worker_set_state(worker, WORKER_ENDING);
+	struct iou_pool *pool = worker->pool;
+	bool killed;
+
+	raw_spin_unlock_irq(&pool->lock);
+	worker_run(worker, work);
+	killed = worker_resume();
+	raw_spin_lock_irq(&pool->lock);
+
+	if (killed)
+		worker_set_ending(worker);
 }
 
 /* Sleep until there is work. Pool locked before and after. */
@@ -548,8 +599,7 @@ static void worker_idle(struct iou_worker *worker)
 {
 	struct iou_pool *pool = worker->pool;
 	struct iou_class *class = worker->class;
-	bool killed = false;
-	struct ksignal ksig;
+	bool killed;
 
 	worker_set_state(worker, WORKER_IDLE);
 	list_add(&worker->idle_node, &class->idle);
@@ -561,9 +611,7 @@ static void worker_idle(struct iou_worker *worker)
 
 	schedule();
 	__set_current_state(TASK_RUNNING);
-	/* Signals here are SIGKILL, SIGSTOP and the freezer's */
-	if (signal_pending(current))
-		killed = get_signal(&ksig);
+	killed = worker_take_signals();
 
 	raw_spin_lock_irq(&pool->lock);
 	if (worker->state == WORKER_IDLE) {
@@ -655,16 +703,12 @@ static int worker_main(void *arg)
 	raw_spin_lock_irq(&pool->lock);
 	for (;;) {
 		work = worker_take(worker);
-		if (!work) {
-			if (worker_ends(worker))
-				break;
+		if (work)
+			worker_do(worker, work);
+		else if (!worker_ends(worker))
 			worker_idle(worker);
-			continue;
-		}
-
-		raw_spin_unlock_irq(&pool->lock);
-		worker_do(worker, work);
-		raw_spin_lock_irq(&pool->lock);
+		else
+			break;
 	}
 	/* Under the same lock: the next one that looks may have to stay for what is expected */
 	worker_set_ending(worker);

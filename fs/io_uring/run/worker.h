@@ -13,7 +13,7 @@
 enum iou_work_end {
 	IOU_WORK_DONE,
 	IOU_WORK_BACK,		/* it is to be given back */
-	IOU_WORK_UNBOUND,	/* nothing, as it may take for ever: it is unbounded */
+	IOU_WORK_UNBOUND,	/* nothing: it is unbounded from now on, and queued again */
 };
 
 /**
@@ -48,6 +48,7 @@ struct cpumask;
 void iou_worker_begin_nowait(void);
 bool iou_worker_refused(void);
 void iou_worker_end_nowait(void);
+bool iou_worker_restarts(void);
 u32 iou_pool_cap(u32 max);
 struct iou_pool *iou_pool_create(struct iou_task *task, const u32 max[2],
 				 const struct iou_pool_ops *ops);

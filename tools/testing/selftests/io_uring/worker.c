@@ -541,6 +541,70 @@ TEST_F(worker, stop_and_continue)
 	close(p[1]);
 }
 
+#define NR_QUEUED	6
+
+/* Six splices for one worker: how many were interrupted? */
+static int stopped_child(unsigned int setup, int from, int to, int ready)
+{
+	unsigned int max[2] = { 0, 1 };
+	struct io_uring_cqe cqe;
+	int i, interrupted = 0;
+	struct ring r;
+
+	if (ring_open(&r, 8, setup) ||
+	    sys_register(r.fd, IORING_REGISTER_IOWQ_MAX_WORKERS, max, 2))
+		return 255;
+	for (i = 0; i < NR_QUEUED; i++) {
+		struct io_uring_sqe *sqe = prep(&r, IORING_OP_SPLICE, to, NULL, 1, -1);
+
+		sqe->splice_fd_in = from;
+		sqe->splice_off_in = -1;
+	}
+	if (ring_submit(&r) != NR_QUEUED || !wait_workers(getpid(), 1, true, WAIT_MS) ||
+	    write(ready, "r", 1) != 1)
+		return 254;
+
+	for (i = 0; i < NR_QUEUED; i++) {
+		if (ring_wait(&r, &cqe))
+			return 253;
+		interrupted += cqe.res == -EINTR;
+	}
+	return interrupted;
+}
+
+/* A worker stops with its program: what waits goes on afterwards, and does not fail. */
+TEST_F(worker, stopped_with_a_queue)
+{
+	int ready[2], to[2], status;
+	pid_t pid;
+	char c;
+
+	if (untouched())
+		SKIP(return, "this kernel interrupts all of it");
+	ASSERT_EQ(0, pipe(ready));
+	ASSERT_EQ(0, pipe(to));
+	pid = fork();
+	if (!pid)
+		_exit(stopped_child(variant->setup, self->pipe[0], to[1], ready[1]));
+	ASSERT_EQ(1, read(ready[0], &c, 1));
+	/* Until it has begun to wait, perhaps */
+	poll(NULL, 0, 20);
+	ASSERT_EQ(0, kill(pid, SIGSTOP));
+	ASSERT_EQ(pid, waitpid(pid, &status, WUNTRACED));
+	EXPECT_TRUE(WIFSTOPPED(status));
+
+	ASSERT_EQ(0, kill(pid, SIGCONT));
+	ASSERT_EQ(NR_QUEUED, write(self->pipe[1], "123456", NR_QUEUED));
+	status = reap(pid, WAIT_MS);
+	EXPECT_EQ(0, status) {
+		TH_LOG("status %#x", status);
+	}
+	close(ready[0]);
+	close(ready[1]);
+	close(to[0]);
+	close(to[1]);
+}
+
 /* ------------------------------------------------------------------------
  * The end, with work running
  */
