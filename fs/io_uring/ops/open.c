@@ -111,8 +111,7 @@ static bool open_is_cold(const struct iou_req *req)
 
 /*
  * Does opening it wait for another program? A FIFO waits for its other end, and devices
- * may wait, too. What is looked at here need not be what is opened later. Looking is
- * not for nothing: those that only read something that exists are spared it.
+ * may wait, too. What is looked at here need not be what is opened later.
  */
 static bool open_lasts(struct iou_req *req)
 {
@@ -123,8 +122,6 @@ static bool open_lasts(struct iou_req *req)
 	umode_t mode;
 
 	if ((how & (O_NONBLOCK | O_PATH | O_DIRECTORY)) || open_is_cold(req))
-		return false;
-	if ((how & O_ACCMODE) != O_WRONLY && !(how & O_CREAT))
 		return false;
 	if ((how & O_CREAT) && (how & O_EXCL))
 		return false;

@@ -323,9 +323,13 @@ TEST_F(open, fifo_without_reader)
 	close(file);
 }
 
-/* The same with a FIFO that is opened for reading, by name of what may not exist */
+/*
+ * The same with a FIFO that is opened for reading, by who asked for a worker, or by name of
+ * what may not exist
+ */
 TEST_F(open, fifo_without_writer)
 {
+	int flags = O_RDONLY | (variant->flags ? 0 : O_CREAT);
 	const unsigned int nr = 12;	/* more than bounded workers */
 	struct io_uring_cqe cqe;
 	unsigned int i;
@@ -337,7 +341,7 @@ TEST_F(open, fifo_without_writer)
 	for (i = 0; i < nr; i++) {
 		struct io_uring_sqe *sqe = ring_sqe(&self->ring);
 
-		*sqe = openat_sqe(self->dfd, "fifo", O_RDONLY | O_CREAT, 0600);
+		*sqe = openat_sqe(self->dfd, "fifo", flags, flags & O_CREAT ? 0600 : 0);
 		sqe->flags = variant->flags;
 		sqe->user_data = 0;
 		ASSERT_EQ(1, ring_submit(&self->ring));
