@@ -182,6 +182,21 @@ static inline void iou_req_arrived(struct iou_req *req)
 }
 
 /**
+ * iou_req_goes_on() - iou_req_arrived() for an event that may not be the last
+ * @req: as there. Its event may have to wait again; on a deferred ring that must not wait
+ *       until whoever waits there has got other CQEs
+ *
+ * Context: any.
+ */
+static inline void iou_req_goes_on(struct iou_req *req)
+{
+	if (iou_req_try_step(req, IOU_S_WORKING, IOU_S_CLAIMED))
+		return;
+	iou_req_step(req, IOU_S_CLAIMED);
+	iou_lane_push(req);
+}
+
+/**
  * iou_req_leave() - a worker has passed a request on to a callee
  * @req: WORKING, or the callee is done with it; not to be touched afterwards
  *

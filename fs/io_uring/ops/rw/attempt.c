@@ -70,7 +70,10 @@ void iou_rw_complete(struct kiocb *iocb, long res)
 	iou_rw_end_write(iocb);
 	req->res = res;
 	req->event = iou_rw_event;
-	iou_req_arrived(req);
+	if (likely(res >= 0))
+		iou_req_arrived(req);
+	else
+		iou_req_goes_on(req);
 }
 
 /**
@@ -257,7 +260,8 @@ static int page_wake(struct wait_queue_entry *entry, unsigned int mode, int sync
 		return 0;
 
 	list_del_init(&entry->entry);
-	iou_req_arrived(req);
+	/* The next page may not be there */
+	iou_req_goes_on(req);
 	return 1;
 }
 

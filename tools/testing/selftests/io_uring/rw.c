@@ -1637,4 +1637,34 @@ TEST(cold_read_keeps_waiting)
 	nullb_remove("iou_cold");
 }
 
+/*
+ * On a deferred ring a read that waits for one page after the other goes on while its thread
+ * waits for more than that. Every other page is there, and the disk reads one at a time.
+ */
+TEST(cold_read_goes_on)
+{
+	char *buf = pages(8 * 4096);
+	struct ring r;
+	int fd, i;
+
+	if (!nullb_make("iou_slow", "4", "20000000") || !nullb_set("iou_slow", "power", "0") ||
+	    !nullb_set("iou_slow", "hw_queue_depth", "1") ||
+	    !nullb_set("iou_slow", "power", "1"))
+		SKIP(return, "no null_blk that configfs can make");
+	fd = open("/dev/iou_slow", O_RDONLY | O_CLOEXEC);
+	ASSERT_LE(0, fd);
+	posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
+	for (i = 1; i < 8; i += 2)
+		ASSERT_EQ(4096, pread(fd, buf, 4096, i * 4096));
+
+	ASSERT_EQ(0, ring_open(&r, 4, DEFER));
+	prep(&r, IORING_OP_READ, fd, buf, 8 * 4096, 0);
+	ASSERT_EQ(1, ring_submit(&r));
+	ring_enter_wait(&r, 2, 3000);
+	EXPECT_EQ(1u, ring_ready(&r));
+	ring_close(&r);
+	close(fd);
+	nullb_remove("iou_slow");
+}
+
 TEST_HARNESS_MAIN
