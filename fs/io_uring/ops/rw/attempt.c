@@ -510,10 +510,16 @@ static bool rw_lock_pos(struct file *file, bool wait)
 		      mutex_trylock(&file->f_pos_lock);
 }
 
+/* What is with a device moves the position when it completes; what waits for a page, now */
+static bool rw_moves_pos_later(const struct iou_req *req, iou_verdict_t verdict)
+{
+	return iou_rw_is_queued(verdict) && !(req->mark & RW_PAGE);
+}
+
 /*
  * An attempt at the file position: what it is now, when the turn of the request has come,
  * and not when it was submitted. It belongs to the attempt, as to read(2) and write(2),
- * until that is over. (Not to what was queued: that moves it when it completes.)
+ * until that is over.
  */
 static iou_verdict_t rw_attempt_at_pos(struct iou_req *req, struct iou_rw_try *try)
 {
@@ -537,7 +543,7 @@ static iou_verdict_t rw_attempt_at_pos(struct iou_req *req, struct iou_rw_try *t
 	else
 		verdict = rw_attempt(req, try);
 
-	if (!iou_rw_is_queued(verdict) && rw->iocb.ki_pos != from)
+	if (!rw_moves_pos_later(req, verdict) && rw->iocb.ki_pos != from)
 		file->f_pos = rw->iocb.ki_pos;
 	if (owns)
 		mutex_unlock(&file->f_pos_lock);

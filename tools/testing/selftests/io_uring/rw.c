@@ -1667,4 +1667,37 @@ TEST(cold_read_goes_on)
 	nullb_remove("iou_slow");
 }
 
+/* What was read before a bad block counts: for the result, and for the file position. */
+TEST(position_before_a_bad_block)
+{
+	static const unsigned int setups[] = { 0, DEFER };
+	char *buf = pages(2 * 4096);
+	unsigned int i;
+	int fd;
+
+	if (!nullb_make("iou_bad", "4", "10000000") ||
+	    !nullb_set("iou_bad", "badblocks", "+8-15"))
+		SKIP(return, "no null_blk that configfs can make");
+	fd = open("/dev/iou_bad", O_RDONLY | O_CLOEXEC);
+	ASSERT_LE(0, fd);
+	posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
+	ASSERT_EQ(4096, pread(fd, buf, 4096, 0));
+
+	for (i = 0; i < ARRAY_LEN(setups); i++) {
+		struct io_uring_cqe cqe;
+		struct ring r;
+
+		ASSERT_EQ(0, lseek(fd, 0, SEEK_SET));
+		ASSERT_EQ(0, ring_open(&r, 4, setups[i]));
+		prep(&r, IORING_OP_READ, fd, buf, 2 * 4096, -1);
+		ASSERT_EQ(1, ring_submit(&r));
+		ASSERT_EQ(0, ring_wait(&r, &cqe));
+		EXPECT_EQ(4096, cqe.res);
+		EXPECT_EQ(4096, lseek(fd, 0, SEEK_CUR));
+		ring_close(&r);
+	}
+	close(fd);
+	nullb_remove("iou_bad");
+}
+
 TEST_HARNESS_MAIN
