@@ -14,6 +14,7 @@
 #include <linux/poll.h>
 
 #include "../req/complete.h"
+#include "../req/hash.h"
 #include "../req/park.h"
 #include "../req/req.h"
 #include "async.h"
@@ -176,10 +177,12 @@ void iou_issue_prepared(struct iou_req *req)
 		iou_timeout_start(next);
 }
 
-/* A worker would block for long: park instead */
+/* A worker would block for long: park instead. Others on the inode do not wait for that */
 static void returned_event(struct iou_req *req, bool cancel)
 	__must_hold(&iou_req_ring(req)->lock)
 {
+	if (unlikely(req->held & IOU_HELD_SERIAL))
+		iou_hash_leave(req);
 	if (cancel || iou_ring_is_closing(iou_req_ring(req)) || req->cancelled) {
 		iou_req_end(req, -ECANCELED);
 		return;

@@ -299,13 +299,28 @@ static void rw_wait_for_page(struct iou_req *req)
 	req->event = page_event;
 }
 
+static bool rw_is_ready(struct file *file, int dir)
+{
+	__poll_t want = dir == READ ? EPOLLIN : EPOLLOUT;
+
+	return vfs_poll(file, NULL) & (want | EPOLLERR | EPOLLHUP);
+}
+
+/* Has a worker's call, that might have waited, nothing to wait for? FUSE's files say such */
+static bool rw_would_block_for_good(const struct iou_req *req, const struct iou_rw_try *try)
+{
+	if (!file_can_poll(req->file))
+		return true;
+	return !try->nowait && iou_rw_is_disk(req->file) && rw_is_ready(req->file, try->dir);
+}
+
 /*
  * The file would wait, in spite of being O_NONBLOCK, for instance. Where its poll method
  * has said too often that it would not, ask again after a while.
  */
 static iou_verdict_t rw_worker_would_block(struct iou_req *req, const struct iou_rw_try *try)
 {
-	if (!file_can_poll(req->file))
+	if (rw_would_block_for_good(req, try))
 		return iou_rw_finish(req, try->dir, -EAGAIN);
 
 	if (!iou_req_can_park(req)) {
@@ -422,23 +437,14 @@ iou_verdict_t iou_rw_decide(struct iou_req *req, const struct iou_rw_try *try, s
 	return iou_rw_finish(req, try->dir, ret);
 }
 
-static bool rw_is_ready(struct file *file, int dir)
-{
-	__poll_t want = dir == READ ? EPOLLIN : EPOLLOUT;
-
-	return vfs_poll(file, NULL) & (want | EPOLLERR | EPOLLHUP);
-}
-
 /*
- * May a file be called in the submitter that its poll method says is ready? Regular files
- * always are: of /proc and /sys, for instance, that take their time. They come here by
- * multishots, too, which no worker can do.
+ * May the submitter ask a file's poll method, and call the file if that says it is ready?
+ * Regular files nearly always are, take their time nevertheless, and even the question may
+ * take long: FUSE asks its server. Multishots ask them all the same: no worker can do it.
  */
-static bool rw_is_quick(const struct file *file, const struct iou_rw_try *try)
+static bool rw_may_ask(const struct iou_req *req, const struct iou_rw_try *try)
 {
-	if (try->dir == WRITE)
-		return READ_ONCE(file->f_flags) & O_NONBLOCK;
-	return try->shot || !iou_rw_is_disk(file);
+	return try->shot || !iou_rw_is_disk(req->file);
 }
 
 static iou_verdict_t rw_look_submitter(struct iou_req *req, struct iou_rw_try *try)
@@ -452,9 +458,11 @@ static iou_verdict_t rw_look_submitter(struct iou_req *req, struct iou_rw_try *t
 			return iou_rw_leave(req, try, IOU_WORK);
 		return RW_GO;
 	case RW_CAN_ASK:
+		if (!rw_may_ask(req, try))
+			return iou_rw_leave(req, try, IOU_WORK);
 		if (!rw_is_ready(req->file, try->dir))
 			return iou_rw_leave(req, try, IOU_RETRY);
-		if (!rw_is_quick(req->file, try))
+		if (try->dir == WRITE && !(READ_ONCE(req->file->f_flags) & O_NONBLOCK))
 			return iou_rw_leave(req, try, IOU_WORK);
 		try->restless = try->dir == READ;
 		return RW_GO;
@@ -464,8 +472,8 @@ static iou_verdict_t rw_look_submitter(struct iou_req *req, struct iou_rw_try *t
 
 /*
  * A worker does not wait for what can be polled: where IOCB_NOWAIT does not help, the pool
- * sees to it, see iou_worker_refused(). It blocks on regular files and block devices, and
- * where poll has said too often that it would not.
+ * sees to it, see iou_worker_refused(). It blocks on regular files that are ready, as most
+ * always are, and where poll has said too often that it would not.
  */
 static iou_verdict_t rw_look_worker(struct iou_req *req, struct iou_rw_try *try)
 {
@@ -474,7 +482,7 @@ static iou_verdict_t rw_look_worker(struct iou_req *req, struct iou_rw_try *try)
 
 	if (try->can == RW_CAN_NOWAIT)
 		try->nowait = true;
-	else if (!iou_rw_is_disk(req->file) && !rw_is_ready(req->file, try->dir))
+	else if (!rw_is_ready(req->file, try->dir))
 		return iou_rw_leave(req, try, IOU_RETRY);
 	return RW_GO;
 }

@@ -347,6 +347,49 @@ TEST_F(rw_wait, multishot)
 	EXPECT_GT(WAIT_MS, now_ms() - start);
 }
 
+/* Some regular files have to be waited for, too. They are done by workers, when ready. */
+TEST(kernel_messages)
+{
+	int file = tmp_file(NULL, 0), log = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
+	int in = open("/proc/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	unsigned int i, max[2] = { 1, 1 };
+	struct io_uring_cqe cqe;
+	char buf[2][4096];
+	struct ring r;
+
+	if (in < 0 || log < 0)
+		SKIP(return, "needs root");
+	if (untouched())
+		SKIP(return, "this kernel lets them keep workers");
+	while (read(in, buf[0], sizeof(buf[0])) > 0)
+		;
+	ASSERT_EQ(0, fcntl(in, F_SETFL, 0));
+
+	ASSERT_EQ(0, ring_open(&r, 4, 0));
+	ASSERT_EQ(0, sys_register(r.fd, IORING_REGISTER_IOWQ_MAX_WORKERS, max, 2));
+	for (i = 0; i < 2; i++) {
+		struct io_uring_sqe *sqe = prep(&r, IORING_OP_READ, in, buf[i], 4096, -1);
+
+		sqe->flags = i ? IOSQE_ASYNC : 0;
+		sqe->user_data = i;
+	}
+	prep(&r, IORING_OP_FSYNC, file, NULL, 0, 0)->user_data = 2;
+	ASSERT_EQ(3, ring_submit(&r));
+	ASSERT_EQ(0, ring_wait(&r, &cqe));
+	/* Unless the kernel has something to say just now */
+	while (cqe.user_data != 2 && cqe.res > 0)
+		ASSERT_EQ(0, ring_wait(&r, &cqe));
+	EXPECT_EQ(2u, cqe.user_data);
+	EXPECT_EQ(0, cqe.res);
+
+	/* Cancelled where they wait, or blocked until there is something to read */
+	ring_close(&r);
+	EXPECT_EQ(8, write(log, "<7>done\n", 8));
+	close(in);
+	close(log);
+	close(file);
+}
+
 /* ------------------------------------------------------------------------
  * Readers that are faster
  */
