@@ -111,6 +111,7 @@ static void sqpoll_put(struct iou_sqpoll *sqp)
 {
 	if (!refcount_dec_and_test(&sqp->refs))
 		return;
+
 	put_task_struct(sqp->thread);
 	kfree(sqp);
 }
@@ -127,6 +128,16 @@ static bool seat_has_work(const struct iou_seat *seat)
 		return true;
 	return !(READ_ONCE(ring->gate) & IOU_GATE_DISABLED) &&
 	       (iou_sq_pending(&ring->sq) || READ_ONCE(seat->cpus));
+}
+
+/* As long as any ring wants */
+static void sqpoll_set_idle(struct iou_sqpoll *sqp)
+{
+	const struct iou_seat *seat;
+
+	sqp->idle_ns = 0;
+	list_for_each_entry(seat, &sqp->seats, node)
+		sqp->idle_ns = max(sqp->idle_ns, seat->idle_ns);
 }
 
 static void seat_leave(struct iou_seat *seat)
@@ -160,11 +171,13 @@ static void seat_submit(struct iou_seat *seat, struct iou_lane *lane)
 
 	if (unlikely(seat->cpus))
 		seat_move_workers(seat, lane);
+
 	if (unlikely(seat->creds != current_cred())) {
 		/* A thread's credentials do not change: each request has to have its own */
 		ring->strict |= IOU_STRICT_CREDS;
 		old = override_creds(seat->creds);
 	}
+
 	iou_submit(ring, lane, seat->sqp->nr_seats > 1 ? IOU_SQPOLL_FAIR : U32_MAX);
 	if (old)
 		revert_creds(old);
@@ -173,6 +186,7 @@ static void seat_submit(struct iou_seat *seat, struct iou_lane *lane)
 /* Return: there was something to do */
 static bool seat_serve(struct iou_seat *seat)
 {
+	struct iou_sqpoll *sqp = seat->sqp;
 	struct iou_ring *ring = seat->ring;
 	bool closing, polled, moved;
 	struct iou_lane *lane;
@@ -180,22 +194,28 @@ static bool seat_serve(struct iou_seat *seat)
 
 	if (!seat_has_work(seat))
 		return false;
+
 	iou_ring_lock(ring);
 	head = ring->sq.head;
 	closing = iou_ring_is_closing(ring);
 	polled = !closing && !list_empty(&ring->polling);
 	lane = closing ? NULL : iou_task_lane(ring);
+
 	if (lane && ring->state != IOU_RING_DISABLED)
 		seat_submit(seat, lane);
 	if (polled)
 		iou_iopoll_pass(ring);
+
 	/* Even if nothing was submitted: an entry that names no SQE leaves room, too */
 	moved = ring->sq.head != head;
 	iou_lane_unlock(ring, lane);
+
 	if (moved && wq_has_sleeper(&seat->room))
 		wake_up_all(&seat->room);
-	if (closing)
+	if (closing) {
 		seat_leave(seat);
+		sqpoll_set_idle(sqp);
+	}
 	return moved || polled || closing;
 }
 
@@ -207,14 +227,16 @@ static void sqpoll_admit(struct iou_sqpoll *sqp)
 
 	if (list_empty_careful(&sqp->joining))
 		return;
+
 	spin_lock(&sqp->lock);
 	list_splice_init(&sqp->joining, &joining);
 	spin_unlock(&sqp->lock);
+
 	list_for_each_entry_safe(seat, next, &joining, node) {
 		list_move_tail(&seat->node, &sqp->seats);
 		sqp->nr_seats++;
-		sqp->idle_ns = max(sqp->idle_ns, seat->idle_ns);
 	}
+	sqpoll_set_idle(sqp);
 }
 
 /* Return: no ring is left, and none will come */
@@ -224,6 +246,7 @@ static bool sqpoll_is_over(struct iou_sqpoll *sqp)
 
 	if (sqp->nr_seats)
 		return false;
+
 	spin_lock(&sqp->lock);
 	over = list_empty(&sqp->joining);
 	sqp->dead |= over;
@@ -239,6 +262,7 @@ static bool sqpoll_pending(struct iou_sqpoll *sqp)
 	if (signal_pending(current) || task_work_pending(current) ||
 	    !list_empty_careful(&sqp->joining))
 		return true;
+
 	list_for_each_entry(seat, &sqp->seats, node)
 		if (seat_has_work(seat))
 			return true;
@@ -261,11 +285,13 @@ static void sqpoll_sleep(struct iou_sqpoll *sqp)
 
 	list_for_each_entry(seat, &sqp->seats, node)
 		iou_sq_set_flag(&seat->ring->sq, IORING_SQ_NEED_WAKEUP);
+
 	/* The full barrier of the table above */
 	set_current_state(TASK_INTERRUPTIBLE);
 	if (!sqpoll_pending(sqp))
 		schedule();
 	__set_current_state(TASK_RUNNING);
+
 	list_for_each_entry(seat, &sqp->seats, node)
 		iou_sq_clear_flag(&seat->ring->sq, IORING_SQ_NEED_WAKEUP);
 	sqp->last_work = local_clock();
@@ -320,6 +346,7 @@ static void sqpoll_round(struct iou_sqpoll *sqp)
 		sqpoll_rest(sqp);
 		return;
 	}
+
 	sqp->last_work = local_clock();
 	WRITE_ONCE(sqp->work_ns, sqp->work_ns + sqp->last_work - start);
 	if (sqp->nr_seats)
@@ -351,6 +378,7 @@ static void sqpoll_end(struct iou_sqpoll *sqp)
 	spin_lock(&sqp->lock);
 	sqp->dead = true;
 	spin_unlock(&sqp->lock);
+
 	sqpoll_admit(sqp);
 	list_for_each_entry_safe(seat, next, &sqp->seats, node)
 		seat_abandon(seat);
@@ -366,6 +394,7 @@ static int sqpoll_main(void *arg)
 		set_cpus_allowed_ptr(current, cpumask_of(sqp->cpu));
 	sqp->last_work = local_clock();
 	sqpoll_admit(sqp);
+
 	while (!sqpoll_is_over(sqp)) {
 		sqpoll_round(sqp);
 		cond_resched();
@@ -373,6 +402,7 @@ static int sqpoll_main(void *arg)
 		if (signal_pending(current) && get_signal(&ksig))
 			break;
 	}
+
 	sqpoll_end(sqp);
 	do_exit(0);
 }
@@ -395,6 +425,7 @@ static bool seat_take(struct iou_seat *seat, struct iou_sqpoll *sqp)
 		list_add_tail(&seat->node, &sqp->joining);
 	}
 	spin_unlock(&sqp->lock);
+
 	if (ok)
 		wake_up_state(sqp->thread, TASK_INTERRUPTIBLE);
 	return ok;
@@ -410,6 +441,7 @@ static bool cpu_is_allowed(u32 cpu)
 		return false;
 	if (!alloc_cpumask_var(&mask, GFP_KERNEL))
 		return false;
+
 	cpuset_cpus_allowed(current, mask);
 	ok = cpumask_test_cpu(cpu, mask);
 	free_cpumask_var(mask);
@@ -422,6 +454,7 @@ static int seat_set_cpus(struct iou_seat *seat, const struct cpumask *cpus)
 
 	if (!mask)
 		return -ENOMEM;
+
 	cpumask_copy(mask, cpus);
 	kfree(seat->cpus);
 	WRITE_ONCE(seat->cpus, mask);
@@ -441,6 +474,7 @@ static int sqpoll_start(struct iou_seat *seat, int cpu)
 		kfree(sqp);
 		return -ENOMEM;
 	}
+
 	/* The thread's */
 	refcount_set(&sqp->refs, 1);
 	sqp->tgid = current->tgid;
@@ -448,14 +482,17 @@ static int sqpoll_start(struct iou_seat *seat, int cpu)
 	spin_lock_init(&sqp->lock);
 	INIT_LIST_HEAD(&sqp->joining);
 	INIT_LIST_HEAD(&sqp->seats);
+
 	thread = create_io_thread(sqpoll_main, sqp, NUMA_NO_NODE);
 	if (IS_ERR(thread)) {
 		kfree(sqp);
 		return PTR_ERR(thread);
 	}
+
 	sqp->thread = get_task_struct(thread);
 	snprintf(name, sizeof(name), "iou-sqp-%d", current->pid);
 	set_task_comm(thread, name);
+
 	seat_take(seat, sqp);
 	wake_up_new_task(thread);
 	return 0;
@@ -471,6 +508,7 @@ static int seat_find_thread(struct iou_seat *seat, const struct io_uring_params 
 	/* The thread of another process is of no use: it has other files */
 	if (target && target->seat->sqp->tgid == current->tgid)
 		return seat_take(seat, target->seat->sqp) ? 0 : -ENXIO;
+
 	if (p->flags & IORING_SETUP_SQ_AFF) {
 		if (!cpu_is_allowed(p->sq_thread_cpu))
 			return -EINVAL;
@@ -500,14 +538,17 @@ int iou_sqpoll_setup(struct iou_ring *ring, const struct io_uring_params *p,
 	seat = kzalloc(sizeof(*seat), GFP_KERNEL_ACCOUNT);
 	if (!seat)
 		return -ENOMEM;
+
 	seat->ring = ring;
 	seat->creds = get_current_cred();
 	seat->idle_ns = (u64)(p->sq_thread_idle ?: IOU_SQPOLL_IDLE_MS) * NSEC_PER_MSEC;
 	init_waitqueue_head(&seat->room);
+
 	/* The thread may look at it at once */
 	ring->seat = seat;
 	ring->gate |= IOU_GATE_SQPOLL;
 	error = seat_find_thread(seat, p, target);
+
 	if (error) {
 		ring->seat = NULL;
 		put_cred(seat->creds);
@@ -527,6 +568,7 @@ void iou_sqpoll_free(struct iou_ring *ring)
 
 	if (!seat)
 		return;
+
 	sqpoll_put(seat->sqp);
 	put_cred(seat->creds);
 	kfree(seat->cpus);
@@ -577,6 +619,7 @@ int iou_sqpoll_enter(struct iou_ring *ring, u32 flags)
 
 	if (READ_ONCE(seat->gone))
 		return -EOWNERDEAD;
+
 	if (flags & IORING_ENTER_SQ_WAKEUP)
 		iou_sqpoll_wake(ring);
 	if (flags & IORING_ENTER_SQ_WAIT)
@@ -614,10 +657,12 @@ int iou_sqpoll_set_cpus(struct iou_ring *ring, const struct cpumask *cpus)
 	iou_assert_locked(ring);
 	if (!alloc_cpumask_var(&allowed, GFP_KERNEL))
 		return -ENOMEM;
+
 	cpuset_cpus_allowed(current, allowed);
 	if (!cpus || cpumask_subset(cpus, allowed))
 		error = seat_set_cpus(ring->seat, cpus ?: allowed);
 	free_cpumask_var(allowed);
+
 	if (!error)
 		iou_sqpoll_wake(ring);
 	return error;
@@ -638,6 +683,7 @@ void iou_sqpoll_stats(const struct iou_ring *ring, struct iou_sqpoll_stats *stat
 	stats->work_us = 0;
 	if (!thread)
 		return;
+
 	stats->pid = task_pid_nr(thread);
 	stats->cpu = task_cpu(thread);
 	stats->total_us = task_sched_runtime(thread) / NSEC_PER_USEC;

@@ -147,6 +147,7 @@ static int wait_collect(struct iou_ring *ring, struct iou_lane *lane, const u32 
 	iou_task_run_work();
 	if (!backlog && !(lane && iou_lane_pending(lane)))
 		return 0;
+
 	do {
 		if (iou_ring_lock_killable(ring))
 			return -EINTR;
@@ -213,6 +214,7 @@ static int wait_sleep(struct iou_wait *wait)
 		wait_set_asleep(wait, false);
 		return 0;
 	}
+
 	if (wait->iowait)
 		token = io_schedule_prepare();
 	if (expires == KTIME_MAX)
@@ -222,6 +224,7 @@ static int wait_sleep(struct iou_wait *wait)
 		ret = -ETIME;
 	if (wait->iowait)
 		io_schedule_finish(token);
+
 	__set_current_state(TASK_RUNNING);
 	wait_set_asleep(wait, false);
 	return ret;
@@ -233,6 +236,7 @@ static int wait_next_phase(struct iou_wait *wait)
 	if (wait->min_expires == KTIME_MAX || wait->expires <= wait->min_expires ||
 	    wait->expires == KTIME_MAX || iou_cq_ready(&wait->ring->cq))
 		return -ETIME;
+
 	wait->min_expires = KTIME_MAX;
 	wait_lower(wait, iou_wake_seq(wait->ring) + 1);
 	return 0;
@@ -248,10 +252,12 @@ static int wait_loop(struct iou_wait *wait)
 			return -EINTR;
 		if (wait_reached(wait))
 			return 0;
+
 		if (ret)
 			ret = wait_next_phase(wait);
 		if (ret)
 			return ret;
+
 		if (task_sigpending(current))
 			return -EINTR;
 		if (READ_ONCE(wait->ring->cq.lost_unreported))
@@ -290,6 +296,7 @@ static int wait_set_time(struct iou_wait *wait, const struct iou_wait_args *args
 	wait->min_expires = KTIME_MAX;
 	if (args->min_wait_us || (args->ts && !args->absolute))
 		now = ring_time(wait->ring);
+
 	if (args->ts) {
 		struct timespec64 ts;
 
@@ -300,6 +307,7 @@ static int wait_set_time(struct iou_wait *wait, const struct iou_wait_args *args
 		if (!args->absolute)
 			wait->expires = ktime_add_safe(wait->expires, now);
 	}
+
 	if (args->min_wait_us)
 		wait->min_expires = ktime_add_us(now, args->min_wait_us);
 	return 0;
@@ -322,6 +330,7 @@ static noinline void wait_busy(struct iou_wait *wait)
 
 	if ((ring->gate & IOU_GATE_SQPOLL) || !iou_napi_get(ring, &napi))
 		return;
+
 	wait->busy_until = min3(ktime_add_us(ring_time(ring), napi.busy_us), wait->expires,
 				wait->min_expires);
 	do {
@@ -352,6 +361,7 @@ static struct iou_lane *wait_find_lane(struct iou_ring *ring)
 
 	if (likely(task && READ_ONCE(task->iou.last_ring) == ring))
 		return task->iou.last_lane;
+
 	if (iou_ring_lock_killable(ring))
 		return ERR_PTR(-EINTR);
 	lane = iou_task_lane(ring);
@@ -380,6 +390,7 @@ static noinline int wait_slow(struct iou_ring *ring, struct iou_lane *lane,
 	ret = wait_set_time(&wait, args);
 	if (!ret)
 		ret = wait_report_lost(ring);
+
 	trace_io_uring_cqring_wait(ring, min_complete);
 	if (!ret) {
 		wait_enter(&wait);
@@ -388,6 +399,7 @@ static noinline int wait_slow(struct iou_ring *ring, struct iou_lane *lane,
 		ret = wait_loop(&wait);
 		remove_wait_queue(&ring->cq_wait, &wait.entry);
 	}
+
 	restore_saved_sigmask_unless(ret == -EINTR);
 	return iou_cq_ready(&ring->cq) ? 0 : ret;
 }
@@ -416,6 +428,7 @@ int iou_wait_events(struct iou_ring *ring, u32 min_complete,
 		if (IS_ERR(lane))
 			return PTR_ERR(lane);
 	}
+
 	min_complete = min(min_complete, ring->cq.entries);
 	target = iou_cq_head(&ring->cq) + READ_ONCE(ring->wake.extra) + min_complete;
 	if (wait_collect(ring, lane, min_complete ? &target : NULL))

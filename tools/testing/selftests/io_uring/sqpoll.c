@@ -486,6 +486,26 @@ TEST_F(sqpoll, attached_rings_share_the_thread)
 	EXPECT_TRUE(wait_sq_threads(getpid(), 0));
 }
 
+/* A ring that wanted a thread which hardly ever sleeps has gone, and so has its wish. */
+TEST_F(sqpoll, idle_of_those_that_stay)
+{
+	struct ring restless, r;
+
+	ASSERT_EQ(0, sq_open(&restless, 8, variant->setup, 10 * WAIT_MS));
+	memset(&r, 0, sizeof(r));
+	r.p.flags = variant->setup | IORING_SETUP_SQPOLL | IORING_SETUP_ATTACH_WQ;
+	r.p.sq_thread_idle = IDLE_MS;
+	r.p.wq_fd = restless.fd;
+	ASSERT_EQ(0, ring_open_params(&r, 8));
+	EXPECT_TRUE(ring_works(&restless));
+	EXPECT_TRUE(ring_works(&r));
+
+	ring_close(&restless);
+	EXPECT_TRUE(wait_needs_wakeup(&r));
+	EXPECT_TRUE(ring_works(&r));
+	ring_close(&r);
+}
+
 TEST_F(sqpoll, attach_errors)
 {
 	int event = eventfd(0, 0);
