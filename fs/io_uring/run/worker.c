@@ -236,24 +236,28 @@ static struct class_need class_need(const struct iou_pool *pool,
 {
 	u32 coming = class->nr[WORKER_STARTING] + class->nr_asked;
 	u32 running = coming + class->nr[WORKER_BUSY];
-	u32 nr_cpus, workers, wanted;
+	u32 workers = class_nr_workers(class);
+	u32 queued = class->nr_queued;
 	struct class_need need = { };
+	u32 nr_cpus, wanted;
 
+	/* Somebody has to be there for what is expected, and be made while there is a task */
+	if (class->nr_expected && !workers && !queued)
+		queued = 1;
 	/* For each thread that is coming there is work already */
-	if (class->nr_queued <= coming)
+	if (queued <= coming)
 		return need;
 	nr_cpus = pool_nr_cpus(pool);
 	if (running >= nr_cpus)
 		return need;
 
-	wanted = min(class->nr_queued - coming, nr_cpus - running);
+	wanted = min(queued - coming, nr_cpus - running);
 	need.wake = min(wanted, class->nr[WORKER_IDLE]);
 	running += need.wake;
 	wanted -= need.wake;
 
 	/* One in any case, or nothing would be done; others are for work that asked for it */
 	need.make = min(wanted, max(class->nr_async, !running));
-	workers = class_nr_workers(class);
 	need.make = min(need.make, class->max - min(workers, class->max));
 	return need;
 }
@@ -732,6 +736,19 @@ static void worker_place(const struct iou_pool *pool, struct task_struct *task)
 	free_cpumask_var(cpus);
 }
 
+/* A pending signal would make fork fail; it has time until the thread is made */
+static struct task_struct *worker_fork(struct iou_worker *worker)
+{
+	sigset_t old = current->blocked, all;
+	struct task_struct *task;
+
+	sigfillset(&all);
+	set_current_blocked(&all);
+	task = create_io_thread(worker_main, worker, NUMA_NO_NODE);
+	set_current_blocked(&old);
+	return task;
+}
+
 /* Make one of the threads that were asked for. In the task. Return: 0 or an error */
 static int worker_create(struct iou_pool *pool, struct iou_class *class)
 {
@@ -744,7 +761,7 @@ static int worker_create(struct iou_pool *pool, struct iou_class *class)
 	worker->class = class;
 	worker->state = WORKER_STARTING;
 	INIT_LIST_HEAD(&worker->idle_node);
-	task = create_io_thread(worker_main, worker, NUMA_NO_NODE);
+	task = worker_fork(worker);
 	if (IS_ERR(task)) {
 		kfree(worker);
 		return PTR_ERR(task);
@@ -771,10 +788,7 @@ static void class_grow(struct iou_pool *pool, struct iou_class *class)
 		return;
 	}
 
-	/*
-	 * A pending signal makes fork fail; others may pass, too. Try again
-	 * when there is still work and still nobody to do it.
-	 */
+	/* It may pass. Try again when there is still work and still nobody to do it */
 	raw_spin_lock_irq(&pool->lock);
 	pool->nr_retries++;
 	class->nr_asked = 0;
@@ -975,8 +989,7 @@ void iou_pool_expect(struct iou_pool *pool, const struct iou_work *work)
 	raw_spin_lock_irq(&pool->lock);
 	pool->unused = false;
 	class->nr_expected++;
-	if (!class_nr_workers(class))
-		class_ask(pool, class, 1);
+	class_activate(pool, class);
 	ask = pool_must_ask(pool);
 	raw_spin_unlock_irq(&pool->lock);
 

@@ -1332,6 +1332,78 @@ TEST(writes_for_one_of_the_idle)
 	close(b.l.fd);
 }
 
+/* struct leaver, and a page with an iovec that its READV has to wait for */
+struct signalled_leaver {
+	struct leaver l;
+	int zero;
+	const struct iovec *missing;
+};
+
+/* A read, during whose submission a signal comes; and behind it writes that have to wait. */
+static void *submit_and_leave(void *arg)
+{
+	struct signalled_leaver *s = arg;
+
+	prep(s->l.r, IORING_OP_READV, s->zero, s->missing, 1, 0);
+	write_and_leave(&s->l);
+	return NULL;
+}
+
+/* That a signal is pending keeps nobody from making the worker that stays for them. */
+TEST(writes_of_a_thread_with_a_signal)
+{
+	char *mem = pages(2 * 4096), *missing = pages(2 * 4096), *page = pages(4096);
+	struct uffdio_zeropage zero = { .range = { .len = 4096 } };
+	struct signalled_leaver s = { .l = { .fd = tmp_file(NULL, 0), .nr = 2 } };
+	struct sigaction sa = { .sa_handler = on_signal };
+	struct uffdio_copy copy = { .len = 4096 };
+	struct io_uring_sqe *sqe;
+	struct io_uring_cqe cqe;
+	struct uffd_msg msg;
+	pthread_t thread;
+	struct ring r;
+	int uffd, i;
+
+	uffd = open_userfault(missing, 2 * 4096);
+	if (uffd < 0)
+		SKIP(return, "no userfaultfd (%s)", strerror(-uffd));
+	ASSERT_EQ(0, sigaction(SIGUSR1, &sa, NULL));
+	ASSERT_EQ(0, ring_open(&r, 16, 0));
+	sqe = prep(&r, IORING_OP_WRITE, s.l.fd, missing, 4096, 0);
+	sqe->flags = IOSQE_ASYNC;
+	sqe->user_data = 99;
+	ASSERT_EQ(1, ring_submit(&r));
+	ASSERT_EQ(POLLIN, poll_fd(uffd, POLLIN, WAIT_MS));
+	ASSERT_EQ((ssize_t)sizeof(msg), read(uffd, &msg, sizeof(msg)));
+
+	fill_pattern(mem, 2 * 4096, 1);
+	s.l.r = &r;
+	s.l.mem = mem;
+	s.zero = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+	s.missing = (void *)(missing + 4096);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, submit_and_leave, &s));
+	ASSERT_EQ(POLLIN, poll_fd(uffd, POLLIN, WAIT_MS));
+	ASSERT_EQ(0, pthread_kill(thread, SIGUSR1));
+	*(struct iovec *)page = (struct iovec){ .iov_base = page + 64, .iov_len = 8 };
+	copy.dst = (uintptr_t)s.missing;
+	copy.src = (uintptr_t)page;
+	ASSERT_EQ(0, ioctl(uffd, UFFDIO_COPY, &copy));
+	pthread_join(thread, NULL);
+
+	zero.range.start = (uintptr_t)missing;
+	ASSERT_EQ(0, ioctl(uffd, UFFDIO_ZEROPAGE, &zero));
+	for (i = 0; i < 4; i++) {
+		ASSERT_EQ(0, ring_wait(&r, &cqe));
+		EXPECT_EQ(cqe.user_data ? 4096 : 8, cqe.res) {
+			TH_LOG("request %llu", cqe.user_data);
+		}
+	}
+	ring_close(&r);
+	close(uffd);
+	close(s.zero);
+	close(s.l.fd);
+}
+
 #define CGROUP	"/sys/fs/cgroup/iou_worker"
 
 static bool write_file(const char *path, const char *text)
