@@ -11,18 +11,25 @@
 
 #define DISK_CONFIG	"/sys/kernel/config"
 
-static inline bool disk_set(const char *disk, const char *name, long value)
+static inline bool disk_set_text(const char *disk, const char *name, const char *text)
 {
-	char path[PATH_MAX], text[32];
+	char path[PATH_MAX];
 	bool ok;
 	int fd;
 
 	snprintf(path, sizeof(path), DISK_CONFIG "/nullb/%s/%s", disk, name);
-	snprintf(text, sizeof(text), "%ld", value);
 	fd = open(path, O_WRONLY);
 	ok = fd >= 0 && write(fd, text, strlen(text)) > 0;
 	close(fd);
 	return ok;
+}
+
+static inline bool disk_set(const char *disk, const char *name, long value)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%ld", value);
+	return disk_set_text(disk, name, text);
 }
 
 static inline void disk_remove(const char *disk)
@@ -38,7 +45,7 @@ static inline void disk_remove(const char *disk)
  * disk_make() - make /dev/@disk
  * @disk: its name
  * @size: in MiB
- * @delay: how long each transfer takes, in milliseconds
+ * @delay: how long each transfer takes, in microseconds
  *
  * Return: false if this kernel cannot.
  */
@@ -53,7 +60,7 @@ static inline bool disk_make(const char *disk, long size, long delay)
 		return false;
 	/* By a timer */
 	if (delay && (!disk_set(disk, "irqmode", 2) ||
-		      !disk_set(disk, "completion_nsec", delay * 1000000)))
+		      !disk_set(disk, "completion_nsec", delay * 1000)))
 		return false;
 	return disk_set(disk, "memory_backed", 1) && disk_set(disk, "size", size) &&
 	       disk_set(disk, "power", 1);
@@ -70,6 +77,28 @@ static inline int disk_busy(const char *disk, bool writes)
 	    sscanf(text, "%d %d", &nr[0], &nr[1]) != 2)
 		return -1;
 	return nr[writes];
+}
+
+#define XFS_DISK	"iou_xfs"
+
+static inline void xfs_remove(const char *dir)
+{
+	umount2(dir, MNT_DETACH);
+	rmdir(dir);
+	disk_remove(XFS_DISK);
+}
+
+/* An XFS in memory, mounted at @dir. Return: what is missing for it, or NULL */
+static inline const char *xfs_make(const char *dir)
+{
+	xfs_remove(dir);
+	if (!disk_make(XFS_DISK, 512, 0))
+		return "no null_blk that configfs can make";
+	if (system("mkfs.xfs -q /dev/" XFS_DISK " >/dev/null 2>&1"))
+		return "no mkfs.xfs";
+	if (mkdir(dir, 0700) || mount("/dev/" XFS_DISK, dir, "xfs", 0, NULL))
+		return "no XFS";
+	return NULL;
 }
 
 #endif

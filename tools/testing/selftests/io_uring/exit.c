@@ -918,7 +918,7 @@ TEST_F_TIMEOUT(exit, buffered_reads_of_a_thread, 60)
 		SKIP(return, "nobody can ask for its results any more");
 	if (untouched())
 		SKIP(return, "this kernel says -EFAULT or -ECANCELED");
-	if (!disk_make(EXIT_DISK, 32, 200))
+	if (!disk_make(EXIT_DISK, 32, 200000))
 		SKIP(return, "no null_blk that configfs can make");
 	c.fd = open("/dev/" EXIT_DISK, O_RDWR | O_CLOEXEC);
 	ASSERT_LE(0, c.fd);

@@ -7,7 +7,7 @@
  * Where the system calls of the same name have many results, they are the
  * reference.
  */
-#include "xfs_test.h"
+#include "disk_test.h"
 
 #include <pthread.h>
 #include <sys/epoll.h>
@@ -1611,7 +1611,7 @@ TEST(cold_read_keeps_waiting)
 	pthread_t thread;
 	int i, fd;
 
-	if (!nullb_make("iou_cold", "16", "30000"))
+	if (!disk_make("iou_cold", 16, 30))
 		SKIP(return, "no null_blk that configfs can make");
 	fd = open("/dev/iou_cold", O_RDWR | O_CLOEXEC);
 	ASSERT_LE(0, fd);
@@ -1634,7 +1634,7 @@ TEST(cold_read_keeps_waiting)
 	}
 	ring_close(&r);
 	close(fd);
-	nullb_remove("iou_cold");
+	disk_remove("iou_cold");
 }
 
 /*
@@ -1647,9 +1647,8 @@ TEST(cold_read_goes_on)
 	struct ring r;
 	int fd, i;
 
-	if (!nullb_make("iou_slow", "4", "20000000") || !nullb_set("iou_slow", "power", "0") ||
-	    !nullb_set("iou_slow", "hw_queue_depth", "1") ||
-	    !nullb_set("iou_slow", "power", "1"))
+	if (!disk_make("iou_slow", 4, 20000) || !disk_set("iou_slow", "power", 0) ||
+	    !disk_set("iou_slow", "hw_queue_depth", 1) || !disk_set("iou_slow", "power", 1))
 		SKIP(return, "no null_blk that configfs can make");
 	fd = open("/dev/iou_slow", O_RDONLY | O_CLOEXEC);
 	ASSERT_LE(0, fd);
@@ -1664,7 +1663,7 @@ TEST(cold_read_goes_on)
 	EXPECT_EQ(1u, ring_ready(&r));
 	ring_close(&r);
 	close(fd);
-	nullb_remove("iou_slow");
+	disk_remove("iou_slow");
 }
 
 /* What was read before a bad block counts: for the result, and for the file position. */
@@ -1675,8 +1674,7 @@ TEST(position_before_a_bad_block)
 	unsigned int i;
 	int fd;
 
-	if (!nullb_make("iou_bad", "4", "10000000") ||
-	    !nullb_set("iou_bad", "badblocks", "+8-15"))
+	if (!disk_make("iou_bad", 4, 10000) || !disk_set_text("iou_bad", "badblocks", "+8-15"))
 		SKIP(return, "no null_blk that configfs can make");
 	fd = open("/dev/iou_bad", O_RDONLY | O_CLOEXEC);
 	ASSERT_LE(0, fd);
@@ -1697,7 +1695,7 @@ TEST(position_before_a_bad_block)
 		ring_close(&r);
 	}
 	close(fd);
-	nullb_remove("iou_bad");
+	disk_remove("iou_bad");
 }
 
 TEST_HARNESS_MAIN

@@ -334,28 +334,6 @@ TEST_F(worker, bounded_and_blocked)
 	close(uffd);
 }
 
-#define DISK	"iou_xfs"
-
-static void xfs_remove(const char *dir)
-{
-	umount2(dir, MNT_DETACH);
-	rmdir(dir);
-	disk_remove(DISK);
-}
-
-/* An XFS in memory, mounted at @dir. Return: what is missing for it, or NULL */
-static const char *xfs_make(const char *dir)
-{
-	xfs_remove(dir);
-	if (!disk_make(DISK, 512, 0))
-		return "no null_blk that configfs can make";
-	if (system("mkfs.xfs -q /dev/iou_xfs >/dev/null 2>&1"))
-		return "no mkfs.xfs";
-	if (mkdir(dir, 0700) || mount("/dev/iou_xfs", dir, "xfs", 0, NULL))
-		return "no XFS";
-	return NULL;
-}
-
 /*
  * A buffered write finds its first page, but would have to read the second, and is
  * cancelled before a worker does that: what was written counts. That needs a file
@@ -1066,7 +1044,7 @@ static const char *overlay_make(void)
 {
 	overlay_remove();
 	if (mkdir(TURN_DIR, 0700) || mkdir(TURN_DIR "/over", 0700) ||
-	    mkdir(TURN_DIR "/ext4", 0700) || !disk_make(TURN_DISK, 16, TURN_DELAY))
+	    mkdir(TURN_DIR "/ext4", 0700) || !disk_make(TURN_DISK, 16, TURN_DELAY * 1000))
 		return "no null_blk that configfs can make";
 	if (system("mkfs.ext4 -q -F -O ^has_journal /dev/" TURN_DISK " >/dev/null 2>&1"))
 		return "no mkfs.ext4";
