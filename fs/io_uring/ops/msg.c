@@ -11,7 +11,8 @@
  * being closed. The deliverer writes ->res and its part of the request, and
  * nothing else: the sender may be busy with the rest.
  *
- * A worker has no lock to release, and simply takes the target's.
+ * So the sender does not wait for the target's lock, whose holder may be stuck. A worker
+ * could do no better, and IOSQE_ASYNC makes no difference.
  */
 #include <linux/file.h>
 #include <linux/sched.h>
@@ -212,30 +213,11 @@ static iou_verdict_t issue_msg_ring(struct iou_req *req)
 
 IOU_FUSE(msg_ring)
 
-static iou_verdict_t work_msg_ring(struct iou_req *req)
-{
-	struct iou_msg *msg = iou_req_cmd(req, struct iou_msg);
-	struct iou_ring *target = iou_ring_of_file(req->file);
-	struct iou_ring *ring = iou_req_ring(req);
-	int ret;
-
-	iou_ring_lock(ring);
-	ret = msg_begin(req, target);
-	iou_ring_unlock(ring);
-	if (ret)
-		return iou_done(req, ret);
-	iou_ring_lock(target);
-	ret = msg_deliver(target, msg);
-	iou_ring_unlock(target);
-	return iou_done(req, ret);
-}
-
 const struct iou_op iou_op_msg_ring = {
 	.name		= "MSG_RING",
 	.start		= start_msg_ring,
 	.prep		= prep_msg_ring,
 	.issue		= issue_msg_ring,
-	.work		= work_msg_ring,
 	.cleanup	= cleanup_msg,
 	.deliver	= deliver_msg_ring,
 	.on_iopoll	= true,

@@ -497,6 +497,51 @@ TEST_F_TIMEOUT(message, of_a_stuck_sender, 60)
 	get_loose(&stuck);
 }
 
+/* Send to @to, in every way; say so, and wait for ever */
+static void send_and_wait(int to, int said)
+{
+	struct ring r;
+
+	if (ring_open(&r, 8, 0))
+		_exit(1);
+	prep(&r, IORING_OP_MSG_RING, to, NULL, 1, 0);
+	prep(&r, IORING_OP_MSG_RING, to, NULL, 1, 0)->flags = IOSQE_ASYNC;
+	if (ring_submit(&r) != 2 || write(said, "", 1) != 1)
+		_exit(2);
+	for (;;)
+		pause();
+}
+
+/* The ring that a message is for is stuck: its sender can be killed all the same */
+TEST_F_TIMEOUT(message, to_a_stuck_ring, 60)
+{
+	struct stuck stuck = { .ring = &self->to };
+	int said[2], ret;
+	pid_t pid;
+	char c;
+
+	if (untouched())
+		SKIP(return, "its sender cannot be killed there");
+	ASSERT_EQ(0, pipe(said));
+	ret = get_stuck(&stuck);
+	if (ret == -EPERM)
+		SKIP(return, "no userfaultfd");
+	ASSERT_EQ(0, ret);
+
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid)
+		send_and_wait(self->to.fd, said[1]);
+	EXPECT_EQ(1, read(said[0], &c, 1));
+	/* Time for a worker to get into trouble */
+	usleep(300000);
+	EXPECT_TRUE(kill_ends(pid, WAIT_MS));
+
+	get_loose(&stuck);
+	close(said[0]);
+	close(said[1]);
+}
+
 /* CPU time that kernel workers of unbound workqueues have used, in ticks, or -1 */
 static long long kworker_ticks(void)
 {
