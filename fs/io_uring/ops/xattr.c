@@ -57,15 +57,34 @@ static int prep_xattr(struct iou_req *req, const struct io_uring_sqe __shared *s
 	return 0;
 }
 
+/* setxattr_copy() would not charge it, and it stays as long as the request waits */
+static int copy_value(struct xattr_ctx *ctx, size_t size)
+{
+	if (!size)
+		return 0;
+	if (size > XATTR_SIZE_MAX)
+		return -E2BIG;
+
+	ctx->kvalue = kvmalloc(size, GFP_KERNEL_ACCOUNT);
+	if (!ctx->kvalue)
+		return -ENOMEM;
+	ctx->size = size;
+	return copy_from_user(ctx->kvalue, ctx->cvalue, size) ? -EFAULT : 0;
+}
+
 static int prep_fsetxattr(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
 {
 	int error = prep_xattr(req, sqe);
 	struct iou_xattr *xattr;
+	size_t size;
 
 	if (error)
 		return error;
 	xattr = req->aux;
-	error = setxattr_copy(u64_to_user_ptr(iou_sqe_get(sqe, addr)), &xattr->ctx);
+	size = xattr->ctx.size;
+	xattr->ctx.size = 0;
+	error = setxattr_copy(u64_to_user_ptr(iou_sqe_get(sqe, addr)), &xattr->ctx) ?:
+		copy_value(&xattr->ctx, size);
 	if (error)
 		return iou_reject(req, sqe, error, "xattr: bad flags, name or value");
 	return 0;

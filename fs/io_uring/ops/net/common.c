@@ -14,6 +14,7 @@
 #include <linux/uaccess.h>
 #include <net/compat.h>
 
+#include "../iovec.h"
 #include "common.h"
 
 /**
@@ -148,13 +149,12 @@ static int copy_msg(struct iou_req *req, struct iou_msg *msg, int dir)
 	if (error)
 		return error;
 	msg->umsg = u64_to_user_ptr(xfer->addr);
-	msg->big = msg->fast;
-	if (req->notes & IOU_NOTE_SELECT) {
-		msg->big = NULL;
+	msg->big = NULL;
+	if (req->notes & IOU_NOTE_SELECT)
 		return copy_cap(req, &vec);
-	}
-	len = __import_iovec(dir, vec.iov_base, vec.iov_len, IOU_MSG_FAST_IOV, &msg->big,
-			     &msg->hdr.msg_iter, compat);
+
+	len = iou_iovec_import(dir, vec.iov_base, vec.iov_len, msg->fast, IOU_MSG_FAST_IOV,
+			       &msg->big, &msg->hdr.msg_iter, compat);
 	if (len < 0)
 		return len;
 	xfer->len = len;

@@ -12,6 +12,7 @@
 
 #include "../../req/complete.h"
 #include "../../rsrc/pbuf.h"
+#include "../iovec.h"
 #include "../ops.h"
 #include "attempt.h"
 
@@ -68,9 +69,8 @@ static int prep_vec(struct iou_req *req, const struct io_uring_sqe __shared *sqe
 	if (!aux)
 		return iou_reject(req, sqe, -ENOMEM, "rw: no memory for the iovecs");
 
-	aux->big = aux->fast;
-	len = __import_iovec(dir, u64_to_user_ptr(rw->addr), rw->len, IOU_FAST_IOV,
-			     &aux->big, &aux->iter, iou_req_ring(req)->compat);
+	len = iou_iovec_import(dir, u64_to_user_ptr(rw->addr), rw->len, aux->fast, IOU_FAST_IOV,
+			       &aux->big, &aux->iter, iou_req_ring(req)->compat);
 	if (len < 0) {
 		kfree(aux);
 		return iou_reject(req, sqe, len, "rw: bad iovecs");

@@ -5,6 +5,10 @@
  */
 #include "iou_test.h"
 
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
 #include "../kselftest_harness.h"
 
 #define MANY		100000u
@@ -249,6 +253,130 @@ TEST_F_TIMEOUT(many, cancel_does_not_scan, 120)
 	ASSERT_LT(0, lots);
 	/* Looking at all would make it a hundred times slower. */
 	EXPECT_LT(lots, 10 * few);
+}
+
+/* ------------------------------------------------------------------------
+ * What stays in memory with a request is charged to the program's cgroup
+ */
+
+#define CGROUP	"/sys/fs/cgroup/iou_many"
+#define HEAVY	256
+
+/**
+ * struct heavy - a request that waits with much memory
+ * @name: for messages
+ * @sqe: makes it
+ * @held: it does not wait by itself, and is held behind one that does
+ * @size: what it has copied from the program, in bytes
+ */
+struct heavy {
+	const char *name;
+	struct io_uring_sqe sqe;
+	bool held;
+	long size;
+};
+
+static bool write_text(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	bool ok = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+
+	close(fd);
+	return ok;
+}
+
+static long charged(void)
+{
+	char text[32];
+
+	return read_small_file(CGROUP "/memory.current", text, sizeof(text)) ? atol(text) : -1;
+}
+
+/* Return: whether HEAVY of these are paid for */
+static bool is_charged(const struct heavy *heavy, int pipe_fd)
+{
+	struct ring r;
+	long growth;
+	int i;
+
+	if (ring_open(&r, 2 * HEAVY, 0))
+		return false;
+	for (i = 0; i < HEAVY && heavy->held; i++) {
+		prep(&r, IORING_OP_POLL_ADD, pipe_fd, NULL, 0, 0)->poll32_events = POLLIN;
+		r.sqes[(r.next - 1) & r.sq_mask].flags = IOSQE_IO_LINK;
+		*ring_sqe(&r) = heavy->sqe;
+	}
+	for (i = 0; i < HEAVY && !heavy->held; i++)
+		*ring_sqe(&r) = heavy->sqe;
+
+	growth = -charged();
+	if (ring_submit(&r) != HEAVY << heavy->held)
+		return false;
+	growth += charged();
+	ksft_print_msg("%s: %ld bytes each\n", heavy->name, growth / HEAVY);
+	ring_close(&r);
+	/* Some may have been charged before, in advance */
+	return growth >= HEAVY * heavy->size / 4 * 3;
+}
+
+/* Return: what is not paid for, or NULL */
+static const char *not_charged(void)
+{
+	static struct iovec vec[1024];
+	static char value[32768];
+	static char byte;
+	struct msghdr msg = { .msg_iov = vec, .msg_iovlen = ARRAY_LEN(vec) };
+	struct heavy heavy[] = {
+		{ "READV", { .opcode = IORING_OP_READV, .addr = (uintptr_t)vec,
+			     .len = ARRAY_LEN(vec) }, false, sizeof(vec) },
+		{ "RECVMSG", { .opcode = IORING_OP_RECVMSG, .addr = (uintptr_t)&msg }, false,
+			     sizeof(vec) },
+		{ "SETXATTR", { .opcode = IORING_OP_SETXATTR, .addr = (uintptr_t)"user.heavy",
+				.addr2 = (uintptr_t)value, .len = sizeof(value),
+				.addr3 = (uintptr_t)"/tmp" }, true, sizeof(value) },
+	};
+	int pipe_fds[2], pair[2];
+	unsigned int i;
+
+	if (pipe(pipe_fds) || socketpair(AF_UNIX, SOCK_STREAM, 0, pair))
+		return "the files";
+	for (i = 0; i < ARRAY_LEN(vec); i++)
+		vec[i] = (struct iovec){ &byte, 1 };
+	memset(value, 1, sizeof(value));
+	heavy[0].sqe.fd = pipe_fds[0];
+	heavy[1].sqe.fd = pair[0];
+
+	for (i = 0; i < ARRAY_LEN(heavy); i++)
+		if (!is_charged(&heavy[i], pipe_fds[0]))
+			return heavy[i].name;
+	return NULL;
+}
+
+TEST(heavy_requests_are_charged)
+{
+	const char *failed;
+	int status;
+	pid_t pid;
+
+	if (untouched())
+		SKIP(return, "there they are not");
+	mount("none", "/sys/fs/cgroup", "cgroup2", 0, NULL);
+	rmdir(CGROUP);
+	if (!write_text("/sys/fs/cgroup/cgroup.subtree_control", "+memory") ||
+	    mkdir(CGROUP, 0700))
+		SKIP(return, "no memory cgroups for us");
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		failed = write_text(CGROUP "/cgroup.procs", "0") ? not_charged() : "to join";
+		if (failed)
+			ksft_print_msg("%s\n", failed);
+		_exit(!!failed);
+	}
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+	/* Dead requests may keep it for a moment */
+	rmdir(CGROUP);
 }
 
 TEST_HARNESS_MAIN
