@@ -283,12 +283,9 @@ static iou_verdict_t try_connect(struct iou_req *req, bool nowait)
 		name->connecting = READ_ONCE(sock->state) == SS_CONNECTING;
 		return IOU_RETRY;
 	}
-	if (ret == -EAGAIN) {
-		/* Not even begun: poll does not know when it could be */
-		if (!name->in_progress && (req->held & IOU_HELD_INFLIGHT))
-			req->nr_polls = IOU_MAX_POLLS;
-		return IOU_RETRY;
-	}
+	/* If it has not even begun, poll does not know when it could */
+	if (ret == -EAGAIN)
+		return name->in_progress ? IOU_RETRY : IOU_WORK;
 	return iou_done(req, ret);
 }
 
@@ -304,7 +301,9 @@ static iou_verdict_t issue_connect(struct iou_req *req)
 
 static iou_verdict_t work_connect(struct iou_req *req)
 {
-	return try_connect(req, iou_req_can_park(req));
+	iou_verdict_t verdict = try_connect(req, iou_req_can_park(req));
+
+	return verdict == IOU_WORK ? try_connect(req, false) : verdict;
 }
 
 static int prep_connect(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
