@@ -213,4 +213,24 @@ static __always_inline void iou_net_msg_init(struct msghdr *msg)
 	msg->sg_from_iter = NULL;
 }
 
+/**
+ * iou_net_send_msg() - the message of an attempt to send what a msghdr says
+ * @req: with a struct iou_xfer, and a struct iou_msg
+ * @msg: all of it is set
+ */
+static inline void iou_net_send_msg(const struct iou_req *req, struct msghdr *msg)
+{
+	const struct iou_xfer *xfer = (const struct iou_xfer *)req->cmd;
+	const struct iou_msg *copy = req->aux;
+
+	*msg = copy->hdr;
+	if (!xfer->done)
+		return;
+
+	/* Ancillary data went with the first part */
+	msg->msg_control = NULL;
+	msg->msg_controllen = 0;
+	iov_iter_advance(&msg->msg_iter, xfer->done);
+}
+
 #endif

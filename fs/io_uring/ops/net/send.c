@@ -169,20 +169,13 @@ static iou_verdict_t try_sendmsg(struct iou_req *req, bool nowait)
 {
 	struct iou_xfer *xfer = iou_req_cmd(req, struct iou_xfer);
 	u32 flags = xfer->msg_flags | (nowait ? MSG_DONTWAIT : 0);
-	struct iou_msg *copy = req->aux;
 	int ret;
 	struct socket *sock = iou_net_sock(req, &ret);
 	struct msghdr msg;
 
 	if (unlikely(!sock))
 		return iou_done(req, ret);
-	msg = copy->hdr;
-	if (xfer->done) {
-		/* Ancillary data went with the first part */
-		msg.msg_control = NULL;
-		msg.msg_controllen = 0;
-		iov_iter_advance(&msg.msg_iter, xfer->done);
-	}
+	iou_net_send_msg(req, &msg);
 	return iou_net_settle(req, sock, NULL, __sys_sendmsg_sock(sock, &msg, flags), nowait);
 }
 

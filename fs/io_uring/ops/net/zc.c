@@ -218,7 +218,6 @@ static void cleanup_sendmsg_zc(struct iou_req *req)
 static iou_verdict_t try_sendmsg_zc(struct iou_req *req, bool nowait)
 {
 	struct iou_send_zc *zc = iou_req_cmd(req, struct iou_send_zc);
-	struct iou_msg *copy = req->aux;
 	u32 flags = zc->xfer.msg_flags | (nowait ? MSG_DONTWAIT : 0);
 	int ret;
 	struct socket *sock = zc_begin(req, &ret);
@@ -226,15 +225,9 @@ static iou_verdict_t try_sendmsg_zc(struct iou_req *req, bool nowait)
 
 	if (unlikely(!sock))
 		return iou_done(req, ret);
-	msg = copy->hdr;
+	iou_net_send_msg(req, &msg);
 	msg.msg_ubuf = &zc->notif->ubuf;
 	msg.sg_from_iter = NULL;
-	if (zc->xfer.done) {
-		/* Ancillary data went with the first part */
-		msg.msg_control = NULL;
-		msg.msg_controllen = 0;
-		iov_iter_advance(&msg.msg_iter, zc->xfer.done);
-	}
 	return iou_net_settle(req, sock, NULL, __sys_sendmsg_sock(sock, &msg, flags), nowait);
 }
 
