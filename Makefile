@@ -14,7 +14,7 @@ help:
 	@echo 'make fio      fio with verification, on file systems and devices, in all modes'
 	@echo 'make kernel   build build/$(KERNEL)/bzImage'
 	@echo 'make shell    a shell in the guest; for a single command: vm/run -- CMD'
-	@echo 'make conformance  the tests of liburing, here and on the untouched base'
+	@echo 'make conformance  the tests of liburing, here and on the untouched base (REPEAT=N: N times)'
 	@echo 'make differ   random programs, here and on the untouched base ("make differ HELP=1")'
 	@echo 'make check    checkpatch, sparse, layers, configurations, scripts'
 	@echo 'make litmus   the barriers against the memory model of the kernel, with herd7'
@@ -39,7 +39,7 @@ fio:
 	@vm/fio $(KERNEL)
 
 conformance:
-	@vm/conformance --kernel $(KERNEL) $(TESTS)
+	@vm/conformance --kernel $(KERNEL) $(if $(REPEAT),--repeat $(REPEAT)) $(TESTS)
 
 # SEEDS=N START=S REPLAY=SEED MINIMIZE=SEED THREADS=N COMPAT=1 ONLY=OP,... LINES=1
 differ:
