@@ -390,6 +390,7 @@ enum iou_ring_state {
 /**
  * struct iou_ring - one io_uring_setup()
  * @lock: see the banner
+ * @held_since: when it was taken, see run/holds.c
  * @cold: IOU_COLD_*
  * @watch: which of them the end of a request sets
  * @strict: IOU_STRICT_*
@@ -460,6 +461,9 @@ enum iou_ring_state {
 struct iou_ring {
 	/* The lock, and what each hold of it looks at */
 	struct mutex lock;	/* see the banner */
+#ifdef CONFIG_IO_URING_HOLDS
+	u64 held_since;			/* [R] */
+#endif
 	u32 cold;			/* [R] */
 	u32 watch;			/* [R] */
 	u32 strict;			/* [R] */

@@ -65,8 +65,8 @@ kbuild()
 	make -C "$TREE" O="$OBJ" CC="ccache gcc" HOSTCC="ccache gcc" -j"$(nproc)" -s -k "$@"
 }
 
-# configure [[+]OPTION]...: the plain kernel with KUnit, without these options; with
-# those that have a plus sign.
+# configure [[+]OPTION]...: the plain kernel with KUnit and all debugging of our own, without
+# these options; with those that have a plus sign.
 # All configurations share one object directory: kbuild then makes again only
 # what depends on an option that changed, and the compiler cache does the rest.
 configure()
@@ -77,7 +77,8 @@ configure()
 	flock 8
 	mkdir -p "$OBJ"
 	if [[ ! -f $base ]]; then
-		"$ROOT/vm/configure" --obj "$dir" plain CONFIG_KUNIT=y CONFIG_IO_URING_KUNIT_TEST=y
+		"$ROOT/vm/configure" --obj "$dir" plain CONFIG_KUNIT=y \
+			CONFIG_IO_URING_KUNIT_TEST=y CONFIG_IO_URING_HOLDS=y
 		cp "$dir/.config" "$base"
 	fi
 	cp "$base" "$dir/.config"

@@ -54,6 +54,12 @@
 /* Rings that one unlocker goes on to kick; a kworker takes the rest */
 #define IOU_MAX_HOPS	16
 
+static __always_inline void release(struct iou_ring *ring)
+{
+	iou_holds_end(ring);
+	mutex_unlock(&ring->lock);
+}
+
 static void wake_waiters(struct iou_ring *ring)
 {
 	/* After a full barrier; who sleeps looked at the tail after another */
@@ -381,7 +387,7 @@ static noinline bool relock(struct iou_ring *ring, u32 rounds)
 		return false;
 	if (likely(!iou_ring_is_dead(ring)))
 		return true;
-	mutex_unlock(&ring->lock);
+	release(ring);
 	return false;
 }
 
@@ -402,7 +408,7 @@ static __always_inline bool unlock_once(struct iou_ring *ring, bool by_worker, b
 		iou_wake_all(ring);
 	/* From the release on only RCU keeps the ring */
 	rcu_read_lock();
-	mutex_unlock(&ring->lock);
+	release(ring);
 	/* L-M above, and cq.tail against cq_wait */
 	smp_mb();
 	if (posted)
@@ -529,7 +535,7 @@ void iou_ring_end_peek(struct iou_ring *ring)
 	/* Left by an unlock that could not get the lock again, because of us */
 	bool more = ring->cold & ~IOU_COLD_COUNT;
 
-	mutex_unlock(&ring->lock);
+	release(ring);
 	/* L-M above */
 	smp_mb();
 	if (unlikely(more || !llist_empty(&ring->done))) {
@@ -582,23 +588,28 @@ void iou_ring_flush_backlog(struct iou_ring *ring)
 	iou_cq_end_overflow(&ring->cq);
 }
 
-/* Does somebody sleep, or spin, for a lock that is held? */
+/* Does somebody sleep, or spin, for a mutex that is held? */
 #if defined(CONFIG_PREEMPT_RT)
-static bool lock_is_contended(struct mutex *lock)
+static bool mutex_is_contended(struct mutex *lock)
 {
 	return !RB_EMPTY_ROOT(&lock->rtmutex.waiters.rb_root);
 }
 #elif defined(CONFIG_MUTEX_SPIN_ON_OWNER)
-static bool lock_is_contended(struct mutex *lock)
+static bool mutex_is_contended(struct mutex *lock)
 {
 	return !list_empty(&lock->wait_list) || osq_is_locked(&lock->osq);
 }
 #else
-static bool lock_is_contended(struct mutex *lock)
+static bool mutex_is_contended(struct mutex *lock)
 {
 	return !list_empty(&lock->wait_list);
 }
 #endif
+
+static bool lock_is_contended(struct iou_ring *ring)
+{
+	return mutex_is_contended(&ring->lock) || iou_holds_is_crowded();
+}
 
 /* Does anybody want something that a long hold keeps from them? */
 static bool hold_is_disturbed(struct iou_ring *ring)
@@ -607,7 +618,7 @@ static bool hold_is_disturbed(struct iou_ring *ring)
 	/* One look at the flags: need_resched() alone is never true on PREEMPT kernels */
 	if (read_thread_flags() & (_TIF_NEED_RESCHED | _TIF_SIGPENDING))
 		return true;
-	if (!llist_empty(&ring->done) || ring->kick || lock_is_contended(&ring->lock))
+	if (!llist_empty(&ring->done) || ring->kick || lock_is_contended(ring))
 		return true;
 
 	/* CQEs that nobody has seen: they fill the CQ, or a waiter may want them */
@@ -654,7 +665,7 @@ enum iou_hold iou_ring_look_around(struct iou_ring *ring)
 	cond_resched();
 	if (unlikely(fatal_signal_pending(current)))
 		return IOU_HOLD_END;
-	return lock_is_contended(&ring->lock) ? IOU_HOLD_YIELD : IOU_HOLD_ON;
+	return lock_is_contended(ring) ? IOU_HOLD_YIELD : IOU_HOLD_ON;
 }
 
 /* K. Something was put on the ring's done queue, in an RCU read section, which ends here */
@@ -668,7 +679,7 @@ static void pushed_done(struct iou_ring *ring)
 	locked = iou_ring_trylock(ring);
 	/* A dead ring has no requests: what was put there was taken, and was the last */
 	if (locked && iou_ring_is_dead(ring)) {
-		mutex_unlock(&ring->lock);
+		release(ring);
 		locked = false;
 	}
 	rcu_read_unlock();

@@ -6,6 +6,7 @@
 #define IOU_RUN_LOCK_H
 
 #include "../iou.h"
+#include "holds.h"
 
 void iou_ring_unlock(struct iou_ring *ring);
 void iou_lane_unlock(struct iou_ring *ring, const struct iou_lane *lane);
@@ -25,21 +26,30 @@ void iou_lock_free(struct iou_ring *ring);
 static inline void iou_ring_lock(struct iou_ring *ring)
 {
 	mutex_lock(&ring->lock);
+	iou_holds_begin(ring);
 }
 
 /* Return: 0, or -EINTR: a fatal signal came first */
 static inline int __must_check iou_ring_lock_killable(struct iou_ring *ring)
 {
 	/* Spares a look at whether to reschedule; but lockdep learns less from it */
-	if (!IS_ENABLED(CONFIG_PROVE_LOCKING) && likely(mutex_trylock(&ring->lock)))
-		return 0;
-	return mutex_lock_killable(&ring->lock);
+	if (IS_ENABLED(CONFIG_PROVE_LOCKING) || unlikely(!mutex_trylock(&ring->lock))) {
+		int error = mutex_lock_killable(&ring->lock);
+
+		if (unlikely(error))
+			return error;
+	}
+	iou_holds_begin(ring);
+	return 0;
 }
 
 /* Return: whether it was free */
 static inline bool __must_check iou_ring_trylock(struct iou_ring *ring)
 {
-	return mutex_trylock(&ring->lock);
+	if (!mutex_trylock(&ring->lock))
+		return false;
+	iou_holds_begin(ring);
+	return true;
 }
 
 /**
