@@ -26,10 +26,31 @@ ATTEMPTS = 40
 
 # vm/run of each boot; those that have ended are no harm
 guests = []
+guests_lock = threading.Lock()
+stopped = False
+
+
+class Stopped(Exception):
+    """No more guests are to be started"""
+
+
+def start_guest(command, output):
+    """Start vm/run in a session of its own: Ctrl-C is for us, who end it in order"""
+    with guests_lock:
+        if stopped:
+            raise Stopped
+        guest = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output,
+                                 stderr=output, start_new_session=True)
+        guests.append(guest)
+    return guest
 
 
 def stop_all():
-    """End what is still running, and wait for that"""
+    """End what is still running, and wait for that. Nothing is started after that"""
+    global stopped
+
+    with guests_lock:
+        stopped = True
     for guest in guests:
         if guest.poll() is None:
             os.killpg(guest.pid, signal.SIGTERM)
@@ -100,11 +121,9 @@ class Side:
                        f'reps={reps}', f'idle={idle}', f'flush={flush}', 'jitter=1',
                        ] + self.programs_options
             with open(os.path.join(where, 'output'), 'w') as output:
-                # Ctrl-C is for us: we end it in order
-                process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output,
-                                           stderr=output, start_new_session=True)
-                guests.append(process)
-                process.wait()
+                start_guest(command, output).wait()
+            if stopped:
+                raise Stopped
             found = parse_results(self.results)
             if not found[2]:
                 self.complain(log, os.path.join(where, 'output'))
@@ -166,15 +185,17 @@ class Boots:
         def run_one(i):
             try:
                 found[i] = self.sides[i].run(seeds, reps, idle)
+            except Stopped:
+                pass
             except Exception as error:      # is raised again below
                 errors.append(error)
+                stop_all()
 
         threads = [threading.Thread(target=run_one, args=(i,), daemon=True) for i in (0, 1)]
         for thread in threads:
             thread.start()
         self.watch(threads, len(seeds))
         if errors:
-            stop_all()
             raise errors[0]
         return found
 
