@@ -76,13 +76,14 @@ static void wait_to_answer(struct server *s)
 		s->nr_late++;
 }
 
-/* Is it ready? Asked once, as this answer is for ever */
+/* It is ready. What is read or written then waits for an answer of its own */
 static void serve_poll(struct server *s, const struct fuse_in_header *in)
 {
+	struct fuse_poll_out out = { .revents = POLLIN | POLLOUT };
+
 	wait_to_answer(s);
-	/* What is read or written then waits for an answer of its own */
 	sem_post(&s->answer);
-	reply(s->dev, in, -ENOSYS, NULL, 0);
+	reply(s->dev, in, 0, &out, sizeof(out));
 }
 
 static void serve_transfer(struct server *s, const struct fuse_in_header *in, const void *arg)
@@ -132,7 +133,7 @@ static void *serve(void *arg)
 		case FUSE_INTERRUPT:
 			break;
 		default:
-			reply(s->dev, in, -ENOSYS, NULL, 0);
+			reply(s->dev, in, -EOPNOTSUPP, NULL, 0);
 		}
 	}
 	return NULL;
@@ -175,7 +176,7 @@ FIXTURE_SETUP(fuse)
 	self->server.dev = open("/dev/fuse", O_RDWR | O_CLOEXEC);
 	if (self->server.dev < 0)
 		SKIP(return, "no FUSE");
-	strcpy(self->path, "/tmp/iou_fuse.XXXXXX");
+	snprintf(self->path, sizeof(self->path), "/tmp/iou_fuse.XXXXXX");
 	fd = mkstemp(self->path);
 	ASSERT_LE(0, fd);
 	close(fd);
