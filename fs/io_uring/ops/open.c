@@ -123,6 +123,9 @@ static bool open_lasts(struct iou_req *req)
 
 	if ((how & (O_NONBLOCK | O_PATH | O_DIRECTORY)) || open_is_cold(req))
 		return false;
+	/* Looking is not for nothing */
+	if ((how & O_ACCMODE) != O_WRONLY && !(how & O_CREAT) && !iou_workers_are_scarce())
+		return false;
 	if ((how & O_CREAT) && (how & O_EXCL))
 		return false;
 	if (build_open_flags(&open->how, &flags) ||

@@ -456,6 +456,24 @@ bool iou_worker_restarts(void)
 	return task_sigpending(current) && !fatal_signal_pending(current);
 }
 
+/**
+ * iou_workers_are_scarce() - are many of those that do such work blocked?
+ *
+ * Context: a worker, in its work.
+ * Return: whether it is half of those that there may be, or more.
+ */
+bool iou_workers_are_scarce(void)
+{
+	const struct iou_worker *worker = current->worker_private;
+	const struct iou_class *class = worker->class;
+	bool scarce;
+
+	raw_spin_lock_irq(&worker->pool->lock);
+	scarce = 2 * class->nr[WORKER_BLOCKED] >= class->max;
+	raw_spin_unlock_irq(&worker->pool->lock);
+	return scarce;
+}
+
 static void class_add(struct iou_class *class, struct iou_work *work)
 {
 	WRITE_ONCE(work->worker, NULL);

@@ -49,6 +49,7 @@ void iou_worker_begin_nowait(void);
 bool iou_worker_refused(void);
 void iou_worker_end_nowait(void);
 bool iou_worker_restarts(void);
+bool iou_workers_are_scarce(void);
 u32 iou_pool_cap(u32 max);
 struct iou_pool *iou_pool_create(struct iou_task *task, const u32 max[2],
 				 const struct iou_pool_ops *ops);
