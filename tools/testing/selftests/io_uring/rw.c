@@ -1637,27 +1637,38 @@ TEST(cold_read_keeps_waiting)
 	disk_remove("iou_cold");
 }
 
+static bool queue_set(const char *disk, const char *attr, const char *value)
+{
+	char path[PATH_MAX];
+	bool ok;
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/block/%s/queue/%s", disk, attr);
+	fd = open(path, O_WRONLY);
+	ok = fd >= 0 && write(fd, value, strlen(value)) > 0;
+	close(fd);
+	return ok;
+}
+
 /*
- * On a deferred ring a read that waits for one page after the other goes on while its thread
- * waits for more than that. Every other page is there, and the disk reads one at a time.
+ * On a deferred ring a read goes on while its thread waits for more than that, though it
+ * waits for one page after the other: the next is not asked for before.
  */
 TEST(cold_read_goes_on)
 {
-	char *buf = pages(8 * 4096);
+	char *buf = pages(4 * 4096);
 	struct ring r;
-	int fd, i;
+	int fd;
 
-	if (!disk_make("iou_slow", 4, 20000) || !disk_set("iou_slow", "power", 0) ||
-	    !disk_set("iou_slow", "hw_queue_depth", 1) || !disk_set("iou_slow", "power", 1))
+	if (!disk_make("iou_slow", 4, 20000) || !queue_set("iou_slow", "max_sectors_kb", "4") ||
+	    !queue_set("iou_slow", "read_ahead_kb", "4"))
 		SKIP(return, "no null_blk that configfs can make");
 	fd = open("/dev/iou_slow", O_RDONLY | O_CLOEXEC);
 	ASSERT_LE(0, fd);
 	posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
-	for (i = 1; i < 8; i += 2)
-		ASSERT_EQ(4096, pread(fd, buf, 4096, i * 4096));
 
 	ASSERT_EQ(0, ring_open(&r, 4, DEFER));
-	prep(&r, IORING_OP_READ, fd, buf, 8 * 4096, 0);
+	prep(&r, IORING_OP_READ, fd, buf, 4 * 4096, 0);
 	ASSERT_EQ(1, ring_submit(&r));
 	ring_enter_wait(&r, 2, 3000);
 	EXPECT_EQ(1u, ring_ready(&r));
