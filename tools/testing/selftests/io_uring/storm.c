@@ -21,7 +21,7 @@
 #include "../kselftest_harness.h"
 
 #define DEFER		(IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN)
-#define LIFE_MS		300		/* of one such program */
+#define ENOUGH		5000		/* requests of one such program, then it is killed */
 #define ARENA		(1024 * 1024)
 #define FIRST_FD	100
 #define NR_FDS		24
@@ -32,6 +32,7 @@
 FIXTURE(storm)
 {
 	long end;
+	unsigned long *nr_made;
 };
 
 FIXTURE_VARIANT(storm)
@@ -50,10 +51,13 @@ FIXTURE_VARIANT_ADD(storm, big_entries) {
 FIXTURE_SETUP(storm)
 {
 	self->end = now_ms() + 1000 * test_seconds(2);
+	self->nr_made = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, self->nr_made);
 }
 
 FIXTURE_TEARDOWN(storm)
 {
+	munmap(self->nr_made, 4096);
 }
 
 /**
@@ -63,6 +67,7 @@ FIXTURE_TEARDOWN(storm)
  * @arena: all its memory
  * @groups: rings of provided buffers, as far as they are mapped
  * @single: only its first thread may use @ring
+ * @nr_made: counts requests, for who watches
  */
 struct app {
 	struct ring ring;
@@ -70,6 +75,7 @@ struct app {
 	char *arena;
 	struct io_uring_buf_ring *groups[NR_GROUPS];
 	bool single;
+	unsigned long *nr_made;
 };
 
 static unsigned int rnd(unsigned long long *seed)
@@ -397,6 +403,7 @@ static void submit(struct app *app, unsigned long long *seed)
 	if (r->p.flags & IORING_SETUP_SQPOLL)
 		flags |= IORING_ENTER_SQ_WAKEUP;
 	sys_enter(r->fd, nr, rnd(seed) % 3, flags, &arg, sizeof(arg));
+	__atomic_fetch_add(app->nr_made, nr, __ATOMIC_RELAXED);
 	store(r->cq_head, load(r->cq_tail));
 	store(app->other.cq_head, load(app->other.cq_tail));
 }
@@ -568,7 +575,7 @@ static void *storm_main(void *arg)
 }
 
 /* Never returns */
-static void app_main(unsigned int setup, unsigned long long seed)
+static void app_main(unsigned int setup, unsigned long long seed, unsigned long *nr_made)
 {
 	static struct app app;
 	static struct storm_thread threads[3];
@@ -579,6 +586,7 @@ static void app_main(unsigned int setup, unsigned long long seed)
 
 	setrlimit(RLIMIT_CORE, &no_core);
 	signal(SIGPIPE, SIG_IGN);
+	app.nr_made = nr_made;
 	app.arena = pages(ARENA);
 	app.single = setup & IORING_SETUP_SINGLE_ISSUER;
 	if (!app.arena || ring_open_cq(&app.ring, 64, 128, setup) || ring_open(&app.other, 8, 0))
@@ -596,24 +604,44 @@ static void app_main(unsigned int setup, unsigned long long seed)
 	storm_main(&threads[0]);
 }
 
+/* Until it has made enough requests, or killed itself by what it has received */
+static bool made_enough(pid_t pid, const unsigned long *nr_made)
+{
+	long end = now_ms() + 3 * WAIT_MS;
+	siginfo_t info = { };
+
+	while (__atomic_load_n(nr_made, __ATOMIC_RELAXED) < ENOUGH && now_ms() < end) {
+		usleep(1000);
+		if (!waitid(P_PID, pid, &info, WEXITED | WNOHANG | WNOWAIT) && info.si_pid)
+			return true;
+	}
+	return now_ms() < end;
+}
+
 TEST_F_TIMEOUT(storm, survives, 3600)
 {
 	unsigned long long seed = 88172645463325252ULL ^ (unsigned long long)now_ms() << 20;
+	unsigned long all = 0;
+	int rounds = 0;
 	pid_t pid;
 
 	ksft_print_msg("seed %llu\n", seed);
 	do {
+		*self->nr_made = 0;
 		pid = fork_detached();
 		ASSERT_LE(0, pid);
 		if (!pid)
-			app_main(variant->setup, seed);
-		usleep(LIFE_MS * 1000);
+			app_main(variant->setup, seed, self->nr_made);
+
+		EXPECT_TRUE(made_enough(pid, self->nr_made));
 		kill(pid, SIGKILL);
-		/* It may have killed itself before, by what it has received */
 		ASSERT_LE(0, reap(pid, 3 * WAIT_MS));
 		ASSERT_TRUE(fresh_ring_works());
+		all += *self->nr_made;
 		seed += 1000;
+		rounds++;
 	} while (now_ms() < self->end);
+	ksft_print_msg("%lu requests of %d programs\n", all, rounds);
 }
 
 TEST_HARNESS_MAIN
