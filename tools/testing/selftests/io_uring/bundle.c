@@ -411,7 +411,7 @@ TEST_F(bundle, send)
 }
 
 /* Through a socket that is full most of the time, to a slow reader. */
-TEST_F(bundle, send_waits)
+TEST_F_TIMEOUT(bundle, send_waits, 120)
 {
 	const unsigned int nr = 512, size = 16384;
 	size_t done = 0, said = 0;
@@ -450,7 +450,7 @@ TEST_F(bundle, send_waits)
 }
 
 /* The peer goes away, or it is cancelled, in the midst of it: what was sent counts. */
-TEST_F(bundle, send_ends_early)
+TEST_F_TIMEOUT(bundle, send_ends_early, 120)
 {
 	const bool inc = variant->flags & IOU_PBUF_RING_INC;
 	const unsigned int nr = 256, size = 65536;
@@ -623,10 +623,11 @@ static void wait_for_room(struct ring *r)
 		sched_yield();
 }
 
-TEST_F(bundle, scribbled_ring)
+TEST_F_TIMEOUT(bundle, scribbled_ring, 120)
 {
 	struct scribbler s = { .b = &self->bufs };
 	static char text[NR * SIZE];
+	long end = now_ms() + 5000;
 	struct io_uring_cqe cqe;
 	pthread_t thread;
 	int i, nr = 0;
@@ -634,7 +635,7 @@ TEST_F(bundle, scribbled_ring)
 	/* Lengths are made up: there has to be something behind it */
 	self->bufs.mem = (char *)pages(16 << 20);
 	ASSERT_EQ(0, pthread_create(&thread, NULL, scribble, &s));
-	for (i = 0; i < 1000; i++) {
+	for (i = 0; i < 1000 && now_ms() < end; i++) {
 		struct io_uring_sqe *sqe;
 
 		wait_for_room(&self->ring);
