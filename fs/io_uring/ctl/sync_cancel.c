@@ -31,10 +31,14 @@ static ktime_t cancel_deadline(const struct __kernel_timespec *timeout)
 		.tv_sec = timeout->tv_sec,
 		.tv_nsec = timeout->tv_nsec,
 	};
+	ktime_t span;
 
 	if (ts.tv_sec == -1 && ts.tv_nsec == -1)
 		return KTIME_MAX;
-	return ktime_add_safe(ktime_get(), timespec64_to_ktime(ts));
+
+	/* Less than nothing is over at once */
+	span = max(timespec64_to_ktime(ts), 0);
+	return ktime_add_safe(ktime_get(), span);
 }
 
 /* What workers have finished on a deferred ring shows now, not in the next enter */

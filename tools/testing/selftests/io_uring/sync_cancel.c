@@ -450,6 +450,12 @@ TEST_F(sync_cancel, gives_up)
 	EXPECT_LE(29, now_ms() - start);
 	sc.timeout.tv_nsec = 0;
 	EXPECT_EQ(-ETIME, sync_cancel(r, sc));
+	/* Of only these two together it is said that there is no limit */
+	sc.timeout.tv_sec = -1;
+	EXPECT_EQ(-ETIME, sync_cancel(r, sc));
+	sc.timeout.tv_sec = 0;
+	sc.timeout.tv_nsec = -1;
+	EXPECT_EQ(-ETIME, sync_cancel(r, sc));
 	/* A signal */
 	sigaction(SIGALRM, &sa, NULL);
 	setitimer(ITIMER_REAL, &soon, NULL);
