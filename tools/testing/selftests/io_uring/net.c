@@ -931,6 +931,62 @@ TEST_F(net, connect_full_backlog)
 	close(listener);
 }
 
+/* Fill what @fd can take, and submit one more to @ss; then make room for it */
+static bool send_behind(struct ring *r, int fd, int from, const struct sockaddr_storage *ss,
+			socklen_t len)
+{
+	char text[8];
+
+	while (sendto(from, "full", 4, MSG_DONTWAIT, (const struct sockaddr *)ss, len) == 4)
+		;
+	return ring_submit(r) == 1 && stays_quiet(r) &&
+	       recv(fd, text, sizeof(text), MSG_DONTWAIT) == 4;
+}
+
+/* The last datagram that comes, without waiting for one */
+static int last_datagram(int fd, char *text, size_t size)
+{
+	int ret = -EAGAIN, n;
+
+	while ((n = recv(fd, text, size, MSG_DONTWAIT)) >= 0)
+		ret = n;
+	return ret;
+}
+
+/* An AF_UNIX receiver that is full: poll does not know, and the datagram stays whole. */
+TEST_F(net, datagram_waits_for_room)
+{
+	struct iovec vec = { "late!", 5 };
+	struct sockaddr_storage ss;
+	struct io_uring_sqe *sqe;
+	struct msghdr msg = { .msg_name = &ss, .msg_iov = &vec, .msg_iovlen = 1 };
+	socklen_t len;
+	char text[8];
+	int i;
+
+	if (untouched())
+		SKIP(return, "there an empty one is sent");
+	self->fd[0] = sock_bound(SOCK_UNIX_DGRAM, &ss, &len);
+	ASSERT_LE(0, self->fd[0]);
+	self->fd[1] = socket(AF_UNIX, SOCK_DGRAM, 0);
+	msg.msg_namelen = len;
+	for (i = 0; i < 2; i++) {
+		if (i) {
+			sqe = prep(&self->ring, IORING_OP_SENDMSG, self->fd[1], &msg, 1, 0);
+		} else {
+			sqe = prep(&self->ring, IORING_OP_SEND, self->fd[1], "late!", 5, 0);
+			sqe->addr2 = (uintptr_t)&ss;
+			sqe->addr_len = len;
+		}
+		sqe->flags = variant->sqe_flags;
+		sqe->ioprio = variant->ioprio;
+		ASSERT_TRUE(send_behind(&self->ring, self->fd[0], self->fd[1], &ss, len));
+		EXPECT_EQ(5, result_of(&self->ring, 0));
+		EXPECT_EQ(5, last_datagram(self->fd[0], text, sizeof(text)));
+		EXPECT_EQ(0, memcmp(text, "late!", 5));
+	}
+}
+
 TEST_F(net, accept_dontwait_and_poll_first)
 {
 	struct sockaddr_storage ss;
