@@ -50,7 +50,8 @@ static __u64 idiom_user_data(const struct idiom *idiom, int i)
 
 static __u64 idiom_buffer(int i)
 {
-	return SLOT((program.nr_sqes + i) % NR_SLOTS);
+	/* The first one is counted already */
+	return SLOT((program.nr_sqes - 1 + i) % NR_SLOTS);
 }
 
 static __u64 never(void)

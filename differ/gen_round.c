@@ -277,14 +277,37 @@ static void round_options(struct step *step)
  * What nobody promises
  */
 
+/* Does it only wait, or end what others wait for? */
+static bool leaves_nothing(const struct io_uring_sqe *sqe)
+{
+	switch (sqe->opcode) {
+	case IORING_OP_NOP:
+	case IORING_OP_POLL_ADD:
+	case IORING_OP_POLL_REMOVE:
+	case IORING_OP_TIMEOUT:
+	case IORING_OP_TIMEOUT_REMOVE:
+	case IORING_OP_LINK_TIMEOUT:
+	case IORING_OP_ASYNC_CANCEL:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void is_racy(struct request *req)
+{
+	req->racy = true;
+	program.races |= !leaves_nothing(&req->sqe);
+}
+
 static void chain_is_racy(struct step *step, int i)
 {
 	int j;
 
-	step->sqes[i].racy = true;
+	is_racy(&step->sqes[i]);
 	for (j = 0; step->sqes[i].chain && j < step->nr_sqes; j++)
 		if (step->sqes[j].chain == step->sqes[i].chain)
-			step->sqes[j].racy = true;
+			is_racy(&step->sqes[j]);
 }
 
 /* May a worker do it, at a time of its own? */

@@ -148,6 +148,7 @@ struct tables {
  * @leaves: ends with requests in flight
  * @drains: IOSQE_IO_DRAIN is in use
  * @strays: wait in the end for CQEs that should not come
+ * @races: nobody promises what is left in files and buffers
  */
 struct program {
 	__u64 needs;
@@ -174,6 +175,7 @@ struct program {
 	bool leaves;
 	bool drains;
 	bool strays;
+	bool races;
 };
 
 extern struct program program;

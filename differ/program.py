@@ -41,7 +41,7 @@ class Program:
                                    capture_output=True, text=True, check=True).stdout
         self.ops, self.flags, self.chains, self.fields = {}, {}, {}, {}
         self.steps = {}
-        self.first_drain = LAST_STEP
+        self.first_drain = LAST_STEP + 1
         for line in self.text.split('\n'):
             self.parse(line)
 

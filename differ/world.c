@@ -552,7 +552,7 @@ static void final_descriptors(void)
 	out("\n");
 }
 
-void world_final(void)
+static void final_objects(void)
 {
 	static const __u8 objects[] = {
 		OBJ_PIPE0_R, OBJ_PIPE1_R, OBJ_PIPE2_R, OBJ_FULL_R, OBJ_UNIX0, OBJ_UNIX1,
@@ -572,6 +572,12 @@ void world_final(void)
 		final_directory();
 	if (needs(OBJ_EXT) || needs(OBJ_EXT_DIRECT))
 		final_file(FD_EXT, "e");
+}
+
+void world_final(void)
+{
+	if (!program.races)
+		final_objects();
 	if (run.child > 0 && !kill(run.child, SIGKILL))
 		waitpid(run.child, NULL, 0);
 }
