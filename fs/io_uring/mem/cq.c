@@ -32,6 +32,8 @@ static void cq_set_overflow(struct iou_cq *cq)
 
 static void cq_lose(struct iou_cq *cq)
 {
+	/* Not for the next one */
+	cq->extra = 0;
 	cq->nr_lost++;
 	cq->lost_unreported = true;
 	iou_store(&cq->hdr->cq_overflow, cq->nr_lost);
