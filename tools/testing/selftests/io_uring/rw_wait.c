@@ -505,7 +505,7 @@ static void race(struct __test_metadata *_metadata, enum file_type type)
 		}
 	}
 	/* A terminal that is hung up drops what nobody has read yet. */
-	for (i = 0; i < 300 && got + __atomic_load_n(&rival.got, __ATOMIC_RELAXED) < PIECES; i++) {
+	for (i = 0; i < 200 && got + __atomic_load_n(&rival.got, __ATOMIC_RELAXED) < PIECES; i++) {
 		if (!ring_wait_ms(&r, &cqe, 100))
 			got += cqe.res > 0 ? cqe.res : 0;
 	}
@@ -518,12 +518,23 @@ static void race(struct __test_metadata *_metadata, enum file_type type)
 	close(s.in);
 }
 
-TEST(race_terminal)
+FIXTURE(rivals) {
+};
+
+FIXTURE_SETUP(rivals)
+{
+}
+
+FIXTURE_TEARDOWN(rivals)
+{
+}
+
+TEST_F_TIMEOUT(rivals, terminal, 120)
 {
 	race(_metadata, TERMINAL);
 }
 
-TEST(race_pipe)
+TEST_F_TIMEOUT(rivals, pipe, 120)
 {
 	race(_metadata, SPLICED_PIPE);
 }
