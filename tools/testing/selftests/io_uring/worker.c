@@ -875,8 +875,6 @@ TEST_F(worker, splice_and_write_to_a_file)
 	struct io_uring_cqe cqe;
 	struct io_uring_sqe *sqe;
 
-	if (untouched())
-		SKIP(return, "this kernel lets the write wait");
 	ASSERT_LE(0, file);
 	sqe = prep(r, IORING_OP_SPLICE, file, NULL, 1, 8);
 	sqe->splice_fd_in = self->pipe[0];
