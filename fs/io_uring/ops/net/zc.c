@@ -57,6 +57,17 @@ static int prep_notif(struct iou_req *req, const struct io_uring_sqe __shared *s
 	return 0;
 }
 
+/* Can there be data where the program says? Whether a slot is empty the attempt finds out */
+static int prep_data(struct iou_req *req, const struct io_uring_sqe __shared *sqe, u16 index)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	if (!(iou_req_cmd(req, struct iou_send_zc)->xfer.flags & IORING_RECVSEND_FIXED_BUF))
+		return iou_net_prep_addr(req, sqe);
+	if (index >= iou_req_ring(req)->bufs.nr)
+		return iou_reject(req, sqe, -EFAULT, "send_zc: there is no slot buf_index");
+	return 0;
+}
+
 static int prep_send_zc(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
 	__must_hold(&iou_req_ring(req)->lock)
 {
@@ -67,7 +78,7 @@ static int prep_send_zc(struct iou_req *req, const struct io_uring_sqe __shared 
 
 	if (iou_sqe_get(sqe, __pad3))
 		return iou_reject(req, sqe, -EINVAL, "send_zc: __pad3 must be 0");
-	if (prep_common(req, sqe, ZC_FIXED))
+	if (prep_common(req, sqe, ZC_FIXED) || prep_data(req, sqe, index))
 		return req->res;
 	zc->name_len = iou_sqe_get(sqe, addr_len);
 	req->aux = NULL;

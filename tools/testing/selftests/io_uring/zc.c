@@ -241,9 +241,54 @@ TEST_F(zc, report_usage)
 	EXPECT_EQ(IORING_NOTIF_USAGE_ZC_COPIED, (unsigned int)cqe.res);
 }
 
+/*
+ * What is to be sent cannot be: the batch ends. (On the untouched 6.12 there is a
+ * notification, too.) Return: 0 or what is wrong
+ */
+static int is_refused(struct ring *r)
+{
+	struct io_uring_cqe cqe;
+
+	if (!prep_nop(r, 99) || ring_submit(r) != 1)
+		return 1;
+	if (ring_wait(r, &cqe) || cqe.res != -EFAULT)
+		return 2;
+	if (ring_submit(r) != 1)
+		return 3;
+	while (!ring_wait(r, &cqe))
+		if (cqe.user_data == 99)
+			return 0;
+	return 4;
+}
+
+/* Memory of the kernel, and slots of a table that is not there or too small. */
+TEST_F(zc, nothing_to_send)
+{
+	char *buf = pages(4096), *beyond = (char *)0xffff800000000000;
+	struct iovec iov = { buf, 4096 };
+	struct io_uring_sqe *sqe;
+	int i;
+
+	if (variant->opcode != IORING_OP_SEND_ZC)
+		SKIP(return, "SEND_ZC only");
+	ASSERT_EQ(0, sock_pair(SOCK_TCP4, self->fd));
+	prep_zc(&self->ring, variant, self->fd[0], beyond, 100);
+	EXPECT_EQ(0, is_refused(&self->ring));
+	for (i = 0; i < 2; i++) {
+		/* Before the file is looked at */
+		sqe = prep_zc(&self->ring, variant, -1, buf, 100);
+		sqe->ioprio |= IORING_RECVSEND_FIXED_BUF;
+		sqe->buf_index = i;
+		EXPECT_EQ(0, is_refused(&self->ring));
+		if (!i)
+			ASSERT_EQ(0, sys_register(self->ring.fd, IORING_REGISTER_BUFFERS, &iov, 1));
+	}
+}
+
 /* From a registered buffer, and only from there. */
 TEST_F(zc, fixed_buffer)
 {
+	struct iovec none = { NULL, 0 };
 	char *buf = pages(65536), *in = pages(65536);
 	struct iovec iov = { buf, 65536 };
 	struct io_uring_sqe *sqe;
@@ -268,7 +313,8 @@ TEST_F(zc, fixed_buffer)
 	ASSERT_EQ(0, ring_wait(&self->ring, &cqe));
 	EXPECT_EQ(IORING_CQE_F_NOTIF, cqe.flags);
 
-	/* No such buffer: that is found out by the attempt. And one that is too small */
+	/* An empty slot: that is found out by the attempt. And a buffer that is too small */
+	ASSERT_EQ(0, sys_register(self->ring.fd, IORING_REGISTER_BUFFERS, &none, 1));
 	sqe = prep_zc(&self->ring, variant, self->fd[0], buf, 100);
 	sqe->ioprio |= IORING_RECVSEND_FIXED_BUF;
 	prep_nop(&self->ring, 99);
@@ -278,6 +324,7 @@ TEST_F(zc, fixed_buffer)
 		EXPECT_EQ(cqe.user_data == 99 || (cqe.flags & IORING_CQE_F_NOTIF) ? 0 : -EFAULT,
 			  cqe.res);
 	}
+	ASSERT_EQ(0, sys_register(self->ring.fd, IORING_UNREGISTER_BUFFERS, NULL, 0));
 	ASSERT_EQ(0, sys_register(self->ring.fd, IORING_REGISTER_BUFFERS, &iov, 1));
 	sqe = prep_zc(&self->ring, variant, self->fd[0], buf + 65000, 1000);
 	sqe->ioprio |= IORING_RECVSEND_FIXED_BUF;
