@@ -1390,7 +1390,7 @@ TEST(shots_at_once)
 	for (i = 0; i < 3; i++) {
 		ASSERT_EQ(0, ring_wait(&r, &cqe));
 		if (i && cqe.user_data == IORING_OP_READ && untouched())
-			SKIP(break, "this kernel reads once at first");
+			SKIP(return, "this kernel reads once at first");
 		EXPECT_EQ(IORING_OP_READ_MULTISHOT, cqe.user_data);
 		EXPECT_EQ(i < 2 ? 16 : 8, cqe.res);
 		EXPECT_EQ(i, cqe_bid(&cqe));
