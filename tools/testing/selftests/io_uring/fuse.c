@@ -249,6 +249,8 @@ TEST_F(fuse, server_would_block)
 
 		prep(r, ops[i], fd, self->buf, SIZE, 0)->flags = variant->sqe_flags;
 		ASSERT_EQ(1, ring_submit(r));
+		/* It is asked whether it is ready before and after */
+		ASSERT_EQ(0, sem_post(&self->server.answer));
 		ASSERT_EQ(0, sem_post(&self->server.answer));
 		ASSERT_EQ(0, ring_wait(r, &cqe));
 		EXPECT_EQ(-EAGAIN, cqe.res);
