@@ -726,6 +726,38 @@ TEST_F(timeout, multishot_after_a_stop)
 	ring_close(&r);
 }
 
+/*
+ * Periods of a multishot are counted from its start, however late the program asks for
+ * what has happened.
+ */
+TEST(multishot_keeps_its_beat)
+{
+	const unsigned int period = 1000;
+	long long start, ms, least = period;
+	struct __kernel_timespec ts = ts_ms(period);
+	struct io_uring_cqe cqe;
+	unsigned int i;
+	struct ring r;
+
+	if (untouched())
+		SKIP(return, "on this kernel a period begins when the one before is told");
+	ASSERT_EQ(0, ring_open(&r, 4, DEFER));
+	ASSERT_TRUE(queue(&r, 1, 0, sqe_timeout(&ts, IORING_TIMEOUT_MULTISHOT, 0)));
+	start = now_ns();
+	ASSERT_EQ(1, ring_submit(&r));
+	poll(NULL, 0, period * 3 / 2);
+	for (i = 0; i < 5; i++) {
+		ASSERT_EQ(0, ring_wait(&r, &cqe));
+		ASSERT_EQ(-ETIME, cqe.res);
+		ms = (now_ns() - start) / 1000000;
+		if (i && ms % period < least)
+			least = ms % period;
+	}
+	/* Half a period late if it counts from when it was told */
+	EXPECT_GT(period * 4 / 10, least);
+	ring_close(&r);
+}
+
 /* A time of its own, for a period that is shorter than it takes to handle one. */
 TEST_F(timeout, multishot_too_short)
 {
