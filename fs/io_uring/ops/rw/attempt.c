@@ -438,12 +438,20 @@ iou_verdict_t iou_rw_decide(struct iou_req *req, const struct iou_rw_try *try, s
 }
 
 /*
- * May the submitter ask a file's poll method, and call the file if that says it is ready?
- * Regular files nearly always are, take their time nevertheless, and even the question may
- * take long: FUSE asks its server. Multishots ask them all the same: no worker can do it.
+ * May the submitter ask a file's poll method? Of regular files even the question may take
+ * long: FUSE passes it on to its server. Multishots ask all the same, as no worker can do
+ * it; and so does what would go to a worker with a provided buffer, and keep that there.
  */
 static bool rw_may_ask(const struct iou_req *req, const struct iou_rw_try *try)
 {
+	return try->shot || (req->sqe_flags & IOSQE_BUFFER_SELECT) || !iou_rw_is_disk(req->file);
+}
+
+/* May it call a file that is ready? Regular files nearly always are, and take their time */
+static bool rw_may_call(const struct iou_req *req, const struct iou_rw_try *try)
+{
+	if (try->dir == WRITE)
+		return READ_ONCE(req->file->f_flags) & O_NONBLOCK;
 	return try->shot || !iou_rw_is_disk(req->file);
 }
 
@@ -462,7 +470,7 @@ static iou_verdict_t rw_look_submitter(struct iou_req *req, struct iou_rw_try *t
 			return iou_rw_leave(req, try, IOU_WORK);
 		if (!rw_is_ready(req->file, try->dir))
 			return iou_rw_leave(req, try, IOU_RETRY);
-		if (try->dir == WRITE && !(READ_ONCE(req->file->f_flags) & O_NONBLOCK))
+		if (!rw_may_call(req, try))
 			return iou_rw_leave(req, try, IOU_WORK);
 		try->restless = try->dir == READ;
 		return RW_GO;
