@@ -318,11 +318,12 @@ static int cancel_any_op(struct env *e, struct io_uring_sqe *sqe)
 	return -EINVAL;
 }
 
-static int cancel_bad_op(struct env *e, struct io_uring_sqe *sqe)
+/* There is no such opcode, and so no request that has it */
+static int cancel_unknown_op(struct env *e, struct io_uring_sqe *sqe)
 {
 	sqe->cancel_flags = IORING_ASYNC_CANCEL_OP;
 	sqe->len = 255;
-	return -EINVAL;
+	return -ENOENT;
 }
 
 static int cancel_bad_fd(struct env *e, struct io_uring_sqe *sqe)
@@ -1611,7 +1612,7 @@ const struct row rows[] = {
 		ROW(ASYNC_CANCEL), .good = good_poll_remove, .fail = fail_remove,
 		FAULTS(MBZ(off), MBZ(splice_fd_in), SET(cancel_flags, 1 << 6, -EINVAL),
 		       SET(cancel_flags, 1u << 31, -EINVAL), MAKE(cancel_any_fd),
-		       MAKE(cancel_any_op), OUR_MAKE(cancel_bad_op), MAKE(cancel_bad_fd),
+		       MAKE(cancel_any_op), MAKE(cancel_unknown_op), MAKE(cancel_bad_fd),
 		       MAKE(cancel_bad_slot)),
 	}, {
 		ROW(LINK_TIMEOUT), .good = good_link_timeout, .fail = fail_link_timeout,
