@@ -741,7 +741,7 @@ TEST(multishot_keeps_its_beat)
 
 	if (untouched())
 		SKIP(return, "on this kernel a period begins when the one before is told");
-	ASSERT_EQ(0, ring_open(&r, 4, DEFER));
+	ASSERT_EQ(0, ring_open(&r, 4, SETUP_DEFER));
 	ASSERT_TRUE(queue(&r, 1, 0, sqe_timeout(&ts, IORING_TIMEOUT_MULTISHOT, 0)));
 	start = now_ns();
 	ASSERT_EQ(1, ring_submit(&r));
