@@ -59,10 +59,11 @@ static noinline void req_drop_rare(struct iou_req *req)
 static __always_inline void req_drop(struct iou_req *req)
 	__must_hold(&iou_req_ring(req)->lock)
 {
+	const u32 rare = iou_traits(.held = HELD_RARELY, .notes = IOU_NOTE_INDEXED);
 	struct iou_lane *lane = req->lane;
 
 	iou_assert_locked(lane->ring);
-	if (req->traits & iou_traits(.held = HELD_RARELY, .notes = IOU_NOTE_INDEXED))
+	if (req->traits & rare)
 		req_drop_rare(req);
 	if (req->held & IOU_HELD_FILE)
 		iou_fput_for(req->file, lane->task->task);

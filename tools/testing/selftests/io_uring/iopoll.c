@@ -623,6 +623,12 @@ TEST(killed_while_locked)
 /* The least that a read of the other disk costs, in ns; -1: it failed */
 static long long cost_of_read(struct ring *r, int fd, char *buf)
 {
+	struct io_uring_sqe sqe = {
+		.opcode = IORING_OP_READ,
+		.fd	= fd,
+		.addr	= (uintptr_t)buf,
+		.len	= BLOCK,
+	};
 	long long start, ns, least = LLONG_MAX;
 	struct io_uring_cqe cqe;
 	unsigned int round, i;
@@ -630,15 +636,12 @@ static long long cost_of_read(struct ring *r, int fd, char *buf)
 	for (round = 0; round < 10; round++) {
 		start = used_ns();
 		for (i = 0; i < 4; i++) {
-			if (!queue(r, 1, 0, (struct io_uring_sqe) {
-				.opcode = IORING_OP_READ, .fd = fd,
-				.addr = (uintptr_t)buf, .len = BLOCK }) ||
-			    ring_submit(r) != 1)
+			if (!queue(r, 1, 0, sqe) || ring_submit(r) != 1)
 				return -1;
-			do
+			do {
 				if (ring_wait(r, &cqe))
 					return -1;
-			while (cqe.user_data != 1);
+			} while (cqe.user_data != 1);
 		}
 		ns = used_ns() - start;
 		if (ns < least)
