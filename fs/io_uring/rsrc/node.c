@@ -149,6 +149,13 @@ int iou_table_alloc(struct iou_table *table, u32 nr)
 	return 0;
 }
 
+static void table_forget(struct iou_table *table)
+{
+	kvfree(table->slots);
+	table->slots = NULL;
+	table->nr = 0;
+}
+
 /**
  * iou_table_free() - empty all slots and forget the table
  * @table: may be none
@@ -166,9 +173,7 @@ void iou_table_free(struct iou_table *table, struct iou_ring *ring)
 		iou_table_set(table, i, NULL, ring);
 		cond_resched();
 	}
-	kvfree(table->slots);
-	table->slots = NULL;
-	table->nr = 0;
+	table_forget(table);
 }
 
 /**
@@ -210,9 +215,7 @@ void iou_table_release(struct iou_table *table)
 		kfree(node);
 		cond_resched();
 	}
-	kvfree(table->slots);
-	table->slots = NULL;
-	table->nr = 0;
+	table_forget(table);
 }
 
 /**

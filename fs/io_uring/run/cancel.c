@@ -337,7 +337,7 @@ static void cancel_all(struct iou_ring *ring, iou_req_match_fn match, void *data
 
 #define DRAIN_STEPS	64
 
-/* What waits for its turn in the queue of IO_DRAIN; @lane: of this one, or NULL */
+/* End what waits for its turn in the queue of IO_DRAIN: a lane's, or if it is NULL all */
 static void cancel_drained(struct iou_ring *ring, struct iou_lane *lane)
 	__must_hold(&ring->lock)
 {
@@ -346,7 +346,10 @@ static void cancel_drained(struct iou_ring *ring, struct iou_lane *lane)
 			iou_ring_yield(ring);
 }
 
-/* @lane: of this one, which may be gone; or NULL. It will not be used any more */
+/*
+ * Ask drivers to stop the commands of a lane, which may be gone; or, if it is NULL, of the
+ * whole ring. Nothing is submitted there any more.
+ */
 static void stop_commands(struct iou_ring *ring, const struct iou_lane *lane)
 	__must_hold(&ring->lock)
 {
