@@ -203,11 +203,11 @@ static u32 show_parked(struct seq_file *m, struct iou_ring *ring, u32 pos)
 		seq_puts(m, "PollList:\n");
 	while ((bucket = iou_index_bucket(&ring->parked, pos)) && nr++ < IOU_FDINFO_PIECE) {
 		hlist_for_each_entry(req, bucket, index) {
+			if (nr++ >= IOU_FDINFO_MAX || seq_has_overflowed(m))
+				break;
 			/* Not marks, nor what is with a worker */
 			if (READ_ONCE(req->state) == IOU_S_DONE || iou_index_is_work(req))
 				continue;
-			if (nr++ >= IOU_FDINFO_MAX || seq_has_overflowed(m))
-				break;
 			seq_printf(m, "  op=%d, task_works=%d\n", req->opcode,
 				   READ_ONCE(req->state) != IOU_S_PARKED);
 		}
