@@ -457,10 +457,12 @@ bool iou_worker_restarts(void)
 }
 
 /**
- * iou_workers_are_scarce() - are many of those that do such work blocked?
+ * iou_workers_are_scarce() - would blocking now take one of the last workers for such work?
+ *
+ * Those that are busy count, too: each of them may be asking the same, and block next.
  *
  * Context: a worker, in its work.
- * Return: whether it is half of those that there may be, or more.
+ * Return: whether it is among the second half of those that there may be.
  */
 bool iou_workers_are_scarce(void)
 {
@@ -469,7 +471,7 @@ bool iou_workers_are_scarce(void)
 	bool scarce;
 
 	raw_spin_lock_irq(&worker->pool->lock);
-	scarce = 2 * class->nr[WORKER_BLOCKED] >= class->max;
+	scarce = 2 * (class->nr[WORKER_BUSY] + class->nr[WORKER_BLOCKED]) > class->max;
 	raw_spin_unlock_irq(&worker->pool->lock);
 	return scarce;
 }

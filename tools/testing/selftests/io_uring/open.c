@@ -363,6 +363,45 @@ TEST_F(open, fifo_without_writer)
 	close(file);
 }
 
+/* However few workers there may be, a FIFO without a writer does not keep the last one. */
+TEST_F(open, fifo_and_few_workers)
+{
+	unsigned int few, i;
+
+	if (untouched())
+		SKIP(return, "this kernel lets them keep all workers");
+	ASSERT_EQ(0, mkfifoat(self->dfd, "fifo", 0600));
+	for (few = 1; few <= 3; few++) {
+		unsigned int max[2] = { few, 0 };
+		struct io_uring_cqe cqe;
+		int wr;
+
+		ASSERT_EQ(0, sys_register(self->ring.fd, IORING_REGISTER_IOWQ_MAX_WORKERS, max, 2));
+		for (i = 0; i < 3; i++) {
+			struct io_uring_sqe *sqe = ring_sqe(&self->ring);
+
+			*sqe = openat_sqe(self->dfd, "fifo", O_RDONLY, 0);
+			sqe->flags = IOSQE_ASYNC;
+		}
+		ASSERT_EQ(3, ring_submit(&self->ring));
+		prep(&self->ring, IORING_OP_FSYNC, self->dfd, NULL, 0, 0)->user_data = 1;
+		ASSERT_EQ(1, ring_submit(&self->ring));
+		ASSERT_EQ(0, ring_wait(&self->ring, &cqe)) {
+			TH_LOG("with %u", few);
+		}
+		EXPECT_EQ(1u, cqe.user_data);
+
+		wr = openat(self->dfd, "fifo", O_RDWR);
+		ASSERT_LE(0, wr);
+		for (i = 0; i < 3; i++) {
+			ASSERT_EQ(0, ring_wait(&self->ring, &cqe));
+			ASSERT_LE(0, cqe.res);
+			close(cqe.res);
+		}
+		close(wr);
+	}
+}
+
 /* The limit is that at the time of submission. */
 TEST_F(open, rlimit_nofile)
 {
