@@ -40,6 +40,7 @@
 #include "../req/audit.h"
 #include "../req/lane.h"
 #include "../req/complete.h"
+#include "../req/req.h"
 #include "../run/cancel.h"
 #include "../run/iopoll.h"
 #include "../run/issue.h"
@@ -204,7 +205,7 @@ static int cmd_call(struct iou_req *req, u32 flags)
  */
 static iou_verdict_t cmd_accepted(struct iou_req *req)
 {
-	if (S_ISBLK(file_inode(req->file)->i_mode))
+	if (S_ISBLK(iou_file_mode(req->file)))
 		cmd_copy_sqe(req);
 	return cmd_is_polled(req) ? IOU_POLLED : IOU_BUSY;
 }

@@ -137,6 +137,20 @@ static inline void iou_req_recycle(struct iou_ring *ring, struct iou_req *req)
 	ring->free_reqs = req;
 }
 
+/* Its type never changes, but chmod() may be writing the bits beside it */
+static inline umode_t iou_file_mode(const struct file *file)
+{
+	return READ_ONCE(file_inode(file)->i_mode);
+}
+
+/* Transfers on these go on until all is done, and always end by themselves */
+static inline bool iou_file_is_disk(const struct file *file)
+{
+	umode_t mode = iou_file_mode(file);
+
+	return S_ISREG(mode) || S_ISBLK(mode);
+}
+
 /* Can this file be tried without blocking? */
 static inline bool iou_file_nowait(const struct file *file)
 {

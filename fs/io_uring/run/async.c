@@ -21,13 +21,6 @@
 #include "lock.h"
 #include "worker.h"
 
-static bool file_is_disk(const struct file *file)
-{
-	umode_t mode = file_inode(file)->i_mode;
-
-	return S_ISREG(mode) || S_ISBLK(mode);
-}
-
 /*
  * Shall it wait in poll and not here, although its file cannot be told not to block?
  * Some file systems let regular files be polled, too: there it says nothing.
@@ -35,7 +28,7 @@ static bool file_is_disk(const struct file *file)
 static bool work_is_for_poll(const struct iou_req *req)
 {
 	return req->file && file_can_poll(req->file) && !iou_file_nowait(req->file) &&
-	       !file_is_disk(req->file);
+	       !iou_file_is_disk(req->file);
 }
 
 /* An attempt, which finds iou_worker_refused() where the file has to be waited for */
@@ -215,7 +208,7 @@ static bool work_is_hashed(const struct iou_req *req)
 {
 	const struct file *file = req->file;
 
-	if (!iou_req_op(req)->hashed || !S_ISREG(file_inode(file)->i_mode))
+	if (!iou_req_op(req)->hashed || !S_ISREG(iou_file_mode(file)))
 		return false;
 	return !((file->f_flags & O_DIRECT) &&
 		 (file->f_op->fop_flags & FOP_DIO_PARALLEL_WRITE));
@@ -225,7 +218,7 @@ static bool work_is_unbound(const struct iou_req *req)
 {
 	if (!iou_req_op(req)->unbound)
 		return false;
-	return !req->file || !file_is_disk(req->file);
+	return !req->file || !iou_file_is_disk(req->file);
 }
 
 /* A worker has to run with the credentials of now. The usual ones are held already */

@@ -172,8 +172,11 @@ void iou_issue_prepared(struct iou_req *req)
 		iou_issue_async(req);
 	else
 		iou_issue_settle(req, iou_req_issue(req));
-	/* Under the lock a request that is complete is not used for another */
-	if (next && req->state != IOU_S_DONE)
+	/*
+	 * Under the lock a request that is complete is not used for another. What it waits for
+	 * may come at any time, but completes it only when the lock is released.
+	 */
+	if (next && READ_ONCE(req->state) != IOU_S_DONE)
 		iou_timeout_start(next);
 }
 

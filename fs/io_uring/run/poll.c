@@ -31,6 +31,7 @@
 #include "../req/lane.h"
 #include "../req/op.h"
 #include "../req/park.h"
+#include "../req/req.h"
 #include "napi.h"
 #include "poll.h"
 
@@ -235,7 +236,7 @@ void iou_poll_pass_on(const struct iou_req *req)
 	struct poll_table_struct pt;
 
 	if (likely(!(req->poll.events & EPOLLEXCLUSIVE)) ||
-	    !S_ISSOCK(file_inode(req->file)->i_mode))
+	    !S_ISSOCK(iou_file_mode(req->file)))
 		return;
 	/* What others are told has to be true for them, too */
 	pt._key = poll_now(req);

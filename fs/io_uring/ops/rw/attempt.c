@@ -270,7 +270,7 @@ static bool rw_can_wait_for_page(const struct iou_req *req, const struct iou_rw_
 {
 	const struct iou_rw *rw = (const struct iou_rw *)req->cmd;
 
-	return try->dir == READ && !try->shot && iou_rw_is_disk(req->file) &&
+	return try->dir == READ && !try->shot && iou_file_is_disk(req->file) &&
 	       !(rw->iocb.ki_flags & (IOCB_DIRECT | IOCB_WAITQ)) &&
 	       (req->file->f_op->fop_flags & FOP_BUFFER_RASYNC);
 }
@@ -311,7 +311,7 @@ static bool rw_would_block_for_good(const struct iou_req *req, const struct iou_
 {
 	if (!file_can_poll(req->file))
 		return true;
-	return !try->nowait && iou_rw_is_disk(req->file) && rw_is_ready(req->file, try->dir);
+	return !try->nowait && iou_file_is_disk(req->file) && rw_is_ready(req->file, try->dir);
 }
 
 /*
@@ -355,7 +355,7 @@ static bool rw_is_would_wait(const struct iou_req *req, const struct iou_rw_try 
 
 	/* Some file systems say so; a disk that cannot be polled means it */
 	if (ret == -EOPNOTSUPP)
-		return try->nowait && iou_rw_is_disk(req->file) && !rw_is_polled(req);
+		return try->nowait && iou_file_is_disk(req->file) && !rw_is_polled(req);
 
 	if (!rw_is_restart(ret))
 		return false;
@@ -370,7 +370,7 @@ static bool rw_goes_on(struct iou_req *req, int dir)
 {
 	struct iou_rw *rw = iou_req_cmd(req, struct iou_rw);
 
-	if (rw->done == rw->len || !iou_rw_is_disk(req->file) || fatal_signal_pending(current))
+	if (rw->done == rw->len || !iou_file_is_disk(req->file) || fatal_signal_pending(current))
 		return false;
 	return dir == WRITE ||
 	       rw->iocb.ki_pos < i_size_read(req->file->f_mapping->host);
@@ -444,7 +444,7 @@ iou_verdict_t iou_rw_decide(struct iou_req *req, const struct iou_rw_try *try, s
  */
 static bool rw_may_ask(const struct iou_req *req, const struct iou_rw_try *try)
 {
-	return try->shot || (req->sqe_flags & IOSQE_BUFFER_SELECT) || !iou_rw_is_disk(req->file);
+	return try->shot || (req->sqe_flags & IOSQE_BUFFER_SELECT) || !iou_file_is_disk(req->file);
 }
 
 /* May it call a file that is ready? Regular files nearly always are, and take their time */
@@ -452,7 +452,7 @@ static bool rw_may_call(const struct iou_req *req, const struct iou_rw_try *try)
 {
 	if (try->dir == WRITE)
 		return READ_ONCE(req->file->f_flags) & O_NONBLOCK;
-	return try->shot || !iou_rw_is_disk(req->file);
+	return try->shot || !iou_file_is_disk(req->file);
 }
 
 static iou_verdict_t rw_look_submitter(struct iou_req *req, struct iou_rw_try *try)
@@ -516,7 +516,7 @@ static iou_verdict_t rw_attempt(struct iou_req *req, struct iou_rw_try *try)
 /* Positions that others may not use meanwhile. A shot could not wait in a worker */
 static bool rw_owns_pos(const struct iou_req *req, const struct iou_rw_try *try)
 {
-	return iou_rw_is_disk(req->file) && !try->shot;
+	return iou_file_is_disk(req->file) && !try->shot;
 }
 
 /* Return: false: it would wait, or a worker was interrupted */

@@ -144,7 +144,7 @@ static inline bool iou_rw_write_blocks(const struct iou_req *req)
 	const struct iou_rw *rw = (const struct iou_rw *)req->cmd;
 
 	return !(rw->iocb.ki_flags & IOCB_DIRECT) &&
-	       S_ISREG(file_inode(req->file)->i_mode) &&
+	       S_ISREG(iou_file_mode(req->file)) &&
 	       !(req->file->f_op->fop_flags & FOP_BUFFER_WASYNC);
 }
 
@@ -155,7 +155,7 @@ static inline bool iou_rw_write_blocks(const struct iou_req *req)
  */
 static inline void iou_rw_end_write(struct kiocb *iocb)
 {
-	if ((iocb->ki_flags & IOCB_WRITE) && S_ISREG(file_inode(iocb->ki_filp)->i_mode))
+	if ((iocb->ki_flags & IOCB_WRITE) && S_ISREG(iou_file_mode(iocb->ki_filp)))
 		kiocb_end_write(iocb);
 }
 
@@ -165,7 +165,7 @@ static inline bool iou_rw_start_write(struct kiocb *iocb, bool wait)
 	struct inode *inode = file_inode(iocb->ki_filp);
 
 	iocb->ki_flags |= IOCB_WRITE;
-	if (!S_ISREG(inode->i_mode))
+	if (!S_ISREG(iou_file_mode(iocb->ki_filp)))
 		return true;
 
 	if (wait)

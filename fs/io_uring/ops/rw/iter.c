@@ -92,7 +92,7 @@ int iou_rw_check_far_end(const struct iou_rw *rw, u32 len)
 void iou_rw_commit_buf(struct iou_req *req, const struct iou_pbuf *buf, ssize_t ret)
 {
 	/* What may go on after a part needs all of the buffer, and so does what is queued */
-	bool goes_on = ret == -EIOCBQUEUED || (ret > 0 && iou_rw_is_disk(req->file));
+	bool goes_on = ret == -EIOCBQUEUED || (ret > 0 && iou_file_is_disk(req->file));
 
 	if (goes_on || iou_pbuf_is_used(iou_req_op(req)->pbuf, ret))
 		iou_pbuf_commit(req, buf, ret, goes_on ? IOU_PBUF_KEEP : IOU_PBUF_LEAVE);

@@ -56,14 +56,6 @@ int iou_rw_check_far_end(const struct iou_rw *rw, u32 len);
 void iou_rw_commit_buf(struct iou_req *req, const struct iou_pbuf *buf, ssize_t ret)
 	__must_hold(&iou_req_ring(req)->lock);
 
-/* Transfers on these go on until all is done, and always end by themselves */
-static inline bool iou_rw_is_disk(const struct file *file)
-{
-	umode_t mode = file_inode(file)->i_mode;
-
-	return S_ISREG(mode) || S_ISBLK(mode);
-}
-
 /* Files without read_iter() or write_iter() know nothing but user memory */
 static inline bool iou_rw_has_iter(const struct file *file, int dir)
 {
