@@ -526,6 +526,14 @@ static bool rw_lock_pos(struct file *file, bool wait)
 		      mutex_trylock(&file->f_pos_lock);
 }
 
+/* The position is another one's. A worker was interrupted; perhaps only for a while */
+static iou_verdict_t rw_without_pos(struct iou_req *req, const struct iou_rw_try *try)
+{
+	if (try->worker && !iou_worker_restarts())
+		return iou_rw_finish(req, try->dir, -EINTR);
+	return iou_rw_leave(req, try, IOU_WORK);
+}
+
 /* What is with a device moves the position when it completes; what waits for a page, now */
 static bool rw_moves_pos_later(const struct iou_req *req, iou_verdict_t verdict)
 {
@@ -547,8 +555,7 @@ static iou_verdict_t rw_attempt_at_pos(struct iou_req *req, struct iou_rw_try *t
 	int error;
 
 	if (owns && !rw_lock_pos(file, try->worker))
-		return try->worker ? iou_rw_finish(req, try->dir, -EINTR) :
-				     iou_rw_leave(req, try, IOU_WORK);
+		return rw_without_pos(req, try);
 
 	if (!rw->done)
 		rw->iocb.ki_pos = file->f_pos;

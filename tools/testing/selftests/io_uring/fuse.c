@@ -259,4 +259,62 @@ TEST_F(fuse, server_would_block)
 	close(fd);
 }
 
+/* Two reads at the position, the second of which waits for the first. Return: 0, or where */
+static int two_at_the_position(const char *path, unsigned int setup, int ready)
+{
+	char buf[2][SIZE];
+	struct ring r;
+	int i, fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || ring_open(&r, 4, setup))
+		return 1;
+	for (i = 0; i < 2; i++)
+		prep(&r, IORING_OP_READ, fd, buf[i], SIZE / 2, -1)->flags = IOSQE_ASYNC;
+	if (ring_submit(&r) != 2 || !wait_workers(getpid(), 2, true, WAIT_MS) ||
+	    write(ready, "r", 1) != 1)
+		return 2;
+
+	for (i = 0; i < 2; i++) {
+		struct io_uring_cqe cqe;
+
+		if (ring_wait(&r, &cqe))
+			return 3;
+		if (cqe.res != SIZE / 2)
+			return 4;
+	}
+	return 0;
+}
+
+/* Its program is stopped while a worker waits for the file position: it goes on afterwards. */
+TEST_F(fuse, stopped_before_the_position)
+{
+	int ready[2], status;
+	pid_t pid;
+	char c;
+
+	if (untouched())
+		SKIP(return, "this kernel reads where the first one does");
+	ASSERT_EQ(0, pipe(ready));
+	pid = fork();
+	if (!pid)
+		_exit(two_at_the_position(self->path, variant->setup, ready[1]));
+	ASSERT_EQ(1, read(ready[0], &c, 1));
+	ASSERT_EQ(0, kill(pid, SIGSTOP));
+	/* Whoever waits for a server stops when that has answered */
+	poll(NULL, 0, 50);
+	ASSERT_EQ(0, sem_post(&self->server.answer));
+	ASSERT_EQ(pid, waitpid(pid, &status, WUNTRACED));
+	EXPECT_TRUE(WIFSTOPPED(status));
+
+	ASSERT_EQ(0, kill(pid, SIGCONT));
+	ASSERT_EQ(0, sem_post(&self->server.answer));
+	status = reap(pid, WAIT_MS);
+	EXPECT_EQ(0, status) {
+		TH_LOG("status %#x", status);
+	}
+	EXPECT_EQ(0, self->server.nr_late);
+	close(ready[0]);
+	close(ready[1]);
+}
+
 TEST_HARNESS_MAIN

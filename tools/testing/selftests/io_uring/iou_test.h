@@ -306,6 +306,42 @@ static inline pid_t any_worker(void)
 	return found;
 }
 
+/* How many threads of this process are called iou-wrk-<@tid>? */
+static inline unsigned int count_workers(pid_t tid)
+{
+	char want[32], comm[32], path[PATH_MAX];
+	struct dirent *entry;
+	unsigned int n = 0;
+	DIR *dir;
+
+	snprintf(want, sizeof(want), "iou-wrk-%d\n", tid);
+	dir = opendir("/proc/self/task");
+	if (!dir)
+		return 0;
+	while ((entry = readdir(dir))) {
+		snprintf(path, sizeof(path), "/proc/self/task/%s/comm", entry->d_name);
+		if (read_small_file(path, comm, sizeof(comm)) && !strcmp(comm, want))
+			n++;
+	}
+	closedir(dir);
+	return n;
+}
+
+/* Wait until there are @n of them, at least (@n > 0) or at most. */
+static inline bool wait_workers(pid_t tid, unsigned int n, bool at_least, int ms)
+{
+	long end = now_ms() + ms;
+
+	do {
+		unsigned int now = count_workers(tid);
+
+		if (at_least ? now >= n : now <= n)
+			return true;
+		nap();
+	} while (now_ms() < end);
+	return false;
+}
+
 /* The CPUs that a worker of this process may run on. 0 or -errno (-ENOENT). */
 static inline int worker_cpus(cpu_set_t *set)
 {

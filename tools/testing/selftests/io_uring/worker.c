@@ -82,42 +82,6 @@ FIXTURE_TEARDOWN(worker)
 	close(self->pipe[1]);
 }
 
-/* How many threads of this process are called iou-wrk-<@tid>? */
-static unsigned int count_workers(pid_t tid)
-{
-	char want[32], comm[32], path[PATH_MAX];
-	struct dirent *entry;
-	unsigned int n = 0;
-	DIR *dir;
-
-	snprintf(want, sizeof(want), "iou-wrk-%d\n", tid);
-	dir = opendir("/proc/self/task");
-	if (!dir)
-		return 0;
-	while ((entry = readdir(dir))) {
-		snprintf(path, sizeof(path), "/proc/self/task/%s/comm", entry->d_name);
-		if (read_small_file(path, comm, sizeof(comm)) && !strcmp(comm, want))
-			n++;
-	}
-	closedir(dir);
-	return n;
-}
-
-/* Wait until there are @n of them, at least (@n > 0) or at most. */
-static bool wait_workers(pid_t tid, unsigned int n, bool at_least, int ms)
-{
-	long end = now_ms() + ms;
-
-	do {
-		unsigned int now = count_workers(tid);
-
-		if (at_least ? now >= n : now <= n)
-			return true;
-		nap();
-	} while (now_ms() < end);
-	return false;
-}
-
 static bool block(struct ring *r, int efd, __u64 *value, __u64 user_data)
 {
 	struct io_uring_sqe *sqe = prep(r, IORING_OP_WRITE, efd, value, 8, -1);
@@ -831,6 +795,72 @@ TEST_F(worker, close_that_lingers)
 		EXPECT_EQ(100u, cqe.user_data);
 	}
 	close(fd);
+}
+
+/*
+ * The same where the last reference goes when the work has been done: a worker that waits
+ * for that is none that could do the next piece.
+ */
+TEST_F(worker, end_that_lingers)
+{
+	unsigned int max[2] = { 0, 1 };
+	struct ring *r = &self->ring;
+	int tx, rx, held[2], p[2], to;
+	struct io_uring_cqe cqe;
+	struct io_uring_sqe *sqe;
+	unsigned int i;
+	char c;
+
+	if (untouched())
+		SKIP(return, "this kernel lets one piece of work wait for that");
+	if (variant->setup & IORING_SETUP_DEFER_TASKRUN)
+		SKIP(return, "the program itself drops the last reference, and lingers");
+	if (!lingering_pair(&tx, &rx))
+		SKIP(return, "no loopback device");
+	ASSERT_EQ(0, pipe(held));
+	ASSERT_EQ(0, pipe(p));
+	ASSERT_EQ(1, write(p[1], "x", 1));
+	to = tmp_file(NULL, 0);
+	ASSERT_EQ(0, sys_register(r->fd, IORING_REGISTER_IOWQ_MAX_WORKERS, max, 2));
+
+	/* A worker is kept, so that the socket can be closed before the next one starts */
+	for (i = 0; i < 3; i++) {
+		sqe = prep(r, IORING_OP_SPLICE, to, NULL, 1, -1);
+		sqe->splice_fd_in = i ? p[0] : held[0];
+		sqe->splice_off_in = -1;
+		if (i == 1) {
+			sqe = &r->sqes[(r->next - 1) & r->sq_mask];
+			memset(sqe, 0, sizeof(*sqe));
+			sqe->opcode = IORING_OP_RECV;
+			sqe->fd = tx;
+			sqe->addr = (uintptr_t)&c;
+			sqe->len = 1;
+			sqe->msg_flags = MSG_DONTWAIT;
+			sqe->flags = IOSQE_ASYNC;
+		}
+		sqe->user_data = i;
+	}
+	ASSERT_EQ(3, ring_submit(r));
+	close(tx);
+	max[1] = 3;
+	ASSERT_EQ(0, sys_register(r->fd, IORING_REGISTER_IOWQ_MAX_WORKERS, max, 2));
+	for (i = 1; i <= 2; i++) {
+		ASSERT_EQ(0, ring_wait(r, &cqe)) {
+			TH_LOG("after %u", i - 1);
+			close(rx);
+		}
+		EXPECT_EQ(cqe.user_data == 1 ? -EAGAIN : 1, cqe.res);
+		EXPECT_NE(0u, cqe.user_data);
+	}
+	close(rx);
+	ASSERT_EQ(1, write(held[1], "x", 1));
+	ASSERT_EQ(0, ring_wait(r, &cqe));
+	EXPECT_EQ(1, cqe.res);
+	close(held[0]);
+	close(held[1]);
+	close(p[0]);
+	close(p[1]);
+	close(to);
 }
 
 /* Splices from a pipe, to files, wait for who writes to the pipe: files are served meanwhile */
