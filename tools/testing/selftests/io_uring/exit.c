@@ -11,6 +11,7 @@
 
 #include <linux/futex.h>
 #include <pthread.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -1206,6 +1207,48 @@ TEST(exec_with_hard_links)
 		/* With a tick for each there are 8 seconds more, or 32 */
 		EXPECT_GT(6000, now_ms() - start);
 	}
+}
+
+/*
+ * A lock on a file that only a ring refers to is free when its process has been reaped, if
+ * nothing is being done with the file.
+ */
+TEST(locks_of_a_dead_process)
+{
+	int file = tmp_file(NULL, 0), ready[2], i;
+	char path[64], c;
+
+	if (untouched())
+		SKIP(return, "this kernel frees it a little later");
+	ASSERT_EQ(0, pipe(ready));
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
+	for (i = 0; i < 10; i++) {
+		pid_t pid = fork();
+
+		if (!pid) {
+			int mine = open(path, O_RDWR | O_CLOEXEC);
+			struct ring r;
+
+			if (ring_open(&r, 4, 0) || flock(mine, LOCK_EX) ||
+			    sys_register(r.fd, IORING_REGISTER_FILES, &mine, 1) || close(mine))
+				_exit(1);
+			if (write(ready[1], "r", 1) != 1)
+				_exit(1);
+			pause();
+			_exit(2);
+		}
+		ASSERT_EQ(1, read(ready[0], &c, 1));
+		EXPECT_EQ(-1, flock(file, LOCK_EX | LOCK_NB));
+		kill(pid, SIGKILL);
+		EXPECT_EQ(SIGKILL, reap(pid, WAIT_MS));
+		ASSERT_EQ(0, flock(file, LOCK_EX | LOCK_NB)) {
+			TH_LOG("the %dth is still locked", i + 1);
+		}
+		ASSERT_EQ(0, flock(file, LOCK_UN));
+	}
+	close(ready[0]);
+	close(ready[1]);
+	close(file);
 }
 
 TEST_HARNESS_MAIN

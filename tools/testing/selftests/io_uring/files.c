@@ -358,6 +358,33 @@ TEST_F(files, replaced_while_in_use)
 	self->pipe[0] = -1;
 }
 
+/* The same when the slot is closed by a request. */
+TEST_F(files, closed_while_in_use)
+{
+	struct ring *r = &self->ring;
+	struct io_uring_cqe cqe;
+	int fds[1] = { self->pipe[0] };
+	char c = 0;
+
+	ASSERT_EQ(0, set_files(r, fds, 1));
+	close(self->pipe[0]);
+	prep(r, IORING_OP_READ, 0, &c, 1, 0)->flags = IOSQE_FIXED_FILE | variant->sqe_flags;
+	ASSERT_EQ(1, ring_submit(r));
+	nap();
+	prep(r, IORING_OP_CLOSE, 0, NULL, 0, 0)->file_index = 1;
+	EXPECT_EQ(0, ring_result(r));
+	prep(r, IORING_OP_READ, 0, &c, 1, 0)->flags = IOSQE_FIXED_FILE;
+	EXPECT_EQ(-EBADF, ring_result(r));
+
+	EXPECT_EQ(0, poll_fd(self->pipe[1], POLLERR, 0));
+	ASSERT_EQ(1, write(self->pipe[1], "y", 1));
+	ASSERT_EQ(0, ring_wait(r, &cqe));
+	EXPECT_EQ(1, cqe.res);
+	EXPECT_EQ('y', c);
+	EXPECT_EQ(POLLERR, poll_fd(self->pipe[1], 0, WAIT_MS));
+	self->pipe[0] = -1;
+}
+
 static void wake_up(int sig)
 {
 }

@@ -347,6 +347,32 @@ TEST_F(rw_wait, multishot)
 	EXPECT_GT(WAIT_MS, now_ms() - start);
 }
 
+/* The same of a file that has been blocking from the start. */
+TEST_F(rw_wait, multishot_of_a_blocking_file)
+{
+	struct ring *r = &self->ring;
+	struct io_uring_cqe cqe;
+	struct pbufs bufs;
+	unsigned int i;
+
+	ASSERT_EQ(0, pbufs_open(&bufs, r, 16, 64, BGID, 0));
+	pbufs_give(&bufs, 0, 16);
+	*ring_sqe(r) = (struct io_uring_sqe){
+		.opcode = IORING_OP_READ_MULTISHOT, .fd = self->s.in, .buf_group = BGID,
+		.flags = variant->sqe_flags | IOSQE_BUFFER_SELECT, .user_data = 5,
+	};
+	ASSERT_EQ(1, ring_submit(r));
+	for (i = 0; i < 3; i++) {
+		EXPECT_TRUE(is_quiet(r));
+		ASSERT_TRUE(give(&self->s));
+		ASSERT_EQ(0, ring_wait(r, &cqe));
+		ASSERT_EQ(size_of_piece(&self->s), cqe.res);
+		EXPECT_EQ((int)i, cqe_bid(&cqe));
+		EXPECT_EQ(IORING_CQE_F_MORE, cqe.flags & IORING_CQE_F_MORE);
+	}
+	EXPECT_TRUE(is_quiet(r));
+}
+
 /* Some regular files have to be waited for, too. They are done by workers, when ready. */
 TEST(kernel_messages)
 {

@@ -300,4 +300,30 @@ TEST_F(tty, spliced_pipe)
 	}
 }
 
+/* A terminal that has four bytes or none: nobody who enters waits for the rest of them. */
+TEST_F(tty, four_at_once)
+{
+	struct ring *r = &self->ring;
+	struct io_uring_cqe cqe;
+	struct termios t;
+	char buf[16];
+
+	if (untouched())
+		SKIP(return, "this kernel reads what there is, or waits in submission");
+	ASSERT_EQ(0, tcgetattr(self->fd, &t));
+	t.c_cc[VMIN] = 4;
+	t.c_cc[VTIME] = 0;
+	ASSERT_EQ(0, tcsetattr(self->fd, TCSANOW, &t));
+
+	prep(r, IORING_OP_READ, self->fd, buf, sizeof(buf), -1)->flags = variant->flags;
+	ASSERT_EQ(1, ring_submit(r));
+	ASSERT_EQ(2, write(self->master, "ab", 2));
+	/* It takes no worker meanwhile, and no CQE but this one comes */
+	EXPECT_EQ(1, splice_by_worker(r, self->pipe, self->out));
+	ASSERT_EQ(2, write(self->master, "cd", 2));
+	ASSERT_EQ(0, ring_wait(r, &cqe));
+	EXPECT_EQ(4, cqe.res);
+	EXPECT_EQ(0, memcmp(buf, "abcd", 4));
+}
+
 TEST_HARNESS_MAIN
