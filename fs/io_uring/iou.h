@@ -620,6 +620,7 @@ enum iou_note {
 	IOU_NOTE_FINE		= 1 << 4,	/* the error in ->res is no failure */
 	IOU_NOTE_SHORT		= 1 << 5,	/* it did less than it was asked to */
 	IOU_NOTE_INDEXED	= 1 << 6,	/* in ring->parked, for a worker's sake */
+	IOU_NOTE_EXTRA		= 1 << 7,	/* a second half of its CQE is in ->extra */
 };
 
 /**
@@ -700,6 +701,7 @@ struct iou_work {
  * @poll2: a second waitqueue of the same file, allocated
  * @work: while QUEUED or WORKING
  * @opwait: while BUSY, the opcode's
+ * @extra: with IOU_NOTE_EXTRA, when it ends: the second half of its CQE
  * @of_work: do not touch: what is above may be in use
  * @command: in ring->commands
  */
@@ -767,6 +769,7 @@ struct iou_req {
 		};
 		struct iou_work work;
 		u64 opwait[8];
+		u64 extra;
 		struct {
 			u64 of_work[6];
 			struct list_head command;

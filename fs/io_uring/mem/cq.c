@@ -32,8 +32,6 @@ static void cq_set_overflow(struct iou_cq *cq)
 
 static void cq_lose(struct iou_cq *cq)
 {
-	/* Not for the next one */
-	cq->extra = 0;
 	cq->nr_lost++;
 	cq->lost_unreported = true;
 	iou_store(&cq->hdr->cq_overflow, cq->nr_lost);
@@ -71,8 +69,7 @@ void iou_cq_post_slow(struct iou_cq *cq, u64 user_data, s32 res, u32 flags)
 	entry->res = res;
 	entry->flags = flags;
 	entry->uncounted = false;
-	entry->extra = cq->extra;
-	cq->extra = 0;
+	entry->extra = 0;
 	if (list_empty(&cq->backlog))
 		cq_set_overflow(cq);
 	list_add_tail(&entry->node, &cq->backlog);
@@ -97,6 +94,38 @@ void iou_cq_post_uncounted(struct iou_cq *cq, u64 user_data, s32 res, u32 flags)
 		iou_cq_uncount(cq);
 	else if (cq->nr_lost == lost)
 		list_last_entry(&cq->backlog, struct iou_backlog_cqe, node)->uncounted = true;
+}
+
+/* Give the CQE that was written last its second half */
+static void cq_set_extra(struct iou_cq *cq, u64 extra)
+{
+	u32 slot = (cq->tail - 1) & cq->mask;
+	struct io_uring_cqe *cqes = (struct io_uring_cqe __force *)cq->cqes;
+
+	if (cq->cqe_shift > 4)
+		WRITE_ONCE(cqes[2 * slot].big_cqe[0], extra);
+}
+
+/**
+ * iou_cq_post_big() - add a CQE with a second half
+ * @cq: its ring is locked
+ * @user_data: of the SQE
+ * @res: the result or a negative errno
+ * @flags: IORING_CQE_F_*
+ * @extra: the second half, if CQEs have one
+ *
+ * Context: ring lock. May sleep, see iou_cq_post_slow().
+ */
+void iou_cq_post_big(struct iou_cq *cq, u64 user_data, s32 res, u32 flags, u64 extra)
+{
+	u32 lost = cq->nr_lost;
+	u32 tail = cq->tail;
+
+	iou_cq_post(cq, user_data, res, flags);
+	if (likely(cq->tail != tail))
+		cq_set_extra(cq, extra);
+	else if (cq->nr_lost == lost)
+		list_last_entry(&cq->backlog, struct iou_backlog_cqe, node)->extra = extra;
 }
 
 /**
@@ -143,8 +172,8 @@ bool iou_cq_flush_backlog(struct iou_cq *cq, u32 max)
 			cq->limit = cq->tail;
 			return true;
 		}
-		cq->extra = entry->extra;
 		iou_cq_fill(cq, entry->user_data, entry->res, entry->flags);
+		cq_set_extra(cq, entry->extra);
 		if (entry->uncounted)
 			iou_cq_uncount(cq);
 		list_del(&entry->node);

@@ -22,7 +22,6 @@
  * @nr_uncounted: [R] CQEs in the CQ since it was made that are not to be counted
  * @nr_unseen: [R] of these, those since @published was @unseen_from
  * @unseen_from: [R] see there
- * @extra: [R] for the second half of the next CQE, where CQEs have one
  * @lost_unreported: [R] some were lost since the last -EBADR
  * @cqes: the CQEs
  * @hdr: the shared words
@@ -42,13 +41,12 @@ struct iou_cq {
 	u32 nr_unseen;
 	u32 unseen_from;
 	bool lost_unreported;
-	u64 extra;
 	void __shared *cqes;
 	struct iou_shared __shared *hdr;
 	struct list_head backlog;
 };
 
-/* A CQE that waits for room */
+/* A CQE that waits for room; @extra: its second half, if CQEs have one */
 struct iou_backlog_cqe {
 	struct list_head node;
 	u64 user_data;
@@ -60,6 +58,7 @@ struct iou_backlog_cqe {
 
 void iou_cq_post_slow(struct iou_cq *cq, u64 user_data, s32 res, u32 flags);
 void iou_cq_post_uncounted(struct iou_cq *cq, u64 user_data, s32 res, u32 flags);
+void iou_cq_post_big(struct iou_cq *cq, u64 user_data, s32 res, u32 flags, u64 extra);
 bool iou_cq_try_post(struct iou_cq *cq, u64 user_data, s32 res, u32 flags);
 bool iou_cq_flush_backlog(struct iou_cq *cq, u32 max);
 void iou_cq_end_overflow(struct iou_cq *cq);
@@ -74,9 +73,8 @@ static inline void iou_cq_fill(struct iou_cq *cq, u64 user_data, s32 res, u32 fl
 
 	if (unlikely(cq->cqe_shift > 4)) {
 		cqe += slot;
-		WRITE_ONCE(cqe->big_cqe[0], cq->extra);
+		WRITE_ONCE(cqe->big_cqe[0], 0);
 		WRITE_ONCE(cqe->big_cqe[1], 0);
-		cq->extra = 0;
 	}
 	WRITE_ONCE(cqe->user_data, user_data);
 	WRITE_ONCE(cqe->res, res);

@@ -254,14 +254,13 @@ static void cmd_end(struct iou_req *req)
 	__must_hold(&iou_req_ring(req)->lock)
 {
 	struct io_uring_cmd *cmd = iou_req_cmd(req, struct io_uring_cmd);
-	struct iou_cq *cq = &iou_req_ring(req)->cq;
 
 	/* From ring->commands, if it is there */
 	list_del(&req->command);
-	memcpy(&cq->extra, cmd->pdu, sizeof(cq->extra));
+	memcpy(&req->extra, cmd->pdu, sizeof(req->extra));
+	if (req->extra)
+		req->notes |= IOU_NOTE_EXTRA;
 	iou_req_complete(req);
-	/* If there was no CQE */
-	cq->extra = 0;
 }
 
 /* Its handler has called the driver back: the command is the driver's again, or ends */

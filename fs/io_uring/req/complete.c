@@ -83,13 +83,22 @@ static bool req_failed(const struct iou_req *req)
 	       (req->notes & IOU_NOTE_SHORT);
 }
 
-/* A timeout: others do not count its CQE, if it has one */
-static void finish_timer(struct iou_ring *ring, struct iou_req *req, bool post)
+/*
+ * A timeout: others do not count its CQE, if it has one. Or a command, whose CQE has a
+ * second half.
+ */
+static void post_rare(struct iou_ring *ring, struct iou_req *req, bool post)
 	__must_hold(&ring->lock)
 {
-	iou_ring_end_waits(ring);
-	if (post)
+	if (req->notes & IOU_NOTE_TIMER)
+		iou_ring_end_waits(ring);
+	if (!post)
+		return;
+
+	if (req->notes & IOU_NOTE_TIMER)
 		iou_cq_post_uncounted(&ring->cq, req->user_data, req->res, req->cflags);
+	else
+		iou_cq_post_big(&ring->cq, req->user_data, req->res, req->cflags, req->extra);
 }
 
 /* CQE, if wanted, and release */
@@ -104,8 +113,8 @@ static void req_finish(struct iou_req *req, bool post)
 	if (unlikely(req->held & IOU_HELD_PBUF))
 		iou_pbuf_settle(req);
 	trace_io_uring_complete(ring, req, req->user_data, req->res, req->cflags, 0, 0);
-	if (unlikely(req->notes & IOU_NOTE_TIMER))
-		finish_timer(ring, req, post);
+	if (unlikely(req->notes & (IOU_NOTE_TIMER | IOU_NOTE_EXTRA)))
+		post_rare(ring, req, post);
 	else if (likely(post))
 		iou_cq_post(&ring->cq, req->user_data, req->res, req->cflags);
 	if (req->held)
@@ -221,7 +230,8 @@ static noinline void complete_into_ready(struct iou_ring *ring, struct iou_req *
 void iou_req_complete(struct iou_req *req)
 {
 	const u32 more = iou_traits(.sqe_flags = IOU_LINK_FLAGS | IOSQE_CQE_SKIP_SUCCESS,
-				    .held = IOU_HELD_PBUF, .notes = IOU_NOTE_TIMER);
+				    .held = IOU_HELD_PBUF,
+				    .notes = IOU_NOTE_TIMER | IOU_NOTE_EXTRA);
 	struct iou_ring *ring = iou_req_ring(req);
 
 	iou_assert_locked(ring);

@@ -10,6 +10,7 @@
 #include <linux/io_uring/cmd.h>
 
 #include "../req/lane.h"
+#include "../rsrc/node.h"
 #include "../run/iopoll.h"
 #include "fake.h"
 
@@ -261,6 +262,46 @@ static void ended_polled(struct kunit *test)
 	expect_result(test, drive, 0, 1, 4);
 }
 
+/* The second half of a CQE of 32 bytes */
+static u64 second_half(const struct drive *drive, u32 place)
+{
+	return drive->fake->cqes[2 * place + 1].user_data;
+}
+
+static void free_file(void *file, struct iou_ring *ring)
+{
+	fput(file);
+}
+
+/*
+ * A command without a CQE was the last to use a fixed file, whose tag has one: that has no
+ * second half. Nor has any that comes later. The command behind it has its own.
+ */
+static void second_half_is_its_own(struct kunit *test)
+{
+	struct drive *drive = drive_start(test, 0);
+	struct iou_ring *ring = &drive->fake->ring;
+	struct iou_req *req = &drive->reqs[0];
+
+	ring->cq.cqe_shift = 5;
+	ring->cq.entries = FAKE_CQ_ENTRIES / 2;
+	ring->cq.mask = ring->cq.entries - 1;
+	ring->cq.limit = ring->cq.entries;
+	req->sqe_flags = IOSQE_CQE_SKIP_SUCCESS;
+	req->file_node = iou_node_create(get_file(drive->file), free_file, 77);
+	KUNIT_ASSERT_NOT_NULL(test, req->file_node);
+	req->held |= IOU_HELD_FILE_NODE;
+
+	io_uring_cmd_done(drive_of(req), 1, 1234, IO_URING_F_UNLOCKED);
+	io_uring_cmd_done(drive_of(&drive->reqs[1]), 2, 5678, IO_URING_F_UNLOCKED);
+	KUNIT_EXPECT_EQ(test, 2, drive_run(drive));
+	KUNIT_EXPECT_EQ(test, 2, fake_nr_cqes(drive->fake));
+	expect_result(test, drive, 0, 77, 0);
+	KUNIT_EXPECT_EQ(test, 0, second_half(drive, 0));
+	expect_result(test, drive, 2, 1, 2);
+	KUNIT_EXPECT_EQ(test, 5678, second_half(drive, 1));
+}
+
 static struct kunit_case commands_cases[] = {
 	KUNIT_CASE(ended_by_callback),
 	KUNIT_CASE(ended_before_callback),
@@ -269,6 +310,7 @@ static struct kunit_case commands_cases[] = {
 	KUNIT_CASE(other_ended),
 	KUNIT_CASE(other_ended_polled),
 	KUNIT_CASE(ended_polled),
+	KUNIT_CASE(second_half_is_its_own),
 	{ }
 };
 

@@ -293,7 +293,7 @@ static const u64 *big_half(const struct queues *q, u32 slot)
 	return (const u64 *)&q->cqes[2 * slot + 1];
 }
 
-/* CQEs of 32 bytes: the second half is given once, and 0 otherwise */
+/* CQEs of 32 bytes: the second half is that of its CQE, and 0 otherwise */
 static void cq_big(struct kunit *test)
 {
 	struct queues *q = test->priv;
@@ -302,9 +302,10 @@ static void cq_big(struct kunit *test)
 	q->cq.cqe_shift = 5;
 	memset(q->cqes, 0xff, sizeof(q->cqes));
 	for (i = 0; i < ENTRIES + 2; i++) {
-		q->cq.extra = i % 2 ? 1000 + i : 0;
-		iou_cq_post(&q->cq, i, 0, 0);
-		KUNIT_EXPECT_EQ(test, 0, q->cq.extra);
+		if (i % 2)
+			iou_cq_post_big(&q->cq, i, 0, 0, 1000 + i);
+		else
+			iou_cq_post(&q->cq, i, 0, 0);
 	}
 	for (i = 0; i < ENTRIES; i++) {
 		KUNIT_EXPECT_EQ(test, i, q->cqes[2 * i].user_data);
