@@ -152,6 +152,17 @@ struct io_uring_task {
 };
 
 /**
+ * struct iou_batch - what was taken off a lock-free list, to be gone through in pieces
+ * @next: the oldest one, or NULL: there are none. While @taken is not empty, the part that
+ *        is in order already, and that comes behind it
+ * @taken: newest first
+ */
+struct iou_batch {
+	struct llist_node *next;
+	struct llist_node *taken;
+};
+
+/**
  * enum iou_lane_state - what becomes of a lane, in this order
  * @IOU_LANE_ATTACHED: on its task's list
  * @IOU_LANE_DETACHED: off that; it goes when nothing is in flight
@@ -163,9 +174,11 @@ enum iou_lane_state {
 	IOU_LANE_GONE,
 };
 
+#define IOU_LANE_RETIRED	2
+
 /**
  * struct iou_lane - one (ring, task) pair
- * @refs: its ring, while it is on that's list; the task's ready list, if @queued
+ * @refs: its ring, while it is on that's list; of a deferred lane, @queued
  * @ring: one half of the pair
  * @task: the other
  * @nr_inflight: requests that outlived their submission
@@ -176,14 +189,15 @@ enum iou_lane_state {
  * @taskrun_flag: tell the program by the SQ's TASKRUN flag
  * @orphan: set once, on deferred lanes: the task will not ask for events
  * @stopping: drivers were asked to stop its commands: it is not coming back to them
- * @queued: a deferred lane is on @task's ready list (only if @orphan); cleared by
- *          who has taken it off
- * @events: requests whose event has come, newest first
- * @batch: those that were taken off @events and not run yet, oldest first
+ * @queued: it is on @task's ready list, or on its way from there; a deferred lane only if
+ *          @orphan. Cleared by who has taken it off, before the events are taken.
+ *          IOU_LANE_RETIRED: it will not be there any more
+ * @events: requests whose event has come
+ * @batch: those that were taken off @events and not run yet
  * @yielded: the last submission ended early, because somebody waited for the lock
  * @coming: on deferred lanes: what they will add to what waiters count, see
  *          req/wake.h
- * @ready_node: in the task's ready list
+ * @ready_node: in the task's ready list, @left, or the ring's @stranded
  * @ring_node: in the ring's list of lanes
  * @task_node: in the task's list of lanes
  * @rcu: for freeing
@@ -202,7 +216,7 @@ struct iou_lane {
 	bool stopping;			/* [R] */
 	u32 queued;			/* [A] */
 	struct llist_head events;	/* [A] */
-	struct llist_node *batch;	/* [R] */
+	struct iou_batch batch;		/* [R] */
 	bool yielded;			/* [R] */
 	atomic_t coming;		/* [A] */
 	struct llist_node ready_node;	/* [A] */
@@ -223,6 +237,7 @@ enum iou_cold {
 	IOU_COLD_KICK	= 1 << 4,	/* ->kick is to be looked after */
 	IOU_COLD_WAKE	= 1 << 5,	/* whoever waits has waited long enough */
 	IOU_COLD_UNPIN	= 1 << 6,	/* ->unpin is not empty */
+	IOU_COLD_DONE	= 1 << 7,	/* ->finished is not empty */
 };
 
 /* Of these, what may end requests, or make some ready */
@@ -409,8 +424,10 @@ enum iou_ring_state {
  * @cq: completion queue
  * @done: requests that workers have finished, and those of other rings that
  *        want something from this one
+ * @finished: what was taken off @done and not looked at yet
  * @stranded: lanes whose task is gone, for whose events nobody got the ring lock
- * @stranded_mark: on @done while @stranded is not empty
+ * @stranded_mark: on @done, so that one of these is looked after ...
+ * @stranded_marked: ... if this is set
  * @kick: another ring, on whose @done something was put; a reference
  * @cq_wait: waiters in enter() and poll(2) on the ring's file
  * @wake: from which CQE on they are woken; read after a full barrier
@@ -489,6 +506,7 @@ struct iou_ring {
 	/* What is ready, or will be when the chain ends */
 	struct iou_chain chain;		/* [R] */
 	struct list_head ready;		/* [R] */
+	struct iou_batch finished;	/* [R] */
 	struct iou_ring *kick;		/* [R] */
 
 	/*
@@ -498,6 +516,7 @@ struct iou_ring {
 	struct llist_head done ____cacheline_aligned_in_smp;	/* [A] */
 	struct llist_head stranded;	/* [A] */
 	struct llist_node stranded_mark;	/* [A] */
+	bool stranded_marked;		/* [A] */
 	wait_queue_head_t cq_wait;
 	struct iou_wake wake;
 	bool polled;			/* [A] */

@@ -182,8 +182,25 @@ static void lane_put_rcu(struct rcu_head *rcu)
 }
 
 /**
+ * iou_lane_retire() - have a lane not be queued any more
+ * @lane: has nothing in flight, and will not
+ *
+ * Whoever has pushed its last event may only now be about to queue it, though others,
+ * who had left some of its events for later, have run that one, too.
+ *
+ * Context: ring lock.
+ * Return: false: it is queued, and IOU_COLD_REAP is set when it has been found empty.
+ */
+bool iou_lane_retire(struct iou_lane *lane)
+{
+	iou_assert_locked(lane->ring);
+	/* Who has queued a deferred one has a reference */
+	return lane->deferred || !cmpxchg(&lane->queued, 0, IOU_LANE_RETIRED);
+}
+
+/**
  * iou_lane_free() - let a lane go that has nothing in flight
- * @lane: detached. A pusher may still be looking at it: it gets a grace period. An
+ * @lane: detached and retired. A pusher may still be looking at it: it gets a grace period. An
  *        orphan lives on while it is on its task's ready list
  *
  * Context: ring lock.
@@ -228,14 +245,16 @@ static void lane_make_ready(struct iou_lane *lane)
 }
 
 /*
- * Others than its task may run an orphan's events, and free it, while it is on the
- * ready list: that holds a reference.
+ * Have a lane's events run, unless somebody is about to. Others than its task may run an
+ * orphan's, and free it, while it is on the ready list: that holds a reference.
  */
-static void lane_queue_orphan(struct iou_lane *lane)
+static void lane_queue(struct iou_lane *lane)
 {
+	/* After the event was queued. Pairs with ready_lane_run() */
 	if (xchg(&lane->queued, 1))
 		return;
-	refcount_inc(&lane->refs);
+	if (unlikely(lane->deferred))
+		refcount_inc(&lane->refs);
 	lane_make_ready(lane);
 }
 
@@ -257,7 +276,7 @@ void iou_lane_orphan(struct iou_lane *lane)
 	/* Pairs with the barrier in push_deferred() */
 	smp_mb();
 	if (iou_lane_pending(lane))
-		lane_queue_orphan(lane);
+		lane_queue(lane);
 }
 
 /**
@@ -347,7 +366,7 @@ static void push_deferred(struct iou_lane *lane, bool first, bool lazy, bool can
 	smp_mb__after_atomic();
 
 	if (unlikely(READ_ONCE(lane->orphan)) && (!can_wait || iou_ring_is_closing(ring))) {
-		lane_queue_orphan(lane);
+		lane_queue(lane);
 		return;
 	}
 	if (READ_ONCE(ring->wake.asleep) && iou_wake_is_due(ring, lane))
@@ -376,7 +395,7 @@ static __always_inline void lane_push(struct iou_req *req, bool lazy)
 	} else if (llist_add(&req->qnode, &lane->events)) {
 		if (lane->taskrun_flag)
 			iou_sq_set_flag(&lane->ring->sq, IORING_SQ_TASKRUN);
-		lane_make_ready(lane);
+		lane_queue(lane);
 	}
 	rcu_read_unlock();
 }
@@ -412,13 +431,59 @@ void iou_lane_push_lazy(struct iou_req *req)
 	lane_push(req, true);
 }
 
+/* Events that are put in order before others have their turn */
+#define IOU_BATCH_STEPS		1024
+
+/**
+ * iou_batch_take() - take all off a lock-free list
+ * @batch: empty; receives them
+ * @list: the list
+ *
+ * Context: the caller owns @batch.
+ */
+void iou_batch_take(struct iou_batch *batch, struct llist_head *list)
+{
+	struct llist_node *newest = llist_del_all(list);
+
+	WRITE_ONCE(batch->next, newest);
+	/* It is often a single one */
+	if (likely(!newest || !newest->next))
+		return;
+	batch->taken = newest->next;
+	newest->next = NULL;
+}
+
+/**
+ * iou_batch_order() - put what was taken in order, or a part of it
+ * @batch: after iou_batch_take()
+ *
+ * Context: the caller owns @batch.
+ * Return: whether all of it is.
+ */
+bool iou_batch_order(struct iou_batch *batch)
+{
+	struct llist_node *taken = batch->taken, *next = batch->next;
+	u32 steps;
+
+	for (steps = IOU_BATCH_STEPS; taken && steps; steps--) {
+		struct llist_node *node = taken;
+
+		taken = node->next;
+		node->next = next;
+		next = node;
+	}
+	WRITE_ONCE(batch->next, next);
+	batch->taken = taken;
+	return !taken;
+}
+
 /**
  * iou_lane_take() - take all events off a lane
- * @lane: its ring is locked
+ * @lane: its ring is locked, and its batch empty: they are found there
  *
- * Return: the requests, linked by ->qnode, oldest first.
+ * Context: ring lock. A full barrier before the events are taken.
  */
-struct llist_node *iou_lane_take(struct iou_lane *lane)
+void iou_lane_take(struct iou_lane *lane)
 {
 	if (lane->taskrun_flag)
 		iou_sq_clear_flag(&lane->ring->sq, IORING_SQ_TASKRUN);
@@ -429,5 +494,5 @@ struct llist_node *iou_lane_take(struct iou_lane *lane)
 	 */
 	if (lane->deferred)
 		atomic_xchg(&lane->coming, 0);
-	return iou_lane_in_order(llist_del_all(&lane->events));
+	iou_batch_take(&lane->batch, &lane->events);
 }

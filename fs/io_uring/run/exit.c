@@ -107,8 +107,6 @@ static void leave_ring(struct iou_task *task, struct iou_ring *ring)
 
 	if (!lane)
 		return;
-	if (lane->batch && !lane->deferred)
-		iou_task_run_batch(lane, true);
 
 	/*
 	 * Work that ends by itself is still done, so that writes are not lost;

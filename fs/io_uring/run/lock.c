@@ -144,14 +144,30 @@ static void end_work(struct iou_req *req)
 	}
 }
 
-/* The lock was taken when somebody wanted to run the events of these lanes */
-static void release_stranded(struct iou_ring *ring)
+/* Have whoever unlocks the ring look after a stranded lane */
+static void mark_stranded(struct iou_ring *ring)
 {
-	struct llist_node *list = llist_del_all(&ring->stranded);
-	struct iou_lane *lane, *next;
+	/* After the lane was added. Pairs with release_stranded() */
+	if (!xchg(&ring->stranded_marked, true))
+		/* J */
+		llist_add(&ring->stranded_mark, &ring->done);
+}
 
-	llist_for_each_entry_safe(lane, next, list, ready_node)
-		iou_lane_hand_over(lane, 0);
+/*
+ * The lock was taken when somebody wanted to run the events of these lanes. It is one's
+ * turn: all of them at once would be in each other's way. See iou_ring_next_stranded().
+ */
+static void release_stranded(struct iou_ring *ring)
+	__must_hold(&ring->lock)
+{
+	struct llist_node *node;
+
+	WRITE_ONCE(ring->stranded_marked, false);
+	/* Who comes after this marks it again; who came before is found */
+	smp_mb();
+	node = llist_del_first(&ring->stranded);
+	if (node)
+		iou_lane_hand_over(llist_entry(node, struct iou_lane, ready_node), 0);
 }
 
 /* Return: whether it is something that a worker has done */
@@ -172,24 +188,75 @@ static bool drain_one(struct iou_ring *ring, struct llist_node *node)
 	return true;
 }
 
-/* Return: whether there was something that a worker has done */
+/* Does somebody sleep, or spin, for a mutex that is held? */
+#if defined(CONFIG_PREEMPT_RT)
+static bool mutex_is_contended(struct mutex *lock)
+{
+	return !RB_EMPTY_ROOT(&lock->rtmutex.waiters.rb_root);
+}
+#elif defined(CONFIG_MUTEX_SPIN_ON_OWNER)
+static bool mutex_is_contended(struct mutex *lock)
+{
+	return !list_empty(&lock->wait_list) || osq_is_locked(&lock->osq);
+}
+#else
+static bool mutex_is_contended(struct mutex *lock)
+{
+	return !list_empty(&lock->wait_list);
+}
+#endif
+
+static bool lock_is_contended(struct iou_ring *ring)
+{
+	return mutex_is_contended(&ring->lock) || iou_holds_is_crowded();
+}
+
+/* Take what has come in. Return: there is something, and it is in order */
+static bool take_done(struct iou_ring *ring)
+	__must_hold(&ring->lock)
+{
+	struct iou_batch *batch = &ring->finished;
+
+	if (!batch->next)
+		iou_batch_take(batch, &ring->done);
+	while (unlikely(batch->taken) && !iou_batch_order(batch)) {
+		cond_resched();
+		if (lock_is_contended(ring))
+			return false;
+	}
+	return batch->next;
+}
+
+/*
+ * Complete what has come in; or a part of it, if somebody wants the lock (COLD_DONE).
+ * Return: whether there was something that a worker has done.
+ */
 static bool drain_done(struct iou_ring *ring)
 	__must_hold(&ring->lock)
 {
-	struct llist_node *node, *next;
+	struct iou_batch *batch = &ring->finished;
 	bool by_worker = false;
+	bool more;
 	u32 nr = 0;
 
-	if (llist_empty(&ring->done))
+	if (llist_empty(&ring->done) && likely(!batch->next))
 		return false;
 
-	node = iou_lane_in_order(llist_del_all(&ring->done));
-	for (; node; node = next) {
-		next = node->next;
+	more = take_done(ring);
+	while (more) {
+		struct llist_node *node = batch->next;
+
+		batch->next = node->next;
 		by_worker |= drain_one(ring, node);
-		if (unlikely(++nr % IOU_HOLD_STEPS == 0))
-			show_some(ring);
+		more = batch->next;
+		if (likely(++nr % IOU_HOLD_STEPS))
+			continue;
+		show_some(ring);
+		more &= !lock_is_contended(ring);
 	}
+
+	if (unlikely(batch->next))
+		ring->cold |= IOU_COLD_DONE;
 	return by_worker;
 }
 
@@ -307,6 +374,8 @@ static bool reap_lanes(struct iou_ring *ring)
 	list_for_each_entry_safe(lane, next, &ring->lanes, ring_node) {
 		if (lane->nr_inflight || !(iou_lane_is_detached(lane) || iou_ring_is_closing(ring)))
 			continue;
+		if (unlikely(!iou_lane_retire(lane)))
+			continue;
 		iou_lane_detach(lane);
 		task_retire_workers(lane->task);
 		iou_lane_free(lane);
@@ -355,7 +424,7 @@ static void do_cold(struct iou_ring *ring, struct iou_release *release)
 {
 	if (ring->kick)
 		take_kick(ring, &release->kick);
-	release->more = !settle(ring, NULL);
+	release->more |= !settle(ring, NULL);
 	if (ring->cold & IOU_COLD_UNPIN) {
 		ring->cold &= ~IOU_COLD_UNPIN;
 		list_splice_tail_init(&ring->unpin, &release->unpin);
@@ -429,7 +498,9 @@ static struct iou_ring *unlock_rounds(struct iou_ring *ring, bool by_worker)
 
 	do {
 		by_worker |= drain_done(ring);
-		release.more = false;
+		release.more = ring->finished.next;
+		if (!release.more)
+			ring->cold &= ~IOU_COLD_DONE;
 		if (ring->cold)
 			do_cold(ring, &release);
 		wake = take_wake(ring);
@@ -479,7 +550,8 @@ static noinline void unlock_run_ready(struct iou_ring *ring, const struct iou_la
 	 */
 	do
 		by_worker |= drain_done(ring);
-	while (settle(ring, lane) && !llist_empty(&ring->done) && ++rounds < IOU_MAX_DRAINS);
+	while (settle(ring, lane) && !llist_empty(&ring->done) && !ring->finished.next &&
+	       ++rounds < IOU_MAX_DRAINS);
 
 	unlock_slow(ring, by_worker);
 }
@@ -588,29 +660,6 @@ void iou_ring_flush_backlog(struct iou_ring *ring)
 	iou_cq_end_overflow(&ring->cq);
 }
 
-/* Does somebody sleep, or spin, for a mutex that is held? */
-#if defined(CONFIG_PREEMPT_RT)
-static bool mutex_is_contended(struct mutex *lock)
-{
-	return !RB_EMPTY_ROOT(&lock->rtmutex.waiters.rb_root);
-}
-#elif defined(CONFIG_MUTEX_SPIN_ON_OWNER)
-static bool mutex_is_contended(struct mutex *lock)
-{
-	return !list_empty(&lock->wait_list) || osq_is_locked(&lock->osq);
-}
-#else
-static bool mutex_is_contended(struct mutex *lock)
-{
-	return !list_empty(&lock->wait_list);
-}
-#endif
-
-static bool lock_is_contended(struct iou_ring *ring)
-{
-	return mutex_is_contended(&ring->lock) || iou_holds_is_crowded();
-}
-
 /* Does anybody want something that a long hold keeps from them? */
 static bool hold_is_disturbed(struct iou_ring *ring)
 	__must_hold(&ring->lock)
@@ -618,7 +667,8 @@ static bool hold_is_disturbed(struct iou_ring *ring)
 	/* One look at the flags: need_resched() alone is never true on PREEMPT kernels */
 	if (read_thread_flags() & (_TIF_NEED_RESCHED | _TIF_SIGPENDING))
 		return true;
-	if (!llist_empty(&ring->done) || ring->kick || lock_is_contended(ring))
+	if (!llist_empty(&ring->done) || ring->finished.next || ring->kick ||
+	    lock_is_contended(ring))
 		return true;
 
 	/* CQEs that nobody has seen: they fill the CQ, or a waiter may want them */
@@ -726,10 +776,24 @@ void iou_ring_strand(struct iou_ring *ring, struct iou_lane *lane)
 {
 	rcu_read_lock();
 	/* Events keep the lane, and by that the ring; once it is queued only RCU does */
-	if (llist_add(&lane->ready_node, &ring->stranded))
-		/* J */
-		llist_add(&ring->stranded_mark, &ring->done);
+	llist_add(&lane->ready_node, &ring->stranded);
+	mark_stranded(ring);
 	pushed_done(ring);
+}
+
+/**
+ * iou_ring_next_stranded() - a kernel worker has run the events of a lane
+ * @ring: the lane's, locked
+ *
+ * If there are others that nobody could run, the unlock has the next one run.
+ *
+ * Context: ring lock.
+ */
+void iou_ring_next_stranded(struct iou_ring *ring)
+{
+	iou_assert_locked(ring);
+	if (unlikely(!llist_empty(&ring->stranded)))
+		mark_stranded(ring);
 }
 
 /**

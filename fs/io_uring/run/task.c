@@ -16,57 +16,65 @@
 #include "task.h"
 #include "worker.h"
 
-/**
- * iou_task_run_batch() - run the events that were taken off a lane and not run yet
- * @lane: its ring is locked
- * @cancel: as for iou_task_run_lane()
- *
- * Context: ring lock; in the lane's task, or with @cancel.
- * Return: as iou_task_run_lane().
+/* Put what was taken off a lane in order. Return: false: somebody waits for the lock */
+static noinline bool batch_order(struct iou_lane *lane)
+	__must_hold(&lane->ring->lock)
+{
+	while (!iou_batch_order(&lane->batch))
+		if (iou_ring_look_around(lane->ring) == IOU_HOLD_YIELD)
+			return false;
+	return true;
+}
+
+/*
+ * Run the events that were taken off a lane.
+ * Return: true: some are left, because somebody waits for the lock, or for a message.
  */
-bool iou_task_run_batch(struct iou_lane *lane, bool cancel)
+static bool run_batch(struct iou_lane *lane, bool cancel)
+	__must_hold(&lane->ring->lock)
 {
 	struct iou_ring *ring = lane->ring;
 	bool yield = false;
 	u32 nr = 0;
 
-	while (lane->batch && !yield) {
-		struct iou_req *req = llist_entry(lane->batch, struct iou_req, qnode);
+	if (unlikely(lane->batch.taken) && !batch_order(lane))
+		return true;
 
-		/* Where a cancel finds the others */
-		WRITE_ONCE(lane->batch, lane->batch->next);
+	while (lane->batch.next && !yield) {
+		struct iou_req *req = llist_entry(lane->batch.next, struct iou_req, qnode);
+
+		/* Others may look whether there are some */
+		WRITE_ONCE(lane->batch.next, lane->batch.next->next);
 		if (unlikely(task_sigpending(current)))
 			cancel |= iou_task_is_ending();
 		req->event(req, cancel);
 
 		/* A message must not wait for the next event, which may sleep */
 		yield = iou_ring_hold(ring, ++nr) == IOU_HOLD_YIELD || unlikely(ring->kick);
-		yield &= !cancel;
 	}
 	if (lane->deferred)
 		trace_io_uring_local_work_run(ring, nr, 1);
-	return lane->batch;
+	return lane->batch.next;
 }
 
 /**
  * iou_task_run_lane() - run the events of a lane
- * @lane: its ring is locked. Deferred, or off its task's ready list since then: taking
- *        the events of a lane twice for one time on that list has it put there twice
+ * @lane: deferred; its ring is locked
  * @cancel: its task cannot do anything any more: requests have to end. A task that is
  *          being killed meanwhile notices that itself
  *
- * Context: ring lock; in the lane's task, or with @cancel.
+ * Context: ring lock; in the lane's task.
  * Return: true: some are left, because somebody waits for the lock, or for a message.
- * Never with @cancel.
+ * Who does not come back for them leaves them to iou_lane_orphan().
  */
 bool iou_task_run_lane(struct iou_lane *lane, bool cancel)
 {
 	/* What was left the last time comes first */
-	bool more = unlikely(lane->batch) && iou_task_run_batch(lane, cancel);
+	bool more = unlikely(lane->batch.next) && run_batch(lane, cancel);
 
 	if (likely(!more)) {
-		WRITE_ONCE(lane->batch, iou_lane_take(lane));
-		more = iou_task_run_batch(lane, cancel);
+		iou_lane_take(lane);
+		more = run_batch(lane, cancel);
 	}
 	if (unlikely(more) && lane->taskrun_flag)
 		iou_sq_set_flag(&lane->ring->sq, IORING_SQ_TASKRUN);
@@ -93,17 +101,6 @@ static bool ready_lane_begin(struct iou_lane *lane)
 	return there;
 }
 
-/* From here on an event that comes has the lane queued again */
-static void ready_lane_taken(struct iou_lane *lane)
-	__must_hold(&lane->ring->lock)
-{
-	if (!lane->deferred)
-		return;
-	WRITE_ONCE(lane->queued, 0);
-	/* Before the events are taken, pairs with the xchg() of who queues it */
-	smp_mb();
-}
-
 /* @deferred: of the lane, that may be gone, but for the reference */
 static void ready_lane_put(struct iou_lane *lane, struct iou_ring *ring, bool deferred)
 {
@@ -124,43 +121,28 @@ static void ready_lane_end(struct iou_lane *lane, struct iou_ring *ring)
 }
 
 /*
- * Take the events of a lane that was taken off the ready list: once, as the next one that
- * comes puts it there again. They go behind what a task has left that was being killed.
+ * Run the events of a lane that was taken off the ready list, and is @queued: nobody else
+ * puts it there. When that is cleared the next event that comes does.
+ *
+ * Return: true: some are left, because somebody wants the lock, and it is @queued: the
+ * caller sees to it that they are run. False: there are none left, or others will.
  */
-static void ready_lane_take(struct iou_lane *lane)
+static bool ready_lane_run(struct iou_lane *lane, bool cancel)
 	__must_hold(&lane->ring->lock)
 {
-	struct llist_node *last = lane->batch;
-	struct llist_node *list = iou_lane_take(lane);
+	/* What was left the last time */
+	if (unlikely(lane->batch.next) && run_batch(lane, cancel))
+		return true;
 
-	while (last && last->next)
-		last = last->next;
-	if (unlikely(last))
-		last->next = list;
-	else
-		WRITE_ONCE(lane->batch, list);
-}
-
-/*
- * Run a ready lane's events, in its task. If that is killed while the lock is
- * somebody else's, its exit finds what is left.
- */
-static void ready_lane_run(struct iou_lane *lane, struct iou_ring *ring, bool cancel)
-	__must_hold(&lane->ring->lock)
-{
-	ready_lane_taken(lane);
-	if (!iou_lane_is_gone(lane))
-		ready_lane_take(lane);
-
-	while (!iou_lane_is_gone(lane) && iou_task_run_batch(lane, cancel)) {
-		/* What is left keeps the lane */
-		iou_lane_unlock(ring, lane);
-		if (iou_ring_lock_killable(ring)) {
-			ready_lane_put(lane, ring, lane->deferred);
-			return;
-		}
+	WRITE_ONCE(lane->queued, 0);
+	/* A full barrier. Pairs with the xchg() of who queues the lane after the event */
+	iou_lane_take(lane);
+	if (unlikely(!lane->batch.next)) {
+		/* Others had run its last event before it was queued: it may go now */
+		lane->ring->cold |= IOU_COLD_REAP;
+		return false;
 	}
-	ready_lane_end(lane, ring);
+	return run_batch(lane, cancel) && !xchg(&lane->queued, 1);
 }
 
 /* Nobody waits for the lock: its holder may be stuck in a fault */
@@ -171,6 +153,21 @@ static void ready_lane_hand_over(struct iou_lane *lane, unsigned long delay)
 	iou_lane_hand_over(lane, delay);
 	if (ring)
 		iou_ring_put(ring);
+}
+
+/* Run a ready lane's events, in its task: as long as that is not killed */
+static void ready_lane_work(struct iou_lane *lane, struct iou_ring *ring, bool cancel)
+	__must_hold(&lane->ring->lock)
+{
+	while (!iou_lane_is_gone(lane) && ready_lane_run(lane, cancel)) {
+		/* What is left keeps the lane */
+		iou_lane_unlock(ring, lane);
+		if (iou_ring_lock_killable(ring)) {
+			ready_lane_hand_over(lane, 0);
+			return;
+		}
+	}
+	ready_lane_end(lane, ring);
 }
 
 /* Task work: run the events of all ready lanes */
@@ -192,13 +189,13 @@ static void task_work(struct callback_head *cb)
 			ready_lane_hand_over(lane, 0);
 			continue;
 		}
-		ready_lane_run(lane, ring, cancel);
+		ready_lane_work(lane, ring, cancel);
 	}
 	trace_io_uring_task_work_run(task, nr);
 }
 
 /*
- * The ring is locked. Who unlocks it asks a kernel worker again. A deferred lane is only
+ * The ring is locked, or others wait for it. Who unlocks it asks a kernel worker again. A deferred lane is only
  * here when its ring is being closed, which nobody is stuck with.
  */
 static void run_orphan_later(struct iou_lane *lane)
@@ -207,6 +204,22 @@ static void run_orphan_later(struct iou_lane *lane)
 		ready_lane_hand_over(lane, 1);
 	else
 		iou_ring_strand(lane->ring, lane);
+}
+
+/* Run a lane's events in a kernel worker, as long as nobody waits for the ring */
+static void run_orphan(struct iou_lane *lane, struct iou_ring *ring)
+	__must_hold(&ring->lock)
+{
+	bool more = !iou_lane_is_gone(lane) && ready_lane_run(lane, true);
+
+	/* There may be others that could not be run either */
+	iou_ring_next_stranded(ring);
+	if (likely(!more)) {
+		ready_lane_end(lane, ring);
+		return;
+	}
+	iou_lane_unlock(ring, lane);
+	run_orphan_later(lane);
 }
 
 /* Run the events of lanes in a kernel worker. It does not sleep for a ring. */
@@ -223,10 +236,8 @@ static void run_orphans(struct llist_node *list)
 			run_orphan_later(lane);
 			continue;
 		}
-		ready_lane_taken(lane);
-		if (!iou_lane_is_gone(lane))
-			iou_task_run_lane(lane, true);
-		ready_lane_end(lane, ring);
+		run_orphan(lane, ring);
+		cond_resched();
 	}
 }
 

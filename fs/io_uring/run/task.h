@@ -11,7 +11,6 @@ struct iou_task *iou_task_current(void);
 struct iou_lane *iou_task_attached(struct iou_task *task, struct iou_ring *ring)
 	__must_hold(&ring->lock);
 struct iou_lane *iou_task_find_lane(struct iou_ring *ring) __must_hold(&ring->lock);
-bool iou_task_run_batch(struct iou_lane *lane, bool cancel) __must_hold(&lane->ring->lock);
 bool iou_task_run_lane(struct iou_lane *lane, bool cancel)
 	__must_hold(&lane->ring->lock);
 bool iou_task_run_work(void);

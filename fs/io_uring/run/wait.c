@@ -192,7 +192,7 @@ static bool wait_has_events(const struct iou_wait *wait)
 	if (!lane)
 		return false;
 	/* What was taken and then left, because somebody wanted the lock, is counted no more */
-	return READ_ONCE(lane->batch) ||
+	return READ_ONCE(lane->batch.next) ||
 	       (iou_lane_pending(lane) && iou_wake_is_due(wait->ring, lane));
 }
 

@@ -125,14 +125,19 @@ static struct drive *drive_start(struct kunit *test, u32 setup_flags)
 static u32 drive_run(struct drive *drive)
 {
 	struct iou_ring *ring = &drive->fake->ring;
+	struct iou_lane *lane = &drive->fake->lane;
 	struct llist_node *node, *next;
 	u32 nr = 0;
 
 	mutex_lock(&ring->lock);
-	for (node = iou_lane_take(&drive->fake->lane); node; node = next) {
+	iou_lane_take(lane);
+	while (!iou_batch_order(&lane->batch))
+		;
+	for (node = lane->batch.next; node; node = next) {
 		struct iou_req *req = llist_entry(node, struct iou_req, qnode);
 
 		next = node->next;
+		lane->batch.next = next;
 		req->event(req, false);
 		nr++;
 	}
