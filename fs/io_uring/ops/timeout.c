@@ -177,7 +177,8 @@ static int prep_link_timeout(struct iou_req *req, const struct io_uring_sqe __sh
 		return iou_reject(req, sqe, -EINVAL, "link_timeout: not in a chain");
 	if (guarded->opcode == IORING_OP_LINK_TIMEOUT)
 		return iou_reject(req, sqe, -EINVAL, "link_timeout: behind another");
-	if (iou_sqe_get(sqe, off))
+	/* A count has 32 bits, as that of a TIMEOUT */
+	if ((u32)iou_sqe_get(sqe, off))
 		return iou_reject(req, sqe, -EINVAL, "link_timeout: off must be 0");
 	req->aux = guarded;
 	guarded->notes |= IOU_NOTE_GUARDED;

@@ -1274,6 +1274,29 @@ TEST_F(timeout, link_never_started)
 	EXPECT_EQ(-ECANCELED, RES(3));
 }
 
+/* A count has 32 bits: of off the others say nothing. */
+TEST_F(timeout, link_counts_nothing)
+{
+	struct __kernel_timespec ts = ts_ms(5);
+	struct io_uring_sqe sqe = sqe_link_timeout(&ts, 0);
+
+	sqe.off = 1ULL << 62;
+	PUT(1, LINK, BLOCKER());
+	PUT(2, 0, sqe);
+	SUBMIT(2);
+	GET(2);
+	EXPECT_EQ(-ECANCELED, RES(1));
+	EXPECT_EQ(-ETIME, RES(2));
+
+	sqe.off = 1ULL << 32 | 1;
+	PUT(3, LINK, BLOCKER());
+	PUT(4, 0, sqe);
+	SUBMIT(2);
+	GET(4);
+	EXPECT_EQ(-ECANCELED, RES(3));
+	EXPECT_EQ(-EINVAL, RES(4));
+}
+
 TEST_F(timeout, link_misplaced)
 {
 	struct __kernel_timespec ts = TS_NEVER;
