@@ -72,8 +72,21 @@ static const struct iou_op iou_op_not_polled = {
 	.start		= start_not_polled,
 	.prep		= prep_not_polled,
 	.has_ioprio	= true,
+};
+
+/* The same for opcodes with which IOSQE_BUFFER_SELECT is not what is wrong */
+static const struct iou_op iou_op_not_polled_select = {
+	.name		= "INVALID",
+	.start		= start_not_polled,
+	.prep		= prep_not_polled,
+	.has_ioprio	= true,
 	.pbuf		= IOU_PBUF_USED,
 };
+
+static const struct iou_op *not_polled(const struct iou_op *op)
+{
+	return op->pbuf ? &iou_op_not_polled_select : &iou_op_not_polled;
+}
 
 /* Filled up with iou_op_unsupported, so that no opcode has to be range-checked */
 const struct iou_op *iou_optab[256] __ro_after_init = {
@@ -152,7 +165,7 @@ void __init iou_optab_init(void)
 			iou_optab[i] = &iou_op_unsupported;
 		iou_optab_iopoll[i] = iou_optab[i];
 		if (iou_op_supported(i) && !iou_optab[i]->on_iopoll)
-			iou_optab_iopoll[i] = &iou_op_not_polled;
+			iou_optab_iopoll[i] = not_polled(iou_optab[i]);
 	}
 }
 

@@ -399,6 +399,29 @@ TEST_F(iopoll_rules, opcodes)
 	EXPECT_TRUE(ring_works(&self->ring));
 }
 
+/* That an opcode selects no buffer comes first */
+TEST_F(iopoll_rules, buffer_select)
+{
+	static const struct {
+		__u8 opcode;
+		int error;
+	} refused[] = {
+		{ IORING_OP_FTRUNCATE, -EOPNOTSUPP }, { IORING_OP_TIMEOUT, -EOPNOTSUPP },
+		{ IORING_OP_SENDMSG, -EOPNOTSUPP }, { IORING_OP_NOP, -EOPNOTSUPP },
+		{ IORING_OP_RECV, -EINVAL }, { IORING_OP_RECVMSG, -EINVAL },
+		{ IORING_OP_SEND, -EINVAL }, { IORING_OP_READ_MULTISHOT, -EINVAL },
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_LEN(refused); i++) {
+		prep(&self->ring, refused[i].opcode, -1, NULL, 0, 0)->flags = IOSQE_BUFFER_SELECT;
+		EXPECT_EQ(refused[i].error, ring_result(&self->ring)) {
+			TH_LOG("opcode %d", refused[i].opcode);
+		}
+	}
+	EXPECT_TRUE(ring_works(&self->ring));
+}
+
 /* Reads want O_DIRECT and a file that can be polled */
 TEST_F(iopoll_rules, files)
 {
