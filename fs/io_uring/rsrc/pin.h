@@ -76,7 +76,51 @@ struct iou_buf *iou_buf_of_pages(struct iou_account *account, u64 addr, size_t l
 #endif
 
 /**
- * iou_buf_import() - address a part of a registered buffer
+ * iou_buf_contains() - is a range inside a registered buffer?
+ * @buf: referenced
+ * @addr: where, as the program sees it
+ * @len: how many bytes
+ *
+ * Context: any.
+ * Return: whether.
+ */
+static inline bool iou_buf_contains(const struct iou_buf *buf, u64 addr, size_t len)
+{
+	u64 end;
+
+	if (unlikely(check_add_overflow(addr, (u64)len, &end)))
+		return false;
+	return likely(addr >= buf->addr && end <= buf->addr + buf->len);
+}
+
+/**
+ * iou_buf_address() - address a part of a registered buffer
+ * @buf: referenced
+ * @dir: READ: it will be written to; WRITE
+ * @addr: where, as the program sees it: iou_buf_contains() it
+ * @len: how many bytes
+ * @iter: receives the memory
+ *
+ * Context: any.
+ */
+static inline void iou_buf_address(const struct iou_buf *buf, int dir, u64 addr, size_t len,
+				   struct iov_iter *iter)
+{
+	u64 base = buf->addr >> buf->shift;
+	u32 seg;
+
+	if (unlikely(!len)) {
+		iov_iter_bvec(iter, dir, buf->segs, 1, 0);
+		return;
+	}
+	seg = array_index_nospec((u32)((addr >> buf->shift) - base), buf->nr_segs);
+	iov_iter_bvec(iter, dir, buf->segs + seg,
+		      ((addr + len - 1) >> buf->shift) - base - seg + 1, len);
+	iter->iov_offset = seg ? addr & ((1ULL << buf->shift) - 1) : addr - buf->addr;
+}
+
+/**
+ * iou_buf_import() - address a part of a registered buffer, if it is one
  * @buf: referenced
  * @dir: READ: it will be written to; WRITE
  * @addr: where, as the program sees it
@@ -89,22 +133,9 @@ struct iou_buf *iou_buf_of_pages(struct iou_account *account, u64 addr, size_t l
 static inline int iou_buf_import(const struct iou_buf *buf, int dir, u64 addr, size_t len,
 				 struct iov_iter *iter)
 {
-	u64 base = buf->addr >> buf->shift;
-	u64 end;
-	u32 seg;
-
-	if (unlikely(check_add_overflow(addr, (u64)len, &end)))
+	if (unlikely(!iou_buf_contains(buf, addr, len)))
 		return -EFAULT;
-	if (unlikely(addr < buf->addr || end > buf->addr + buf->len))
-		return -EFAULT;
-	if (unlikely(!len)) {
-		iov_iter_bvec(iter, dir, buf->segs, 1, 0);
-		return 0;
-	}
-	seg = array_index_nospec((u32)((addr >> buf->shift) - base), buf->nr_segs);
-	iov_iter_bvec(iter, dir, buf->segs + seg,
-		      ((end - 1) >> buf->shift) - base - seg + 1, len);
-	iter->iov_offset = seg ? addr & ((1ULL << buf->shift) - 1) : addr - buf->addr;
+	iou_buf_address(buf, dir, addr, len, iter);
 	return 0;
 }
 

@@ -8,7 +8,7 @@
 
 /**
  * iou_rw_iter_fixed() - iou_rw_iter() over a part of a registered buffer
- * @req: holds one
+ * @req: holds one; that the part is inside of it was checked when it was prepared
  * @dir: READ or WRITE
  * @iter: receives what is left to do
  *
@@ -20,11 +20,11 @@ int iou_rw_iter_fixed(struct iou_req *req, int dir, struct iov_iter *iter)
 	struct iou_rw *rw = iou_req_cmd(req, struct iou_rw);
 	u64 addr = rw->addr + rw->done;
 	u32 len = rw->len - rw->done;
-	int error = iou_buf_import(iou_req_buf(req), dir, addr, len, iter);
 
-	if (unlikely(!error && !iou_rw_has_iter(req->file, dir)))
-		error = import_ubuf(dir, u64_to_user_ptr(addr), len, iter);
-	return error;
+	if (unlikely(!iou_rw_has_iter(req->file, dir)))
+		return import_ubuf(dir, u64_to_user_ptr(addr), len, iter);
+	iou_buf_address(iou_req_buf(req), dir, addr, len, iter);
+	return 0;
 }
 
 /**

@@ -94,8 +94,12 @@ static __always_inline int prep_fixed(struct iou_req *req,
 				      const struct io_uring_sqe __shared *sqe)
 	__must_hold(&iou_req_ring(req)->lock)
 {
+	const struct iou_rw *rw = iou_req_cmd(req, struct iou_rw);
+
 	if (unlikely(!iou_req_get_buf(req, iou_sqe_get(sqe, buf_index))))
 		return iou_reject(req, sqe, -EFAULT, "rw: there is no buffer buf_index");
+	if (unlikely(!iou_buf_contains(iou_req_buf(req), rw->addr, rw->len)))
+		return iou_reject(req, sqe, -EFAULT, "rw: not inside buffer buf_index");
 	return 0;
 }
 

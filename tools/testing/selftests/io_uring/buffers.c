@@ -315,6 +315,26 @@ TEST_F(buffers, outside)
 	EXPECT_EQ(0, rw(r, IORING_OP_READ_FIXED, fd, buf, 0, 0, 0, flags));
 }
 
+/* It is refused when it is submitted, before its file is looked at: its batch ends there. */
+TEST_F(buffers, outside_ends_the_batch)
+{
+	struct ring *r = &self->ring;
+	struct io_uring_sqe *sqe;
+	struct io_uring_cqe cqe;
+
+	ASSERT_EQ(0, set_buf(r, self->mem, PAGE));
+	sqe = prep(r, IORING_OP_WRITE_FIXED, -1, self->mem + PAGE - 1, 2, 0);
+	sqe->flags = variant->sqe_flags;
+	ASSERT_TRUE(prep_nop(r, 7));
+	EXPECT_EQ(1, ring_submit(r));
+	ASSERT_EQ(0, ring_wait(r, &cqe));
+	EXPECT_EQ(-EFAULT, cqe.res);
+	EXPECT_EQ(1, ring_submit(r));
+	ASSERT_EQ(0, ring_wait(r, &cqe));
+	EXPECT_EQ(7, cqe.user_data);
+	EXPECT_EQ(0, cqe.res);
+}
+
 /* Pipes, and files that know nothing but ordinary user memory. */
 TEST_F(buffers, other_files)
 {
