@@ -172,18 +172,23 @@ static void link_timeout_event(struct iou_req *req, bool cancel)
 static int prep_link_timeout(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
 {
 	struct iou_req *guarded = iou_req_ring(req)->chain.tail;
+	int error;
 
-	if (!guarded)
-		return iou_reject(req, sqe, -EINVAL, "link_timeout: not in a chain");
-	if (guarded->opcode == IORING_OP_LINK_TIMEOUT)
-		return iou_reject(req, sqe, -EINVAL, "link_timeout: behind another");
 	/* A count has 32 bits, as that of a TIMEOUT */
 	if ((u32)iou_sqe_get(sqe, off))
 		return iou_reject(req, sqe, -EINVAL, "link_timeout: off must be 0");
+	error = prep_timeout(req, sqe);
+	if (error)
+		return error;
+
+	if (!guarded || guarded->opcode == IORING_OP_LINK_TIMEOUT) {
+		req->notes &= ~IOU_NOTE_FINE;
+		return iou_reject(req, sqe, -EINVAL, "link_timeout: guards nothing");
+	}
 	req->aux = guarded;
 	guarded->notes |= IOU_NOTE_GUARDED;
 	req->event = link_timeout_event;
-	return prep_timeout(req, sqe);
+	return 0;
 }
 
 /* Is never started on its own, see iou_issue_prepared() */

@@ -1303,6 +1303,8 @@ TEST_F(timeout, link_misplaced)
 
 	EXPECT_EQ(-EINVAL, ring_run(&self->ring, 0, sqe_link_timeout(&ts, 0)));
 	EXPECT_EQ(-EINVAL, ring_run(&self->ring, LINK, sqe_link_timeout(&ts, 0)));
+	/* A wrong time is seen first */
+	EXPECT_EQ(-EFAULT, ring_run(&self->ring, 0, sqe_link_timeout(NULL, 0)));
 	PUT(1, LINK, BLOCKER());
 	PUT(2, LINK, sqe_link_timeout(&ts, 0));
 	PUT(3, 0, sqe_link_timeout(&ts, 0));
