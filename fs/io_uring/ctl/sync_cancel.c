@@ -52,11 +52,12 @@ static void run_deferred(struct iou_ring *ring)
 }
 
 /*
- * Cancel. If something has not ended yet, sleep until anything has happened.
+ * Cancel. If something has not ended yet, sleep until anything has happened. @nr is set as
+ * by iou_cancel_finally(), unless the result is -EINTR.
  * Return: as iou_cancel(); -EINTR: being killed. Not locked
  */
 static int cancel_once(struct iou_ring *ring, const struct iou_cancel *what,
-		       ktime_t deadline)
+		       ktime_t deadline, u32 *nr)
 {
 	ktime_t until = min(deadline, ktime_add_ns(ktime_get(), IOU_SYNC_CANCEL_PAUSE));
 	DEFINE_WAIT(wait);
@@ -65,7 +66,7 @@ static int cancel_once(struct iou_ring *ring, const struct iou_cancel *what,
 	if (iou_ring_lock_killable(ring))
 		return -EINTR;
 	run_deferred(ring);
-	ret = iou_cancel_finally(ring, what);
+	ret = iou_cancel_finally(ring, what, nr);
 	if (ret != -EALREADY) {
 		if (ret != -EINTR)
 			iou_ring_unlock(ring);
@@ -87,7 +88,8 @@ static int cancel_once(struct iou_ring *ring, const struct iou_cancel *what,
 static long cancel_and_wait(struct iou_ring *ring, const struct iou_cancel *what,
 			    ktime_t deadline)
 {
-	int ret = cancel_once(ring, what, deadline);
+	u32 nr, left;
+	int ret = cancel_once(ring, what, deadline, &nr);
 
 	if (ret != -EALREADY)
 		return ret;
@@ -96,13 +98,10 @@ static long cancel_and_wait(struct iou_ring *ring, const struct iou_cancel *what
 			return -EINTR;
 		if (ktime_get() >= deadline)
 			return -ETIME;
-		ret = cancel_once(ring, what, deadline);
+		ret = cancel_once(ring, what, deadline, &left);
 	}
-	/*
-	 * What was to be cancelled is gone, one way or the other. How much of it there
-	 * was is not known when it ends bit by bit.
-	 */
-	return ret > 0 || ret == -ENOENT ? 0 : ret;
+	/* What was to be cancelled is gone, one way or the other */
+	return ret >= 0 || ret == -ENOENT ? nr : ret;
 }
 
 /* Return: the file with a reference; or -EBADF, -EINTR */
@@ -126,9 +125,9 @@ static struct file *cancel_get_file(struct iou_ring *ring, s32 fd, u32 flags)
  * @nr: 1
  *
  * Context: sleeps.
- * Return: 0; with ALL or ANY, how many were found if it did not have to wait for any of
- * them. -EINVAL, -EFAULT: arguments. -EBADF: no such file. -ENOENT: nothing to cancel.
- * -ETIME, -EINTR: it has been told to stop, and still runs.
+ * Return: 0; with ALL or ANY, how many were found at first. -EINVAL, -EFAULT: arguments.
+ * -EBADF: no such file. -ENOENT: nothing to cancel. -ETIME, -EINTR: it has been told to
+ * stop, and still runs.
  */
 long iou_sync_cancel(struct iou_ring *ring, void __user *arg, u32 nr)
 {

@@ -271,16 +271,18 @@ int iou_cancel(struct iou_ring *ring, const struct iou_cancel *what)
  * iou_cancel_finally() - cancel requests, for who waits until they have ended
  * @ring: locked; let go and locked again if others wait for it
  * @what: which
+ * @nr: with CANCEL_ALL or CANCEL_ANY it is set to how many were found, else to 0
  *
  * Context: ring lock. May sleep.
  * Return: as iou_cancel(); but -EALREADY also if some of many do not complete in the
  * unlock. -EINTR: being killed; then the ring is not locked any more.
  */
-int iou_cancel_finally(struct iou_ring *ring, const struct iou_cancel *what)
+int iou_cancel_finally(struct iou_ring *ring, const struct iou_cancel *what, u32 *nr)
 {
 	struct search search = search_of(ring, what);
 
 	iou_assert_locked(ring);
+	*nr = 0;
 	if (is_by_user_data(what))
 		return cancel_one(ring, what->user_data);
 
@@ -288,6 +290,9 @@ int iou_cancel_finally(struct iou_ring *ring, const struct iou_cancel *what)
 	search_index(&search);
 	if (search.died)
 		return -EINTR;
+
+	if (search.all)
+		*nr = search.nr;
 	if (search.nr_ending)
 		return -EALREADY;
 	return search.all ? search.nr : search.last;

@@ -24,7 +24,7 @@ struct iou_cancel {
 void iou_cancel_init(struct iou_ring *ring);
 int iou_cancel(struct iou_ring *ring, const struct iou_cancel *what)
 	__must_hold(&ring->lock);
-int iou_cancel_finally(struct iou_ring *ring, const struct iou_cancel *what)
+int iou_cancel_finally(struct iou_ring *ring, const struct iou_cancel *what, u32 *nr)
 	__must_hold(&ring->lock);
 int iou_cancel_req(struct iou_req *req) __must_hold(&iou_req_ring(req)->lock);
 void iou_cancel_lane(struct iou_lane *lane) __must_hold(&lane->ring->lock);
