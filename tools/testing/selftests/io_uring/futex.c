@@ -309,6 +309,83 @@ TEST_F(futex, cancel)
 	}
 }
 
+/* A wait for a futex is found by the keys that the flags name, as all requests. */
+TEST_F(futex, cancel_keys)
+{
+	static const struct {
+		__u64 user_data;
+		unsigned int flags;
+		unsigned int opcode;
+		bool found;
+	} keys[] = {
+		{ 7, IORING_ASYNC_CANCEL_OP, IORING_OP_NOP, false },
+		{ 7, IORING_ASYNC_CANCEL_OP, IORING_OP_FUTEX_WAKE, false },
+		{ 8, IORING_ASYNC_CANCEL_OP | IORING_ASYNC_CANCEL_USERDATA,
+		  IORING_OP_FUTEX_WAIT, false },
+		{ 7, IORING_ASYNC_CANCEL_OP | IORING_ASYNC_CANCEL_USERDATA,
+		  IORING_OP_NOP, false },
+		{ 8, IORING_ASYNC_CANCEL_OP, IORING_OP_FUTEX_WAIT, true },
+	};
+	struct io_uring_sqe sqe = wait_sqe(self->word, 0, ANY);
+	struct io_uring_cqe cqe;
+	unsigned int i;
+
+	if (untouched())
+		SKIP(return, "this kernel looks at the user_data only");
+	sqe.user_data = 7;
+	ASSERT_TRUE(submit(&self->ring, variant->flags, sqe));
+	for (i = 0; i < ARRAY_LEN(keys); i++) {
+		sqe = cancel_sqe(keys[i].user_data);
+		sqe.cancel_flags = keys[i].flags;
+		sqe.len = keys[i].opcode;
+		ASSERT_TRUE(submit(&self->ring, 0, sqe));
+		ASSERT_EQ(0, ring_wait(&self->ring, &cqe));
+		if (keys[i].found && cqe.user_data == 7) {
+			EXPECT_EQ(-ECANCELED, cqe.res);
+			ASSERT_EQ(0, ring_wait(&self->ring, &cqe));
+		}
+		EXPECT_EQ(1000, cqe.user_data);
+		EXPECT_EQ(keys[i].found ? 1 : -ENOENT, cqe.res);
+	}
+}
+
+/* Woken, and not complete: it is found, and is not cancelled. */
+TEST_F(futex, cancel_of_woken)
+{
+	struct io_uring_sqe *sqe;
+	struct io_uring_cqe cqe;
+	unsigned int i;
+
+	sqe = ring_sqe(&self->ring);
+	*sqe = wait_sqe(self->word, 0, ANY);
+	sqe->user_data = 7;
+	sqe = ring_sqe(&self->ring);
+	*sqe = wake_sqe(self->word, 1, ANY);
+	sqe = ring_sqe(&self->ring);
+	*sqe = cancel_sqe(7);
+	sqe = ring_sqe(&self->ring);
+	*sqe = cancel_sqe(7);
+	sqe->user_data = 1001;
+	sqe->cancel_flags = IORING_ASYNC_CANCEL_ALL;
+	ASSERT_EQ(4, ring_submit(&self->ring));
+	for (i = 0; i < 4; i++) {
+		ASSERT_EQ(0, ring_wait(&self->ring, &cqe));
+		switch (cqe.user_data) {
+		case 7:
+			EXPECT_EQ(0, cqe.res);
+			break;
+		case IORING_OP_FUTEX_WAKE:
+			EXPECT_EQ(1, cqe.res);
+			break;
+		case 1000:
+			EXPECT_EQ(untouched() ? -ENOENT : -EALREADY, cqe.res);
+			break;
+		default:
+			EXPECT_EQ(untouched() ? 0 : 1, cqe.res);
+		}
+	}
+}
+
 /* Wakes one of @words again and again, until told to stop: how many it woke. */
 static int wake_until(unsigned int *word, unsigned int *stop)
 {
