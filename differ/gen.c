@@ -162,15 +162,28 @@ __u64 gen_time(int kinds)
 	}
 }
 
+/* Does it have a time that can be read? */
+static bool has_time(const struct io_uring_sqe *sqe)
+{
+	if (sqe->opcode != IORING_OP_TIMEOUT && sqe->opcode != IORING_OP_LINK_TIMEOUT)
+		return false;
+	return sqe->addr >= HEAP && sqe->addr < META_END;
+}
+
 bool time_is_now(const struct io_uring_sqe *sqe)
 {
 	const struct __kernel_timespec *ts = at(sqe->addr);
 
-	if (sqe->opcode != IORING_OP_TIMEOUT && sqe->opcode != IORING_OP_LINK_TIMEOUT)
-		return false;
-	if (sqe->addr < HEAP || sqe->addr >= META_END)
+	if (!has_time(sqe))
 		return false;
 	return (sqe->timeout_flags & IORING_TIMEOUT_ABS) || (!ts->tv_sec && ts->tv_nsec < SOON_NS);
+}
+
+bool time_is_soon(const struct io_uring_sqe *sqe)
+{
+	const struct __kernel_timespec *ts = at(sqe->addr);
+
+	return has_time(sqe) && !ts->tv_sec && ts->tv_nsec == SOON_NS;
 }
 
 struct step *gen_step(enum step_kind kind, int ring)

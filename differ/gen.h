@@ -85,6 +85,9 @@ __u64 gen_file_table(struct tables *tables, int nr, bool keep);
 /* May the time of this timeout be over while the batch is being submitted? */
 bool time_is_now(const struct io_uring_sqe *sqe);
 
+/* Is it over while the program waits for it? */
+bool time_is_soon(const struct io_uring_sqe *sqe);
+
 /* Fill in a request of this opcode, or make one of its fields wrong */
 void gen_request(struct request *req, int opcode);
 void gen_mutate(struct request *req);

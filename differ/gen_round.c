@@ -3,6 +3,7 @@
  * Rounds: batches of requests, with chains, drains and idioms; and which of their
  * results are nobody's promise.
  */
+#include <fcntl.h>
 #include <string.h>
 
 #include "gen.h"
@@ -317,17 +318,27 @@ static bool by_worker(const struct request *req)
 	       is_file(req->object);
 }
 
-/* What a task has given to its workers may be cancelled when it exits */
+/* What a task has given to its workers, or has not begun, may be cancelled when it exits */
 static void task_exits(struct step *step)
 {
+	bool drained = false;
 	int i;
 
-	for (i = 0; i < step->nr_sqes; i++)
-		if (by_worker(&step->sqes[i]))
+	for (i = 0; i < step->nr_sqes; i++) {
+		drained |= step->sqes[i].sqe.flags & IOSQE_IO_DRAIN;
+		if (drained || by_worker(&step->sqes[i]))
 			chain_is_racy(step, i);
+	}
 }
 
-/* Timeouts that count completions, some of them by workers */
+/* Does it complete at another time than its place in the batch says, or have two CQEs? */
+static bool is_out_of_turn(const struct request *req)
+{
+	return by_worker(req) || req->object == OBJ_ZERO || links(req) ||
+	       req->sqe.opcode == IORING_OP_SEND_ZC || req->sqe.opcode == IORING_OP_SENDMSG_ZC;
+}
+
+/* Timeouts that count completions, some of them out of turn */
 static void counts_are_racy(struct step *step)
 {
 	int i;
@@ -346,13 +357,38 @@ static bool removes_timeout(const struct io_uring_sqe *sqe)
 	return sqe->opcode == IORING_OP_TIMEOUT_REMOVE;
 }
 
+/* The kernel looks for a module with that protocol, for longer than SOON_NS */
+static bool asks_for_module(const struct io_uring_sqe *sqe)
+{
+	return sqe->opcode == IORING_OP_SOCKET && sqe->len;
+}
+
+/*
+ * A LINK_TIMEOUT may be due when what it guards is just ending. Of two times on different
+ * clocks either may be the first
+ */
+static void guards_are_racy(struct step *step)
+{
+	int i;
+
+	for (i = 1; i < step->nr_sqes; i++) {
+		const struct io_uring_sqe *sqe = &step->sqes[i].sqe;
+		const struct io_uring_sqe *guarded = &step->sqes[i - 1].sqe;
+
+		if (sqe->opcode != IORING_OP_LINK_TIMEOUT || !time_is_soon(sqe))
+			continue;
+		if (time_is_soon(guarded) || asks_for_module(guarded))
+			chain_is_racy(step, i);
+	}
+}
+
 /* May a cancel, or the removal of a timeout, meet its target half-way? */
 static bool cancel_is_racy(const struct request *cancel, const struct request *target)
 {
 	const struct io_uring_sqe *sqe = &cancel->sqe;
 	const int not_by_user_data = IORING_ASYNC_CANCEL_FD | IORING_ASYNC_CANCEL_ANY |
 				     IORING_ASYNC_CANCEL_OP;
-	bool by_time = time_is_now(&target->sqe);
+	bool by_time = time_is_now(&target->sqe) || target->racy;
 
 	if (removes_timeout(sqe) && !by_time)
 		return false;
@@ -381,17 +417,67 @@ static void cancels_are_racy(struct step *step)
 	}
 }
 
+static bool changes_names(const struct io_uring_sqe *sqe)
+{
+	switch (sqe->opcode) {
+	case IORING_OP_OPENAT:
+		return sqe->open_flags & O_CREAT;
+	case IORING_OP_RENAMEAT:
+	case IORING_OP_UNLINKAT:
+	case IORING_OP_MKDIRAT:
+	case IORING_OP_SYMLINKAT:
+	case IORING_OP_LINKAT:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool is_name(__u64 address)
+{
+	return address >= NAMES && address < NAMES + NAME_SIZE * NR_NAMES;
+}
+
+static bool has_name(const struct io_uring_sqe *sqe, __u64 name)
+{
+	return is_name(name) && (sqe->addr == name || sqe->addr2 == name || sqe->addr3 == name);
+}
+
+/* One changes what a path is, and another one, which nothing orders, has the same path */
+static void names_are_racy(struct step *step)
+{
+	int i, j;
+
+	for (i = 0; i < step->nr_sqes; i++) {
+		const struct request *req = &step->sqes[i];
+
+		for (j = 0; changes_names(&req->sqe) && j < step->nr_sqes; j++) {
+			const struct request *other = &step->sqes[j];
+
+			if (j == i || (req->chain && req->chain == other->chain))
+				continue;
+			if (!has_name(&other->sqe, req->sqe.addr) &&
+			    !has_name(&other->sqe, req->sqe.addr2))
+				continue;
+			chain_is_racy(step, i);
+			chain_is_racy(step, j);
+		}
+	}
+}
+
 static void mark_racy(struct step *step)
 {
-	bool workers = step->by_other;
+	bool out_of_turn = step->by_other || program.drains;
 	int i;
 
 	if (step->by_other)
 		task_exits(step);
 	for (i = 0; i < step->nr_sqes; i++)
-		workers |= by_worker(&step->sqes[i]) || step->sqes[i].object == OBJ_ZERO;
-	if (workers)
+		out_of_turn |= is_out_of_turn(&step->sqes[i]);
+	if (out_of_turn)
 		counts_are_racy(step);
+	guards_are_racy(step);
+	names_are_racy(step);
 	cancels_are_racy(step);
 }
 

@@ -131,6 +131,20 @@ void record_completion(const struct completion *completion)
 		completions[nr_completions++] = *completion;
 }
 
+bool has_ended(const struct completion *notification)
+{
+	int i;
+
+	for (i = 0; i < nr_completions; i++) {
+		const struct completion *c = &completions[i];
+
+		if (c->user_data == notification->user_data && c->ring == notification->ring &&
+		    !(c->flags & (IORING_CQE_F_MORE | IORING_CQE_F_NOTIF)))
+			return true;
+	}
+	return false;
+}
+
 void forget_completions(void)
 {
 	nr_completions = 0;
@@ -349,19 +363,26 @@ void out_late_completions(bool in_the_end)
 	}
 }
 
+/* Is it the result of a cancel that may have come at any time, or met a racy request? */
+static bool is_open(const struct completion *c, bool in_the_end)
+{
+	if (c->user_data >> 16 != 0xca)
+		return false;
+	return program.drains || in_the_end || has_racy(&program.steps[c->user_data & 0xff]);
+}
+
 void out_other_completions(bool in_the_end)
 {
 	int i;
 
 	for (i = 0; i < nr_completions; i++) {
 		struct completion *c = &completions[i];
-		bool is_cancel = c->user_data >> 16 == 0xca;
 
 		if (c->written)
 			continue;
 		out_where(in_the_end);
 		out(".x%llx.%d=", c->user_data, c->ring);
-		if (is_cancel && (program.drains || in_the_end)) {
+		if (is_open(c, in_the_end)) {
 			out("?");
 			c->written = true;
 		} else {

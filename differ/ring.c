@@ -344,6 +344,14 @@ struct io_uring_sqe *ring_put(struct ring *ring, __u32 tail, const struct io_uri
 	return (struct io_uring_sqe *)slot;
 }
 
+/* Is it the last CQE of a request? 6.12 may post a notification that it has not announced */
+static bool is_last(const struct completion *c)
+{
+	if (c->flags & IORING_CQE_F_MORE)
+		return false;
+	return !(c->flags & IORING_CQE_F_NOTIF) || !has_ended(c);
+}
+
 int ring_reap(int number)
 {
 	struct ring *ring = &rings[number];
@@ -367,9 +375,9 @@ int ring_reap(int number)
 
 		if (cqe_size(ring) == 32)
 			memcpy(c.big, cqe->big_cqe, sizeof(c.big));
-		record_completion(&c);
-		if (!(cqe->flags & IORING_CQE_F_MORE))
+		if (is_last(&c))
 			run.outstanding--;
+		record_completion(&c);
 	}
 	store(ring->cq_head, head);
 	return nr;

@@ -348,8 +348,7 @@ static void out_results(const struct batch *batch)
  * A round
  */
 
-/* Whether a racy request is still there to be cancelled is nobody's promise either */
-static bool has_racy(const struct step *step)
+bool has_racy(const struct step *step)
 {
 	int i;
 
@@ -398,6 +397,19 @@ static int cancel_by_sqe(const struct batch *batch)
 	return ret;
 }
 
+/* What was held back starts when what was before it is gone, and may wait then */
+static void cancel_in_turn(int ring)
+{
+	int i;
+
+	for (i = 0; i < 8; i++) {
+		ring_cancel_all(ring);
+		wait_until_quiet(false);
+		if (run.outstanding <= 0)
+			break;
+	}
+}
+
 /* Return: how that ended, or 0 */
 static int cancel_all(const struct batch *batch, __u32 left)
 {
@@ -406,6 +418,11 @@ static int cancel_all(const struct batch *batch, __u32 left)
 
 	if (!step->cancel)
 		return 0;
+	/* How much of it has started is not the same everywhere */
+	if (program.drains) {
+		cancel_in_turn(step->ring);
+		return 0;
+	}
 	if (left || step->wait_nr & 1 || batch->ring->params.flags & IORING_SETUP_IOPOLL)
 		ret = ring_cancel_all(step->ring);
 	else

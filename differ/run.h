@@ -98,7 +98,14 @@ void out(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The record of a program that was killed gets a little more room */
 void record_extend(void);
 
+/* Whether a racy request is still there to be cancelled is nobody's promise either */
+bool has_racy(const struct step *step);
+
 void record_completion(const struct completion *completion);
+
+/* Was there a CQE that says to be the last of the request that a notification belongs to? */
+bool has_ended(const struct completion *notification);
+
 void forget_completions(void);
 
 /* All that came for the steps up to this one, in a round or in the end */
