@@ -64,8 +64,6 @@ static int prep_timeout(struct iou_req *req, const struct io_uring_sqe __shared 
 	timeout->flags = flags;
 	timeout->nr = iou_sqe_get(sqe, off);
 	INIT_LIST_HEAD(&timeout->count.node);
-	if (flags & IORING_TIMEOUT_ETIME_SUCCESS)
-		req->notes |= IOU_NOTE_FINE;
 	return 0;
 }
 
@@ -94,12 +92,13 @@ static void timeout_event(struct iou_req *req, bool cancel)
 	if (!cancel && timeout_goes_on(req))
 		return;
 	iou_timeout_unpark(req);
-	if (!req->cancelled) {
-		iou_req_end(req, -ETIME);
+	if (req->cancelled) {
+		iou_req_end(req, -ECANCELED);
 		return;
 	}
-	req->notes &= ~IOU_NOTE_FINE;
-	iou_req_end(req, -ECANCELED);
+	if (iou_req_cmd(req, struct iou_timeout)->flags & IORING_TIMEOUT_ETIME_SUCCESS)
+		req->notes |= IOU_NOTE_FINE;
+	iou_req_end(req, -ETIME);
 }
 
 /* @tail: of the CQ, from where CQEs are counted */
@@ -118,7 +117,6 @@ static iou_verdict_t do_timeout(struct iou_req *req, u32 tail)
 	if (!error)
 		return IOU_PARKED;
 	iou_count_del(req);
-	req->notes &= ~IOU_NOTE_FINE;
 	return iou_done(req, error);
 }
 
@@ -302,7 +300,6 @@ static struct iou_req *timeout_remove(struct iou_req *req)
 	}
 	if (update && !timeout_update(target, remove))
 		return NULL;
-	target->notes &= ~IOU_NOTE_FINE;
 	return target;
 }
 

@@ -850,6 +850,29 @@ TEST_F(timeout, removed_in_chain)
 	EXPECT_EQ(0, RES(3));
 }
 
+/* ... and so is ASYNC_CANCEL. It is not skipped either. */
+TEST_F(timeout, cancelled_in_chain)
+{
+	struct __kernel_timespec ts = TS_NEVER;
+
+	PUT(1, LINK, sqe_timeout(&ts, IORING_TIMEOUT_ETIME_SUCCESS, 0));
+	PUT(2, 0, sqe_nop());
+	PUT(3, 0, sqe_cancel(1, 0));
+	SUBMIT(3);
+	GET(3);
+	EXPECT_EQ(-ECANCELED, RES(1));
+	EXPECT_EQ(-ECANCELED, RES(2));
+	EXPECT_EQ(0, RES(3));
+
+	self->log.nr = 0;
+	PUT(1, IOSQE_CQE_SKIP_SUCCESS, sqe_timeout(&ts, IORING_TIMEOUT_ETIME_SUCCESS, 0));
+	PUT(2, 0, sqe_cancel(1, 0));
+	SUBMIT(2);
+	GET(2);
+	EXPECT_EQ(-ECANCELED, RES(1));
+	EXPECT_EQ(0, RES(2));
+}
+
 /* ------------------------------------------------------------------------
  * TIMEOUT_REMOVE
  */
