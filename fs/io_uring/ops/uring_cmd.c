@@ -130,6 +130,17 @@ static void cleanup_uring_cmd(struct iou_req *req)
 	kfree(req->aux);
 }
 
+/* An empty slot is no fault: not all commands look at their buffer */
+static int cmd_get_buf(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	u16 index = iou_sqe_mid(sqe).buf_index;
+
+	if (!iou_req_get_buf(req, index) && index >= iou_req_ring(req)->bufs.nr)
+		return iou_reject(req, sqe, -EFAULT, "uring_cmd: no such fixed buffer");
+	return 0;
+}
+
 static int prep_common(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
 {
 	struct io_uring_cmd *cmd = iou_req_cmd(req, struct io_uring_cmd);
@@ -139,9 +150,8 @@ static int prep_common(struct iou_req *req, const struct io_uring_sqe __shared *
 	cmd->flags = iou_sqe_get(sqe, uring_cmd_flags);
 	if (cmd->flags & ~IORING_URING_CMD_MASK)
 		return iou_reject(req, sqe, -EINVAL, "uring_cmd: unknown uring_cmd_flags");
-	if ((cmd->flags & IORING_URING_CMD_FIXED) &&
-	    !iou_req_get_buf(req, iou_sqe_mid(sqe).buf_index))
-		return iou_reject(req, sqe, -EFAULT, "uring_cmd: no such fixed buffer");
+	if ((cmd->flags & IORING_URING_CMD_FIXED) && cmd_get_buf(req, sqe))
+		return req->res;
 	cmd->cmd_op = iou_sqe_get(sqe, cmd_op);
 	cmd->file = NULL;
 	cmd->task_work_cb = NULL;

@@ -169,6 +169,7 @@ TEST_F(cmd, null_many)
 
 TEST_F(cmd, errors)
 {
+	struct iovec none = {};
 	struct io_uring_sqe *sqe;
 	int file = tmp_file(NULL, 0);
 
@@ -189,6 +190,15 @@ TEST_F(cmd, errors)
 	/* There are no fixed buffers. */
 	sqe = cmd_sqe(&self->ring, variant->flags, self->null, 0);
 	sqe->uring_cmd_flags = IORING_URING_CMD_FIXED;
+	EXPECT_EQ(-EFAULT, cmd_run(&self->ring));
+	/* An empty slot is as good as any, for a command that does not use it. */
+	ASSERT_EQ(0, sys_register(self->ring.fd, IORING_REGISTER_BUFFERS, &none, 1));
+	sqe = cmd_sqe(&self->ring, variant->flags, self->null, 0);
+	sqe->uring_cmd_flags = IORING_URING_CMD_FIXED;
+	EXPECT_EQ(variant->setup & IORING_SETUP_IOPOLL ? -EOPNOTSUPP : 0, cmd_run(&self->ring));
+	sqe = cmd_sqe(&self->ring, variant->flags, self->null, 0);
+	sqe->uring_cmd_flags = IORING_URING_CMD_FIXED;
+	sqe->buf_index = 1;
 	EXPECT_EQ(-EFAULT, cmd_run(&self->ring));
 	cmd_sqe(&self->ring, variant->flags | IOSQE_BUFFER_SELECT, self->null, 0);
 	EXPECT_EQ(-EOPNOTSUPP, cmd_run(&self->ring));
