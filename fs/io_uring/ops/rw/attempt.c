@@ -77,6 +77,32 @@ void iou_rw_complete(struct kiocb *iocb, long res)
 }
 
 /**
+ * iou_rw_impossible() - why a file cannot be read, or written
+ * @req: prepared, not begun
+ * @file: not opened for that, or without a method for it
+ * @dir: READ or WRITE
+ *
+ * What its RWF_* ask for, and the file does not have either, comes before the method.
+ *
+ * Context: any.
+ * Return: -EBADF, -EINVAL, -EOPNOTSUPP.
+ */
+int iou_rw_impossible(struct iou_req *req, struct file *file, int dir)
+{
+	rwf_t flags = (__force rwf_t)iou_req_cmd(req, struct iou_rw)->iocb.ki_flags;
+	struct kiocb iocb = { .ki_filp = file, .ki_flags = file->f_iocb_flags };
+	int error;
+
+	if (!(file->f_mode & (dir == READ ? FMODE_READ : FMODE_WRITE)))
+		return -EBADF;
+
+	error = kiocb_set_rw_flags(&iocb, flags, dir);
+	if (error)
+		return error;
+	return iou_req_ring(req)->gate & IOU_GATE_IOPOLL ? -EOPNOTSUPP : -EINVAL;
+}
+
+/**
  * iou_rw_begin_polled() - the part of iou_rw_begin() for IOCB_HIPRI
  * @req: IOPOLL rings set it, and programs on other rings (RWF_HIPRI)
  *

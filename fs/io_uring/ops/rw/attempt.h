@@ -49,6 +49,7 @@ struct iou_rw_try {
 /* Besides the verdicts of an attempt: it is not over, there is another call to make */
 #define RW_GO	((__force iou_verdict_t)0x100)
 
+int iou_rw_impossible(struct iou_req *req, struct file *file, int dir);
 int iou_rw_begin_polled(struct iou_req *req);
 void iou_rw_complete(struct kiocb *iocb, long res);
 enum iou_rw_can iou_rw_can_otherwise(struct file *file);
@@ -67,14 +68,13 @@ iou_verdict_t iou_rw_work(struct iou_req *req, int dir);
 void iou_rw_event(struct iou_req *req, bool cancel)
 	__must_hold(&iou_req_ring(req)->lock);
 
-static inline int iou_rw_check_mode(const struct file *file, int dir)
+/* Was it opened for that, and has it a method for it? */
+static inline bool iou_rw_is_possible(const struct file *file, int dir)
 {
-	fmode_t may = dir == READ ? FMODE_READ : FMODE_WRITE;
-	fmode_t can = dir == READ ? FMODE_CAN_READ : FMODE_CAN_WRITE;
+	fmode_t mode = dir == READ ? FMODE_READ | FMODE_CAN_READ :
+				     FMODE_WRITE | FMODE_CAN_WRITE;
 
-	if (likely((file->f_mode & (may | can)) == (may | can)))
-		return 0;
-	return file->f_mode & may ? -EINVAL : -EBADF;
+	return (file->f_mode & mode) == mode;
 }
 
 /**
@@ -95,9 +95,8 @@ static __always_inline int iou_rw_begin(struct iou_req *req, struct file *file, 
 
 	if (unlikely(!file))
 		return -EBADF;
-	error = iou_rw_check_mode(file, dir);
-	if (error)
-		return error;
+	if (unlikely(!iou_rw_is_possible(file, dir)))
+		return iou_rw_impossible(req, file, dir);
 
 	iocb->ki_filp = file;
 	iocb->ki_flags = file->f_iocb_flags | iou_req_ring(req)->iocb_flags;

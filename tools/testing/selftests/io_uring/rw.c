@@ -1363,6 +1363,24 @@ TEST_F(other, epoll)
 	close(fd);
 }
 
+/* What rw_flags ask for in vain comes before the method that there is not. */
+TEST_F(other, flags_before_method)
+{
+	int fd[] = { epoll_create1(EPOLL_CLOEXEC), timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC) };
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		ASSERT_LE(0, fd[i]);
+		EXPECT_EQ(-EOPNOTSUPP, run_flags(&self->ring, &self->m, IORING_OP_WRITE, fd[i],
+						 self->buf, 16, 0, 1u << 31));
+	}
+	EXPECT_EQ(-EOPNOTSUPP, run_flags(&self->ring, &self->m, IORING_OP_WRITE, fd[0],
+					 self->buf, 16, 0, RWF_NOWAIT));
+	EXPECT_EQ(-EINVAL, run(&self->ring, &self->m, IORING_OP_WRITE, fd[1], self->buf, 16, 0));
+	close(fd[0]);
+	close(fd[1]);
+}
+
 TEST_F(other, a_ring)
 {
 	struct ring target;
