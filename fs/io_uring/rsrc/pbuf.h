@@ -136,6 +136,18 @@ static inline u32 iou_pbuf_count(const struct iou_pbuf_group *group)
 	return group->tail - group->head;
 }
 
+/* Did a request fail because there is no buffer, and is there still none? */
+static inline bool iou_pbuf_is_missed(const struct iou_req *req)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	const struct iou_pbuf_group *group;
+
+	if (likely(req->res != -ENOBUFS) || !(req->notes & IOU_NOTE_SELECT))
+		return false;
+	group = iou_pbuf_find(iou_req_ring(req), req->buf_group);
+	return group && !iou_pbuf_count(group);
+}
+
 /*
  * How much of a buffer to use, if the program says @len: 0 means all. More than the
  * largest transfer is no use.

@@ -219,8 +219,8 @@ static void issue_work(struct iou_req *req)
 /**
  * iou_issue_async() - let a worker do it
  * @req: prepared, perhaps issued before. If it wants a provided buffer, or is a multishot,
- *       it waits for its file instead, where that is possible: in a worker it would
- *       occupy the buffer
+ *       it is tried, and waits for its file instead, where that is possible: in a worker it
+ *       would occupy the buffer
  *
  * Context: ring lock, in the lane's task. May sleep.
  */
@@ -228,7 +228,7 @@ void iou_issue_async(struct iou_req *req)
 {
 	if (unlikely(req->notes & (IOU_NOTE_SELECT | IOU_NOTE_MULTISHOT)) &&
 	    !req->cancelled && !iou_async_begin(req) && iou_req_can_park(req)) {
-		issue_retry(req);
+		iou_issue_settle(req, iou_req_issue(req));
 		return;
 	}
 	issue_work(req);

@@ -15,6 +15,7 @@
 #include "../req/complete.h"
 #include "../req/lane.h"
 #include "../req/req.h"
+#include "../rsrc/pbuf.h"
 #include "poll.h"
 #include "shots.h"
 
@@ -49,6 +50,13 @@ static void shots_wait(struct iou_req *req, iou_verdict_t verdict)
 		shots_end(req, ready);
 }
 
+/* There is no buffer, but nothing for one either: it was woken in vain */
+static bool shots_need_no_buffer(struct iou_req *req)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	return iou_pbuf_is_missed(req) && !(vfs_poll(req->file, NULL) & req->poll.events);
+}
+
 /* The file may be ready */
 static void shots_event(struct iou_req *req, bool cancel)
 	__must_hold(&iou_req_ring(req)->lock)
@@ -60,6 +68,8 @@ static void shots_event(struct iou_req *req, bool cancel)
 		return;
 	}
 	verdict = iou_req_issue(req);
+	if (verdict == IOU_DONE && unlikely(shots_need_no_buffer(req)))
+		verdict = IOU_RETRY;
 	if (verdict != IOU_DONE) {
 		shots_wait(req, verdict);
 		return;

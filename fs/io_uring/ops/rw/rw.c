@@ -286,7 +286,10 @@ static iou_verdict_t issue_read_multishot(struct iou_req *req)
 
 		if (verdict != IOU_DONE)
 			return verdict;
-		if (req->res <= 0 || !iou_req_post_more(req, req->res, req->cflags))
+		/* After a shot, a buffer is needed when there is more data, and not before */
+		if (req->res <= 0)
+			return i && iou_pbuf_is_missed(req) ? IOU_TURN : IOU_DONE;
+		if (!iou_req_post_more(req, req->res, req->cflags))
 			return IOU_DONE;
 		iou_req_next_shot(req);
 	}

@@ -1067,6 +1067,73 @@ TEST_F(pbuf, multishot_async)
 	}
 }
 
+/* Without data, IOSQE_ASYNC does not keep from saying what is missing ... */
+TEST_F(pbuf, async_without_buffers)
+{
+	static const __u16 ioprio[] = { 0, IORING_RECV_MULTISHOT, 0 };
+	struct io_uring_sqe *sqe;
+	int i;
+
+	ASSERT_EQ(0, sock_pair(SOCK_UNIX_STREAM, self->fd));
+	for (i = 0; i < 3; i++) {
+		int opcode = i < 2 ? IORING_OP_RECV : IORING_OP_READ;
+
+		sqe = prep_select(&self->ring, opcode, self->fd[1], NULL, ioprio[i] ? 0 : SIZE);
+		sqe->ioprio = ioprio[i];
+		sqe->flags |= IOSQE_ASYNC;
+		if (ioprio[i] && untouched())
+			continue;
+		EXPECT_EQ(-ENOBUFS, ring_result(&self->ring));
+	}
+}
+
+/* ... and does not make it wait against its will. */
+TEST_F(pbuf, async_does_not_wait)
+{
+	struct io_uring_sqe *sqe;
+
+	ASSERT_EQ(0, sock_pair(SOCK_UNIX_STREAM, self->fd));
+	ASSERT_EQ(0, give(self, variant, 0, NR));
+	sqe = prep_select(&self->ring, IORING_OP_RECV, self->fd[1], NULL, SIZE);
+	sqe->flags |= IOSQE_ASYNC;
+	sqe->msg_flags = MSG_DONTWAIT;
+	EXPECT_EQ(-EAGAIN, ring_result(&self->ring));
+	sqe = prep_select(&self->ring, IORING_OP_READ, self->fd[1], NULL, SIZE);
+	sqe->flags |= IOSQE_ASYNC;
+	sqe->rw_flags = RWF_NOWAIT;
+	EXPECT_EQ(-EAGAIN, ring_result(&self->ring));
+}
+
+/* A multishot read that has used the last buffer waits for data, and then misses one. */
+TEST_F(pbuf, multishot_read_waits_without_buffers)
+{
+	struct io_uring_cqe cqe;
+	int i, round;
+
+	for (round = 0; round < 2; round++) {
+		ASSERT_EQ(0, pipe(self->fd));
+		ASSERT_EQ(0, give(self, variant, 2 * round, 2 * round + 2));
+		if (!round)
+			ASSERT_EQ(2 * SIZE, write(self->fd[1], self->bufs.mem, 2 * SIZE));
+		prep_select(&self->ring, IORING_OP_READ_MULTISHOT, self->fd[0], NULL, 0);
+		ASSERT_EQ(1, ring_submit(&self->ring));
+		for (i = 0; i < 2; i++) {
+			if (round)
+				ASSERT_EQ(SIZE, write(self->fd[1], self->bufs.mem, SIZE));
+			ASSERT_EQ(0, ring_wait(&self->ring, &cqe));
+			EXPECT_EQ(SIZE, cqe.res);
+			EXPECT_TRUE(cqe.flags & IORING_CQE_F_MORE);
+		}
+		EXPECT_TRUE(stays_quiet(&self->ring));
+
+		ASSERT_EQ(1, write(self->fd[1], "x", 1));
+		ASSERT_EQ(0, ring_wait(&self->ring, &cqe));
+		EXPECT_EQ(-ENOBUFS, cqe.res);
+		EXPECT_EQ(0u, cqe.flags);
+		close_pair(self->fd);
+	}
+}
+
 /* Cancelled while it waits, and in the midst of a stream of data. */
 TEST_F(pbuf, multishot_cancel)
 {
