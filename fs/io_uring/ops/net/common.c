@@ -21,7 +21,7 @@
  * iou_net_poll_first() - wait, without a first attempt
  * @req: wants POLL_FIRST; that is heeded once
  *
- * Context: under the ring lock in the lane's task.
+ * Context: under the ring lock in the lane's task, or in a worker.
  * Return: for .issue to return.
  */
 iou_verdict_t iou_net_poll_first(struct iou_req *req)
@@ -50,7 +50,7 @@ iou_verdict_t iou_net_work(struct iou_req *req,
 
 	/* Without an attempt, as iou_net_poll_first() has it */
 	if (iou_net_polls_first(req) && (xfer->msg_flags & MSG_DONTWAIT))
-		return iou_done(req, -EAGAIN);
+		return iou_net_poll_first(req);
 	return attempt(req, iou_req_can_park(req));
 }
 

@@ -460,13 +460,11 @@ static struct file *accept_file(struct iou_req *req, bool nowait)
 
 	file = do_accept(req->file, &arg, u64_to_user_ptr(accept->addr),
 			 u64_to_user_ptr(accept->addr_len), accept->flags);
-	if (IS_ERR(file)) {
-		newfd_release(&accept->newfd);
-		return file;
-	}
-	/* -1: the protocol does not tell */
+	/* -1: the protocol does not tell. A connection that fails leaves the others, too */
 	if (!arg.is_empty)
 		req->cflags |= IORING_CQE_F_SOCK_NONEMPTY;
+	if (IS_ERR(file))
+		newfd_release(&accept->newfd);
 	return file;
 }
 
@@ -508,18 +506,24 @@ static iou_verdict_t accept_shots(struct iou_req *req)
 	return IOU_TURN;
 }
 
+/* Wait, without a first attempt */
+static iou_verdict_t accept_poll_first(struct iou_req *req)
+{
+	int error;
+
+	iou_req_cmd(req, struct iou_accept)->poll_first = false;
+	if (!iou_net_sock(req, &error))
+		return iou_done(req, error);
+	return accept_failed(req, -EAGAIN, true);
+}
+
 static iou_verdict_t issue_accept(struct iou_req *req)
 	__must_hold(&iou_req_ring(req)->lock)
 {
 	struct iou_accept *accept = iou_req_cmd(req, struct iou_accept);
-	int error;
 
-	if (accept->poll_first) {
-		accept->poll_first = false;
-		if (!iou_net_sock(req, &error))
-			return iou_done(req, error);
-		return accept_failed(req, -EAGAIN, true);
-	}
+	if (accept->poll_first)
+		return accept_poll_first(req);
 	if (req->notes & IOU_NOTE_MULTISHOT)
 		return accept_shots(req);
 	return iou_audited(req, accept_nowait);
@@ -535,7 +539,7 @@ static iou_verdict_t work_accept(struct iou_req *req)
 
 	/* Without an attempt, as issue_accept() has it */
 	if (accept->poll_first && (accept->how & IORING_ACCEPT_DONTWAIT))
-		return iou_done(req, -EAGAIN);
+		return accept_poll_first(req);
 
 	file = accept_file(req, nowait);
 	if (IS_ERR(file))

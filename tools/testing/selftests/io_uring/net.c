@@ -1029,6 +1029,93 @@ TEST_F(net, accept_dontwait_and_poll_first)
 	close(listener);
 }
 
+/* A connection that fails says, too, whether there are others. */
+TEST_F(net, accept_failed_and_more)
+{
+	struct sockaddr_storage ss, name;
+	struct io_uring_sqe *sqe;
+	struct io_uring_cqe cqe;
+	socklen_t len, bad = -1;
+	int i, listener, fd[3];
+
+	listener = sock_listening(SOCK_TCP4, &ss, &len);
+	ASSERT_LE(0, listener);
+	for (i = 0; i < 3; i++) {
+		fd[i] = sock_connected(SOCK_TCP4, &ss, len);
+		ASSERT_LE(0, fd[i]);
+	}
+	for (i = 0; i < 3; i++) {
+		sqe = prep(&self->ring, IORING_OP_ACCEPT, listener, &name, 0,
+			   i ? (uintptr_t)&bad : 0);
+		sqe->flags = variant->sqe_flags;
+		ASSERT_EQ(1, ring_submit(&self->ring));
+		ASSERT_EQ(0, ring_wait(&self->ring, &cqe));
+		EXPECT_EQ(i ? -EINVAL : -EFAULT, cqe.res);
+		EXPECT_EQ(i < 2 ? IORING_CQE_F_SOCK_NONEMPTY : 0, cqe.flags);
+		close(fd[i]);
+	}
+	close(listener);
+}
+
+/* (The untouched 6.12 waits for a file, or says -EAGAIN or -EBADFD.) */
+TEST_F(net, not_a_socket)
+{
+	static const __u16 flags[] = {
+		IORING_ACCEPT_POLL_FIRST, IORING_ACCEPT_POLL_FIRST | IORING_ACCEPT_DONTWAIT,
+		IORING_ACCEPT_MULTISHOT, 0,
+	};
+	int i, pipes[2], zero = open("/dev/zero", O_RDWR | O_CLOEXEC);
+	struct io_uring_sqe *sqe;
+	char text[8];
+
+	if (untouched())
+		SKIP(return, "this kernel waits for what is no socket");
+	ASSERT_LE(0, zero);
+	ASSERT_EQ(0, pipe(pipes));
+	for (i = 0; i < 8; i++) {
+		sqe = prep(&self->ring, IORING_OP_ACCEPT, i & 1 ? pipes[0] : zero, NULL, 0, 0);
+		sqe->flags = variant->sqe_flags;
+		sqe->ioprio = flags[i / 2];
+		EXPECT_EQ(-ENOTSOCK, ring_result(&self->ring));
+		sqe = prep_xfer(&self->ring, variant, IORING_OP_RECV, i & 1 ? pipes[0] : zero,
+				text, sizeof(text), i & 2 ? MSG_DONTWAIT : 0);
+		sqe->ioprio |= IORING_RECVSEND_POLL_FIRST;
+		EXPECT_EQ(-ENOTSOCK, ring_result(&self->ring));
+	}
+	close_pair(pipes);
+	close(zero);
+}
+
+/*
+ * What polls first, and is ready, is not left for later. (The untouched 6.12 looks at the
+ * next SQE first.)
+ */
+TEST(ready_is_tried)
+{
+	struct io_uring_sqe *sqe;
+	struct io_uring_cqe cqe;
+	struct ring r;
+	char text[8];
+	int fd[2];
+
+	ASSERT_EQ(0, ring_open(&r, 8, 0));
+	ASSERT_EQ(0, sock_pair(SOCK_TCP4, fd));
+	ASSERT_EQ(1, send(fd[0], "x", 1, 0));
+	ASSERT_EQ(1, poll_fd(fd[1], POLLIN, WAIT_MS));
+	sqe = prep(&r, IORING_OP_RECV, fd[1], text, sizeof(text), 0);
+	sqe->ioprio = IORING_RECVSEND_POLL_FIRST;
+	sqe->user_data = 1;
+	ASSERT_TRUE(prep_nop(&r, 2));
+	ASSERT_EQ(2, ring_submit(&r));
+	ASSERT_EQ(0, ring_wait(&r, &cqe));
+	if (cqe.user_data == 2 && untouched())
+		SKIP(return, "this kernel tries it behind the batch");
+	EXPECT_EQ(1u, cqe.user_data);
+	EXPECT_EQ(1, cqe.res);
+	ring_close(&r);
+	close_pair(fd);
+}
+
 /* A connection wakes one waiter. */
 TEST_F(net, accepts_share)
 {
