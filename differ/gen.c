@@ -77,6 +77,7 @@ void gen_fd(struct request *req, int object)
 				continue;
 			req->sqe.fd = i;
 			req->sqe.flags |= IOSQE_FIXED_FILE;
+			req->in_slot = true;
 			return;
 		}
 	}

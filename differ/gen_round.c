@@ -161,6 +161,13 @@ static void add_flags(struct round *round, struct request *req, bool async, bool
 	}
 }
 
+/* Is it known to differ? Of two with the same user_data that could not be told */
+static bool has_rules(const struct request *req)
+{
+	return (req->sqe.flags & IOSQE_BUFFER_SELECT) ||
+	       req->sqe.opcode == IORING_OP_SEND_ZC || req->sqe.opcode == IORING_OP_SENDMSG_ZC;
+}
+
 static void finish_request(struct request *req, int i, bool of_idiom)
 {
 	if (program.personality && chance(25))
@@ -172,7 +179,7 @@ static void finish_request(struct request *req, int i, bool of_idiom)
 	if (req->sqe.flags & IOSQE_IO_DRAIN)
 		program.drains = true;
 	req->sqe.user_data = user_data_of(gen.step, i);
-	if (chance(1) && i)
+	if (chance(1) && i && !has_rules(req) && !has_rules(&req[-1]))
 		req->sqe.user_data = req[-1].sqe.user_data;
 }
 
@@ -326,7 +333,23 @@ static void task_exits(struct step *step)
 
 	for (i = 0; i < step->nr_sqes; i++) {
 		drained |= step->sqes[i].sqe.flags & IOSQE_IO_DRAIN;
-		if (drained || by_worker(&step->sqes[i]))
+		if (drained || by_worker(&step->sqes[i]) ||
+		    step->sqes[i].sqe.opcode == IORING_OP_LINK_TIMEOUT)
+			chain_is_racy(step, i);
+	}
+}
+
+/* Polls of the ring itself: what wakes them comes of their own work */
+static void own_polls_are_racy(struct step *step)
+{
+	int i;
+
+	for (i = 0; i < step->nr_sqes; i++) {
+		const struct request *req = &step->sqes[i];
+
+		if (req->sqe.opcode == IORING_OP_POLL_ADD &&
+		    !(req->sqe.flags & IOSQE_FIXED_FILE) &&
+		    req->sqe.fd == fd_of(ring_object(step->ring)))
 			chain_is_racy(step, i);
 	}
 }
@@ -478,6 +501,7 @@ static void mark_racy(struct step *step)
 		counts_are_racy(step);
 	guards_are_racy(step);
 	names_are_racy(step);
+	own_polls_are_racy(step);
 	cancels_are_racy(step);
 }
 

@@ -1239,6 +1239,7 @@ static void tame(struct request *req)
 void gen_mutate(struct request *req)
 {
 	req->note = "mutated";
+	req->in_slot = false;
 	mutate_field(&req->sqe);
 	tame(req);
 }

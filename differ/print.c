@@ -122,6 +122,8 @@ static void print_fd(const struct request *req)
 
 	if (req->sqe.flags & IOSQE_FIXED_FILE) {
 		printf(" slot=%d", req->sqe.fd);
+		if (req->in_slot)
+			printf("(%s)", object_names[req->object]);
 		return;
 	}
 	if (req->child) {

@@ -27,6 +27,7 @@
  * @chain: number of its chain in the round, or 0
  * @dropped: left out, see the drop mask
  * @object: what fd is, or -1
+ * @in_slot: that is in the slot of a table
  * @note: how it came about, or NULL
  */
 struct request {
@@ -37,6 +38,7 @@ struct request {
 	__u8 chain;
 	bool dropped;
 	signed char object;
+	bool in_slot;
 	const char *note;
 };
 

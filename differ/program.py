@@ -6,6 +6,7 @@ import re
 import subprocess
 
 import boots
+import rivals
 
 # Kinds of fields within a step, in the order in which they come about
 STEP_ORDER = {'s': 0, 'o': 1, 'm': 2, 'g': 3, 'l': 4, 'r': 5, 'b': 7}
@@ -114,6 +115,13 @@ class Program:
                 return fields[key]
         return boots.ABSENT
 
+    def failed_updates(self, key, fields):
+        """Return: errors of FILES_UPDATE, before the step of a field"""
+        earlier = [other for other, op in self.ops.items()
+                   if op.endswith('FILES_UPDATE') and self.rank(other)[0] < self.rank(key)[0]]
+        results = {human(self.result(fields, other)) for other in earlier}
+        return ','.join(sorted(result for result in results if result.startswith('-E')))
+
     def line(self, key, a, b):
         """Return: what rules see of a difference, see rules.tsv"""
         def both(sqe):
@@ -137,6 +145,9 @@ class Program:
             'sqe': self.fields.get(sqe, ''),
             'drain': str(int(self.rank(key)[0] >= self.first_drain)),
             'before': ','.join(both(other) for other in before),
+            'rival': rivals.rivals(self, of_round, sqe) if sqe else '',
+            'open': str(int(bool(sqe) and rivals.is_open(self, of_round, sqe))),
+            'updated': self.failed_updates(key, b),
             'round': ','.join(both(other) + '{' + self.fields[other] + '}'
                               for other in of_round),
             'step': self.steps.get(step, ''),

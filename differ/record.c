@@ -281,12 +281,29 @@ static void skip_completions(__u64 user_data)
 	out("?");
 }
 
+/* Does it read how often a ring has signalled? How many CQEs a signal is for is open */
+static bool reads_signals(const struct request *req)
+{
+	int i;
+
+	if (req->object != OBJ_EVENTFD && req->object != OBJ_EVENTFD3)
+		return false;
+	for (i = 0; i < program.nr_steps; i++) {
+		const struct step *step = &program.steps[i];
+
+		if (step->kind == STEP_REGISTER && (step->op == IORING_REGISTER_EVENTFD ||
+						    step->op == IORING_REGISTER_EVENTFD_ASYNC))
+			return true;
+	}
+	return false;
+}
+
 static void out_data(const struct request *req, int i)
 {
 	__u32 changed = slot_changed(req->slot);
 	const void *data = at(SLOT(req->slot));
 
-	if (!changed || req->racy)
+	if (!changed || req->racy || reads_signals(req))
 		return;
 	out("r%d.d%d=", run.step, i);
 	if (req->sqe.opcode == IORING_OP_STATX) {
