@@ -265,6 +265,7 @@ enum iou_strict {
  * @low: while there are so many requests or more ...
  * @span: ... but less than that plus this, the number of buckets is right
  * @nr_walks: [A] who goes through the index: until then nothing in it is moved
+ * @abandoned: [A] marks of such who were killed, see iou_walk_abandon()
  * @old: the buckets of before, while requests are being moved from there; or NULL
  * @old_bits: log2 of their number
  * @old_next: the first of them that may not be empty
@@ -277,6 +278,7 @@ struct iou_index {
 	u32 low;
 	u32 span;
 	atomic_t nr_walks;
+	struct llist_head abandoned;
 	u32 old_bits;
 	struct hlist_head *old;
 	u32 old_next;
@@ -457,6 +459,8 @@ enum iou_ring_state {
  * @files: fixed files
  * @file_slots: free slots of @files
  * @bufs: fixed buffers
+ * @leaving: a table that was unregistered, and is being emptied ...
+ * @leaving_from: ... up to this slot so far
  * @unpin: fixed buffers that nobody uses any more: the unlock lets go of them
  * @account: who pays for them
  * @personalities: credentials, by their id
@@ -547,6 +551,8 @@ struct iou_ring {
 	struct iou_table files;		/* [R] */
 	struct iou_slots file_slots;	/* [R] */
 	struct iou_table bufs;		/* [R] */
+	struct iou_table leaving;	/* [R] */
+	u32 leaving_from;		/* [R] */
 	struct list_head unpin;		/* [R] */
 	struct iou_account *account;	/* [C] */
 	struct iou_pbufs pbufs;

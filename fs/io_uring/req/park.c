@@ -186,16 +186,31 @@ struct hlist_head *iou_index_bucket(const struct iou_index *index, u32 i)
 	return i < index_nr_open(index) ? &index->heads[i] : NULL;
 }
 
+/* Marks of those who were killed on the way */
+static void free_abandoned(struct iou_index *index)
+{
+	struct llist_node *list = llist_del_all(&index->abandoned);
+	struct iou_req *mark, *next;
+
+	llist_for_each_entry_safe(mark, next, list, qnode) {
+		hlist_del(&mark->index);
+		kfree(mark);
+	}
+}
+
 /**
  * iou_walk_begin() - start to go through all requests of an index
  * @walk: prepared
  * @ring: locked. The caller keeps it until iou_walk_end()
+ * @mark: for iou_walk_pause(), or NULL
  *
  * Context: ring lock.
  */
-void iou_walk_begin(struct iou_walk *walk, struct iou_ring *ring)
+void iou_walk_begin(struct iou_walk *walk, struct iou_ring *ring, struct iou_req *mark)
 {
 	iou_assert_locked(ring);
+	free_abandoned(&ring->parked);
+	walk->mark = mark;
 	walk->index = &ring->parked;
 	walk->place = 0;
 	walk->next = NULL;
@@ -243,9 +258,9 @@ void iou_walk_pause(struct iou_walk *walk)
 {
 	if (!walk->next)
 		return;
-	walk->mark.user_data = 0;
-	walk->mark.state = IOU_S_DONE;
-	hlist_add_before(&walk->mark.index, walk->next);
+	walk->mark->user_data = 0;
+	walk->mark->state = IOU_S_DONE;
+	hlist_add_before(&walk->mark->index, walk->next);
 }
 
 /**
@@ -258,8 +273,8 @@ void iou_walk_resume(struct iou_walk *walk)
 {
 	if (!walk->next)
 		return;
-	walk->next = walk->mark.index.next;
-	hlist_del(&walk->mark.index);
+	walk->next = walk->mark->index.next;
+	hlist_del(&walk->mark->index);
 }
 
 /**
@@ -271,6 +286,22 @@ void iou_walk_resume(struct iou_walk *walk)
 void iou_walk_end(struct iou_walk *walk)
 {
 	atomic_dec(&walk->index->nr_walks);
+}
+
+/**
+ * iou_walk_abandon() - the end of who does not get the lock back
+ * @walk: paused. Its mark was allocated with kmalloc(), and is the index's from here on
+ *
+ * Context: any.
+ */
+void iou_walk_abandon(struct iou_walk *walk)
+{
+	/* It stays where it is until somebody else goes through the index */
+	if (walk->next)
+		llist_add(&walk->mark->qnode, &walk->index->abandoned);
+	else
+		kfree(walk->mark);
+	iou_walk_end(walk);
 }
 
 /**
@@ -351,6 +382,7 @@ void iou_park_free(struct iou_ring *ring)
 	struct iou_index *index = &ring->parked;
 
 	WARN_ON_ONCE(index->nr || atomic_read(&index->nr_walks));
+	free_abandoned(index);
 	if (index->heads != index->first)
 		kvfree(index->heads);
 	if (index->old != index->first)

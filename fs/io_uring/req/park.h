@@ -27,31 +27,27 @@ struct iou_park_ops {
  * @index: of a locked ring
  * @place: the bucket to look into next
  * @next: the request to come next, or NULL: none of the last bucket
- * @mark: stands in front of that while the ring is not locked
+ * @mark: stands in front of that while the ring is not locked. The caller's; NULL: the
+ *        ring stays locked
  */
 struct iou_walk {
 	struct iou_index *index;
 	u32 place;
 	struct hlist_node *next;
-	struct iou_req mark;
+	struct iou_req *mark;
 };
-
-/* Is it between two buckets, so that no mark is needed to let the ring go? */
-static inline bool iou_walk_is_between(const struct iou_walk *walk)
-{
-	return !walk->next;
-}
 
 typedef bool (*iou_req_match_fn)(const struct iou_req *req, void *data);
 
 void iou_index_add_slow(struct iou_index *index, struct iou_req *req);
 struct hlist_head *iou_index_bucket(const struct iou_index *index, u32 i);
-void iou_walk_begin(struct iou_walk *walk, struct iou_ring *ring)
+void iou_walk_begin(struct iou_walk *walk, struct iou_ring *ring, struct iou_req *mark)
 	__must_hold(&ring->lock);
 bool iou_walk_next(struct iou_walk *walk, struct iou_req **req);
 void iou_walk_pause(struct iou_walk *walk);
 void iou_walk_resume(struct iou_walk *walk);
 void iou_walk_end(struct iou_walk *walk);
+void iou_walk_abandon(struct iou_walk *walk);
 bool iou_park_claim(struct iou_req *req) __must_hold(&iou_req_ring(req)->lock);
 struct iou_req *iou_park_find(struct iou_ring *ring, u64 user_data,
 			      iou_req_match_fn match, void *data)

@@ -18,6 +18,7 @@
  * long, so that others have their turn on the way.
  */
 #include <linux/io_uring.h>
+#include <linux/slab.h>
 
 #include "../req/complete.h"
 #include "../req/drain.h"
@@ -157,43 +158,70 @@ static bool search_pause(struct search *search, struct iou_walk *walk)
 	__must_hold(&search->ring->lock)
 {
 	struct iou_ring *ring = search->ring;
-	bool yield;
 
 	iou_walk_pause(walk);
 	/* Killed or not, what is to end ends */
-	yield = iou_ring_look_around(ring) == IOU_HOLD_YIELD;
-	if (yield && search->patience == YIELDS)
+	if (iou_ring_look_around(ring) != IOU_HOLD_YIELD)
+		goto resume;
+	if (search->patience == YIELDS) {
 		iou_ring_yield(ring);
-	iou_walk_resume(walk);
-
-	/* A mark could not be taken off again without the lock */
-	if (yield && search->patience == MAY_DIE && iou_walk_is_between(walk)) {
+	} else if (search->patience == MAY_DIE) {
 		iou_ring_unlock(ring);
 		search->died = iou_ring_lock_killable(ring);
 	}
-	return !search->died;
+	if (search->died)
+		return false;
+resume:
+	iou_walk_resume(walk);
+	return true;
 }
 
-static void search_index(struct search *search)
+static void search_with(struct search *search, struct iou_req *mark)
 	__must_hold(&search->ring->lock)
 {
-	struct iou_ring *ring = search->ring;
 	struct iou_walk walk;
 	struct iou_req *req;
 	bool more = true;
 	u32 steps = 0;
 
-	if (!ring->parked.nr)
-		return;
-
-	iou_walk_begin(&walk, ring);
+	iou_walk_begin(&walk, search->ring, mark);
 	while (more && iou_walk_next(&walk, &req)) {
 		if (req)
 			more = search_at(search, req);
 		if (more && ++steps % IOU_HOLD_STEPS == 0)
 			more = search_pause(search, &walk);
 	}
-	iou_walk_end(&walk);
+	if (search->died)
+		iou_walk_abandon(&walk);
+	else
+		iou_walk_end(&walk);
+}
+
+/* Who may die cannot take the mark off again then, and leaves it to the index */
+static void search_killable(struct search *search)
+	__must_hold(&search->ring->lock)
+{
+	struct iou_req *mark = kmalloc(sizeof(*mark), GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	struct iou_req spare;
+
+	if (!mark)
+		search->patience = HOLDS_ON;
+	search_with(search, mark ?: &spare);
+	if (!search->died)
+		kfree(mark);
+}
+
+static void search_index(struct search *search)
+	__must_hold(&search->ring->lock)
+{
+	struct iou_req mark;
+
+	if (!search->ring->parked.nr)
+		return;
+	if (search->patience == MAY_DIE)
+		search_killable(search);
+	else
+		search_with(search, &mark);
 }
 
 static bool match_keys(const struct iou_req *req, void *data)
@@ -351,20 +379,42 @@ static void cancel_drained(struct iou_ring *ring, struct iou_lane *lane)
 			iou_ring_yield(ring);
 }
 
+/* Ask a driver to stop a command, if it is this lane's; NULL: any */
+static void stop_command(struct iou_req *req, const struct iou_lane *lane)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	/* A mark of who goes through the list, too */
+	if (READ_ONCE(req->state) == IOU_S_DONE)
+		return;
+	if (lane && req->lane != lane)
+		return;
+	req->lane->stopping = true;
+	iou_req_op(req)->ask_cancel(req);
+}
+
 /*
  * Ask drivers to stop the commands of a lane, which may be gone; or, if it is NULL, of the
- * whole ring. Nothing is submitted there any more.
+ * whole ring. Nothing is submitted there any more. Others have their turn on the way, and
+ * a mark keeps the place.
  */
 static void stop_commands(struct iou_ring *ring, const struct iou_lane *lane)
 	__must_hold(&ring->lock)
 {
-	struct iou_req *req;
+	struct iou_req mark = { .state = IOU_S_DONE };
+	struct list_head *next = ring->commands.next;
+	u32 nr = 0;
 
-	list_for_each_entry(req, &ring->commands, command) {
-		if (lane && req->lane != lane)
+	while (next != &ring->commands) {
+		stop_command(list_entry(next, struct iou_req, command), lane);
+		next = next->next;
+		if (++nr % IOU_HOLD_STEPS)
 			continue;
-		req->lane->stopping = true;
-		iou_req_op(req)->ask_cancel(req);
+
+		list_add_tail(&mark.command, next);
+		if (iou_ring_look_around(ring) == IOU_HOLD_YIELD)
+			iou_ring_yield(ring);
+		next = mark.command.next;
+		list_del(&mark.command);
 	}
 }
 
@@ -379,8 +429,11 @@ static void stop_commands(struct iou_ring *ring, const struct iou_lane *lane)
  */
 void iou_cancel_commands(struct iou_lane *lane)
 {
+	struct iou_req *req;
+
 	iou_assert_locked(lane->ring);
-	stop_commands(lane->ring, lane);
+	list_for_each_entry(req, &lane->ring->commands, command)
+		stop_command(req, lane);
 }
 
 /**

@@ -5,12 +5,16 @@
  */
 #include <kunit/test.h>
 #include <linux/fs.h>
+#include <linux/completion.h>
+#include <linux/delay.h>
 #include <linux/hash.h>
+#include <linux/kthread.h>
 #include <linux/prandom.h>
 
 #include "../req/count.h"
 #include "../req/drain.h"
 #include "../req/hash.h"
+#include "../req/lane.h"
 #include "../req/op.h"
 #include "../req/park.h"
 #include "../run/lock.h"
@@ -256,17 +260,18 @@ static void walk_index(struct kunit *test, u32 nr_before, bool same)
 	struct iou_ring *ring = &fake->ring;
 	struct iou_req *reqs = fake_reqs(test, fake, 2 * NR_WALKED);
 	u32 i, steps = 0, seen = 0, wrong = 0, come = NR_WALKED, go = 0;
-	struct iou_walk *walk = kunit_kzalloc(test, sizeof(*walk), GFP_KERNEL);
+	struct iou_req *mark = kunit_kzalloc(test, sizeof(*mark), GFP_KERNEL);
+	struct iou_walk walk_of_test, *walk = &walk_of_test;
 	struct iou_req *req;
 
-	KUNIT_ASSERT_NOT_NULL(test, walk);
+	KUNIT_ASSERT_NOT_NULL(test, mark);
 	set_user_data(reqs, 2 * NR_WALKED);
 	for (i = 0; same && i < 2 * NR_WALKED; i++)
 		reqs[i].user_data = 42;
 	mutex_lock(&ring->lock);
 	for (i = 0; i < nr_before; i++)
 		iou_park(&reqs[i], &park_ops);
-	iou_walk_begin(walk, ring);
+	iou_walk_begin(walk, ring, mark);
 	while (iou_walk_next(walk, &req)) {
 		/* The odd ones stay, as the even ones that were not taken away meanwhile */
 		if (req && req - reqs < nr_before) {
@@ -279,8 +284,7 @@ static void walk_index(struct kunit *test, u32 nr_before, bool same)
 		if (++steps % 7)
 			continue;
 		iou_walk_pause(walk);
-		KUNIT_EXPECT_NULL(test, iou_park_find(ring, walk->mark.user_data, is_req,
-						      &walk->mark));
+		KUNIT_EXPECT_NULL(test, iou_park_find(ring, mark->user_data, is_req, mark));
 		if (come < 2 * NR_WALKED)
 			iou_park(&reqs[come++], &park_ops);
 		/* Perhaps the one that would be next */
@@ -317,18 +321,19 @@ static void index_two_walks(struct kunit *test)
 	struct fake *fake = fake_ring(test);
 	struct iou_ring *ring = &fake->ring;
 	struct iou_req *reqs = fake_reqs(test, fake, 10);
-	struct iou_walk *walks = kunit_kcalloc(test, 2, sizeof(*walks), GFP_KERNEL);
+	struct iou_req *marks = kunit_kcalloc(test, 2, sizeof(*marks), GFP_KERNEL);
+	struct iou_walk walks[2];
 	struct iou_req *req;
 	u32 i, seen = 0, done = 0;
 
-	KUNIT_ASSERT_NOT_NULL(test, walks);
+	KUNIT_ASSERT_NOT_NULL(test, marks);
 	mutex_lock(&ring->lock);
 	for (i = 0; i < 10; i++) {
 		reqs[i].user_data = 42;
 		iou_park(&reqs[i], &park_ops);
 	}
-	iou_walk_begin(&walks[0], ring);
-	iou_walk_begin(&walks[1], ring);
+	iou_walk_begin(&walks[0], ring, &marks[0]);
+	iou_walk_begin(&walks[1], ring, &marks[1]);
 	for (i = 0; done < 2 && i < 1000; i++) {
 		struct iou_walk *walk = &walks[i % 2];
 
@@ -347,6 +352,49 @@ static void index_two_walks(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 20, seen);
 	for (i = 0; i < 10; i++)
 		iou_park_claim(&reqs[i]);
+	mutex_unlock(&ring->lock);
+	iou_park_free(ring);
+	kvfree(reqs);
+}
+
+/*
+ * Who is killed on the way leaves its mark behind. Nobody takes that for a request, it
+ * moves with the others, and goes with the next one who comes that way, or with the index.
+ */
+static void index_abandoned_walk(struct kunit *test)
+{
+	struct fake *fake = fake_ring(test);
+	struct iou_ring *ring = &fake->ring;
+	struct iou_req *reqs = fake_reqs(test, fake, NR_WALKED);
+	struct iou_req *mark, *req;
+	struct iou_walk walk;
+	u32 i, round, seen;
+
+	mutex_lock(&ring->lock);
+	for (i = 0; i < 10; i++)
+		iou_park(&reqs[i], &park_ops);
+	for (round = 0; round < 3; round++) {
+		mark = kmalloc(sizeof(*mark), GFP_KERNEL);
+		KUNIT_EXPECT_NOT_NULL(test, mark);
+		if (!mark)
+			break;
+		seen = 0;
+		iou_walk_begin(&walk, ring, mark);
+		KUNIT_EXPECT_TRUE(test, llist_empty(&ring->parked.abandoned));
+		while (seen < 5 && iou_walk_next(&walk, &req))
+			seen += !!req;
+		KUNIT_EXPECT_EQ(test, 5, seen);
+		iou_walk_pause(&walk);
+		iou_walk_abandon(&walk);
+		KUNIT_EXPECT_EQ(test, 0, atomic_read(&ring->parked.nr_walks));
+		for (i = 0; i < 10; i++)
+			KUNIT_EXPECT_TRUE(test, index_has(ring, i, &reqs[i]));
+		for (i = 10; round == 1 && i < NR_WALKED; i++)
+			iou_park(&reqs[i], &park_ops);
+	}
+	for (i = 0; i < NR_WALKED; i++)
+		KUNIT_EXPECT_TRUE(test, iou_park_claim(&reqs[i]));
+	KUNIT_EXPECT_EQ(test, 0, ring->parked.nr);
 	mutex_unlock(&ring->lock);
 	iou_park_free(ring);
 	kvfree(reqs);
@@ -649,6 +697,116 @@ static void deliver_again(struct iou_req *req, struct iou_ring *target)
 		llist_add(&req->qnode, &target->done);
 }
 
+/**
+ * struct rival - a thread that wants a ring
+ * @ring: that
+ * @counter: something that changes while others have the lock
+ * @seen: what that was when the thread got it
+ * @task: the thread
+ * @over: it has had its turn
+ */
+struct rival {
+	struct iou_ring *ring;
+	const u32 *counter;
+	u32 seen;
+	struct task_struct *task;
+	struct completion over;
+};
+
+static int rival_main(void *arg)
+{
+	struct rival *rival = arg;
+
+	iou_ring_lock(rival->ring);
+	rival->seen = READ_ONCE(*rival->counter);
+	iou_ring_unlock(rival->ring);
+	complete(&rival->over);
+	return 0;
+}
+
+/* Return: it sleeps for the lock, which the caller has */
+static bool rival_start(struct rival *rival)
+{
+	u32 tries = 0;
+
+	init_completion(&rival->over);
+	rival->task = kthread_run(rival_main, rival, "rival");
+	if (IS_ERR(rival->task))
+		return false;
+	/* Who spins for it stops that when the holder sleeps */
+	while (READ_ONCE(rival->task->__state) != TASK_UNINTERRUPTIBLE && tries++ < 10000)
+		msleep(1);
+	return tries < 10000;
+}
+
+static void deliver_once(struct iou_req *req, struct iou_ring *target)
+{
+	u32 *nr = req->aux;
+
+	WRITE_ONCE(*nr, *nr + 1);
+}
+
+/* Many messages have come in. Who waits for the lock does not wait for all of them */
+static void unlock_lets_others_in(struct kunit *test)
+{
+	static const struct iou_op op = { .name = "ONCE", .deliver = deliver_once };
+	const struct iou_op **ops = kunit_kcalloc(test, 256, sizeof(*ops), GFP_KERNEL);
+	struct fake *from = fake_ring(test), *to = fake_ring(test);
+	struct iou_req *reqs = fake_reqs(test, from, NR_DELIVERIES);
+	u32 *nr = kunit_kzalloc(test, sizeof(*nr), GFP_KERNEL);
+	struct rival rival = { .ring = &to->ring, .counter = nr };
+	u32 i, tries = 0;
+
+	KUNIT_ASSERT_NOT_NULL(test, ops);
+	KUNIT_ASSERT_NOT_NULL(test, nr);
+	ops[0] = &op;
+	from->ring.ops = ops;
+	mutex_lock(&to->ring.lock);
+	for (i = 0; i < NR_DELIVERIES; i++) {
+		reqs[i].aux = nr;
+		llist_add(&reqs[i].qnode, &to->ring.done);
+	}
+	KUNIT_EXPECT_TRUE(test, rival_start(&rival));
+	iou_ring_unlock(&to->ring);
+	wait_for_completion(&rival.over);
+	KUNIT_EXPECT_GT(test, NR_DELIVERIES, rival.seen);
+
+	/* Nor are any forgotten */
+	while (READ_ONCE(*nr) < NR_DELIVERIES && tries++ < 10000)
+		msleep(1);
+	KUNIT_EXPECT_EQ(test, NR_DELIVERIES, *nr);
+	flush_work(&to->ring.drain_work);
+	kvfree(reqs);
+}
+
+#define NR_EVENTS	5000
+
+/* What was taken off a list is put in order bit by bit, and is there all the time */
+static void batch_order(struct kunit *test)
+{
+	struct llist_node *nodes = kvcalloc(NR_EVENTS, sizeof(*nodes), GFP_KERNEL);
+	LLIST_HEAD(list);
+	struct iou_batch batch = { };
+	u32 nr, i, steps;
+
+	KUNIT_ASSERT_NOT_NULL(test, nodes);
+	for (nr = 0; nr <= NR_EVENTS; nr = 3 * nr + 1) {
+		for (i = 0; i < nr; i++)
+			llist_add(&nodes[i], &list);
+		iou_batch_take(&batch, &list);
+		KUNIT_EXPECT_TRUE(test, llist_empty(&list));
+		for (steps = 0; !iou_batch_order(&batch); steps++)
+			KUNIT_EXPECT_NOT_NULL(test, batch.next);
+		KUNIT_EXPECT_LE(test, nr / 2048, steps);
+		for (i = 0; i < nr; i++) {
+			KUNIT_EXPECT_PTR_EQ(test, &nodes[i], batch.next);
+			batch.next = batch.next ? batch.next->next : NULL;
+		}
+		KUNIT_EXPECT_NULL(test, batch.next);
+	}
+	kvfree(nodes);
+}
+
 /* Who unlocks leaves messages that do not end to a kernel worker */
 static void unlock_has_an_end(struct kunit *test)
 {
@@ -688,8 +846,11 @@ static struct kunit_case requests_cases[] = {
 	KUNIT_CASE(index_of_work),
 	KUNIT_CASE(index_walk),
 	KUNIT_CASE(index_two_walks),
+	KUNIT_CASE(index_abandoned_walk),
 	KUNIT_CASE(hash_turns),
 	KUNIT_CASE(unlock_has_an_end),
+	KUNIT_CASE(unlock_lets_others_in),
+	KUNIT_CASE(batch_order),
 	KUNIT_CASE(drain_order),
 	KUNIT_CASE(drain_chain),
 	KUNIT_CASE(count_order),
