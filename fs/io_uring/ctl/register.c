@@ -245,11 +245,62 @@ static long register_clock(struct iou_ring *ring, void __user *arg, u32 nr_args)
 	return 0;
 }
 
+/*
+ * Empty the table that was unregistered last, bit by bit. Return: -EINTR: being killed, and
+ * the ring is not locked any more. Then others go on with it, or the end of the ring.
+ */
+static int empty_leaving(struct iou_ring *ring)
+	__must_hold(&ring->lock)
+{
+	while (iou_table_empty_some(&ring->leaving, &ring->leaving_from, ring)) {
+		if (iou_ring_look_around(ring) != IOU_HOLD_YIELD)
+			continue;
+		iou_ring_unlock(ring);
+		if (iou_ring_lock_killable(ring))
+			return -EINTR;
+	}
+	return 0;
+}
+
+/* Requests that use what is in it keep that. Return: 0; -ENXIO: it is empty; -EINTR */
+static long unregister_table(struct iou_ring *ring, struct iou_table *table)
+{
+	long ret = 0;
+
+	if (iou_ring_lock_killable(ring))
+		return -EINTR;
+	/* There is room for one, and others may still be at the last one */
+	if (empty_leaving(ring))
+		return -EINTR;
+
+	if (table->nr) {
+		swap(ring->leaving, *table);
+		if (table == &ring->files)
+			iou_files_drop_slots(ring);
+		if (empty_leaving(ring))
+			return -EINTR;
+	} else {
+		ret = -ENXIO;
+	}
+	iou_ring_unlock(ring);
+	return ret;
+}
+
+static long unregister_files(struct iou_ring *ring, void __user *arg, u32 nr_args)
+{
+	return unregister_table(ring, &ring->files);
+}
+
+static long unregister_buffers(struct iou_ring *ring, void __user *arg, u32 nr_args)
+{
+	return unregister_table(ring, &ring->bufs);
+}
+
 static const struct iou_reg_op iou_reg_ops[IORING_REGISTER_LAST] = {
 	[IORING_REGISTER_BUFFERS]		= { iou_bufs_register },
-	[IORING_UNREGISTER_BUFFERS]		= { iou_bufs_unregister, IOU_REG_NONE },
+	[IORING_UNREGISTER_BUFFERS]		= { unregister_buffers, IOU_REG_NONE, true },
 	[IORING_REGISTER_FILES]			= { iou_files_register },
-	[IORING_UNREGISTER_FILES]		= { iou_files_unregister, IOU_REG_NONE },
+	[IORING_UNREGISTER_FILES]		= { unregister_files, IOU_REG_NONE, true },
 	[IORING_REGISTER_EVENTFD]		= { register_eventfd, IOU_REG_NR1 },
 	[IORING_UNREGISTER_EVENTFD]		= { unregister_eventfd, IOU_REG_NONE },
 	[IORING_REGISTER_FILES_UPDATE]		= { iou_files_update },

@@ -172,15 +172,6 @@ long iou_bufs_register2(struct iou_ring *ring, void __user *arg, u32 size)
 	return error ?: bufs_register(ring, &range);
 }
 
-/* UNREGISTER_BUFFERS. Requests that use a buffer keep it. */
-long iou_bufs_unregister(struct iou_ring *ring, void __user *arg, u32 nr)
-{
-	if (!ring->bufs.nr)
-		return -ENXIO;
-	iou_table_free(&ring->bufs, ring);
-	return 0;
-}
-
 /* BUFFERS_UPDATE */
 long iou_bufs_update(struct iou_ring *ring, void __user *arg, u32 size)
 {

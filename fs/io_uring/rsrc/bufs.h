@@ -11,8 +11,6 @@ long iou_bufs_register(struct iou_ring *ring, void __user *arg, u32 nr)
 	__must_hold(&ring->lock);
 long iou_bufs_register2(struct iou_ring *ring, void __user *arg, u32 size)
 	__must_hold(&ring->lock);
-long iou_bufs_unregister(struct iou_ring *ring, void __user *arg, u32 nr)
-	__must_hold(&ring->lock);
 long iou_bufs_update(struct iou_ring *ring, void __user *arg, u32 size)
 	__must_hold(&ring->lock);
 int iou_bufs_copy(struct iou_ring *ring, struct iou_table *copy) __must_hold(&ring->lock);

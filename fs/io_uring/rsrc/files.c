@@ -344,15 +344,6 @@ long iou_files_register2(struct iou_ring *ring, void __user *arg, u32 size)
 	return error ?: files_register(ring, &range);
 }
 
-/* UNREGISTER_FILES. Requests that use a file keep it. */
-long iou_files_unregister(struct iou_ring *ring, void __user *arg, u32 nr)
-{
-	if (!ring->files.nr)
-		return -ENXIO;
-	files_free(ring);
-	return 0;
-}
-
 /* FILES_UPDATE */
 long iou_files_update(struct iou_ring *ring, void __user *arg, u32 nr)
 {

@@ -12,8 +12,6 @@ long iou_files_register(struct iou_ring *ring, void __user *arg, u32 nr)
 	__must_hold(&ring->lock);
 long iou_files_register2(struct iou_ring *ring, void __user *arg, u32 size)
 	__must_hold(&ring->lock);
-long iou_files_unregister(struct iou_ring *ring, void __user *arg, u32 nr)
-	__must_hold(&ring->lock);
 long iou_files_update(struct iou_ring *ring, void __user *arg, u32 nr)
 	__must_hold(&ring->lock);
 long iou_files_update2(struct iou_ring *ring, void __user *arg, u32 size)

@@ -176,6 +176,34 @@ void iou_table_free(struct iou_table *table, struct iou_ring *ring)
 	table_forget(table);
 }
 
+/* Slots that are emptied before others have their turn */
+#define IOU_TABLE_STEPS		16
+
+/**
+ * iou_table_empty_some() - empty some slots of a table, and forget it when all are
+ * @table: taken away from where requests look for it
+ * @from: the first slot that is not empty yet; receives the next one
+ * @ring: its, locked
+ *
+ * Does not wait for requests that use what was in it.
+ *
+ * Context: ring lock. May sleep.
+ * Return: whether there are more.
+ */
+bool iou_table_empty_some(struct iou_table *table, u32 *from, struct iou_ring *ring)
+{
+	u32 end = min(table->nr, *from + IOU_TABLE_STEPS);
+
+	for (; *from < end; ++*from)
+		iou_table_set(table, *from, NULL, ring);
+	if (end < table->nr)
+		return true;
+
+	table_forget(table);
+	*from = 0;
+	return false;
+}
+
 /**
  * iou_table_disown() - leave a node to the requests that use it, if there are any
  * @table: taken away from its ring, which is locked

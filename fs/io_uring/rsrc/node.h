@@ -55,6 +55,8 @@ int iou_rsrc_tag(const struct iou_rsrc_range *range, u32 i, u64 *tag);
 
 int iou_table_alloc(struct iou_table *table, u32 nr);
 void iou_table_free(struct iou_table *table, struct iou_ring *ring) __must_hold(&ring->lock);
+bool iou_table_empty_some(struct iou_table *table, u32 *from, struct iou_ring *ring)
+	__must_hold(&ring->lock);
 void iou_table_forget_tags(struct iou_table *table);
 void iou_table_disown(struct iou_table *table, u32 slot);
 void iou_table_release(struct iou_table *table);

@@ -54,7 +54,7 @@ static void take_table(struct iou_ring *ring, struct iou_table *from, struct iou
  */
 void iou_exit_ring(struct iou_ring *ring)
 {
-	struct iou_table files, bufs;
+	struct iou_table files, bufs, leaving;
 	struct iou_lane *lane;
 
 	/* The last lane may go while the lock is let go */
@@ -68,6 +68,7 @@ void iou_exit_ring(struct iou_ring *ring)
 	iou_iopoll_orphan(ring);
 	take_table(ring, &ring->files, &files);
 	take_table(ring, &ring->bufs, &bufs);
+	take_table(ring, &ring->leaving, &leaving);
 	iou_files_drop_slots(ring);
 	iou_creds_drop(ring);
 	/* Not before: each unlock would look at all lanes */
@@ -78,6 +79,7 @@ void iou_exit_ring(struct iou_ring *ring)
 
 	iou_table_release(&files);
 	iou_table_release(&bufs);
+	iou_table_release(&leaving);
 }
 
 /* The ring of some lane of a task, of each in turn, with a reference; or NULL */
