@@ -52,8 +52,8 @@ static void *visit(void *arg)
 
 	pthread_barrier_wait(&v->barrier);
 	while (!is_set(&v->stop)) {
-		/* There are none, but that is only known when the lock is held */
-		sys_register(v->ring->fd, IORING_UNREGISTER_FILES, NULL, 0);
+		/* There is none, but that is only known when the lock is held */
+		sys_register(v->ring->fd, IORING_UNREGISTER_EVENTFD, NULL, 0);
 		v->visits += is_set(&v->busy);
 	}
 	return NULL;
@@ -297,6 +297,113 @@ TEST_F_TIMEOUT(hold, unpin, 180)
 		EXPECT_LE(ENOUGH_VISITS, visits);
 	}
 	munmap(mem, BIG);
+}
+
+/* ------------------------------------------------------------------------
+ * Many things at once
+ */
+
+#define NR_POLLS	8192
+
+static int polled[2];
+
+/* Park as many as there is room for, all with the same user_data. */
+static bool park_polls(struct ring *r)
+{
+	unsigned int i;
+
+	store(r->cq_head, load(r->cq_tail));
+	for (i = 0; i < NR_POLLS; i++) {
+		if (!queue(r, 42, 0, sqe_poll(polled[0], POLLIN)))
+			return false;
+		if (i % 512 == 511 && ring_submit(r) != 512)
+			return false;
+	}
+	return true;
+}
+
+static bool sync_cancel_polls(struct ring *r)
+{
+	struct io_uring_sync_cancel_reg reg = {
+		.addr = 42, .flags = IORING_ASYNC_CANCEL_ALL, .fd = -1, .timeout = { -1, -1 },
+	};
+
+	return sys_register(r->fd, IORING_REGISTER_SYNC_CANCEL, &reg, 1) == NR_POLLS;
+}
+
+/* Nor does who cancels many with the same user_data, which are all in one place, hold on. */
+TEST(sync_cancel_of_the_same)
+{
+	struct ring r;
+	int visits;
+
+	if (untouched())
+		SKIP(return, "known to fail");
+	ASSERT_EQ(0, pipe(polled));
+	ASSERT_EQ(0, ring_open_cq(&r, 512, NR_POLLS, 0));
+	visits = most_visits(&r, park_polls, sync_cancel_polls);
+	TH_LOG("%d visits while requests were cancelled", visits);
+	EXPECT_LE(ENOUGH_VISITS, visits);
+	EXPECT_EQ(NR_POLLS, ring_ready(&r));
+	ring_close(&r);
+	close(polled[0]);
+	close(polled[1]);
+}
+
+static void *park_and_leave(void *arg)
+{
+	return park_polls(arg) ? arg : NULL;
+}
+
+/* How many NOPs have ended among the requests of a thread that is gone? */
+static unsigned int nops_among(struct ring *r)
+{
+	unsigned int nops = 0, polls = 0;
+	struct io_uring_cqe cqe;
+	long end = now_ms() + 6 * WAIT_MS;
+
+	while (polls < NR_POLLS && now_ms() < end) {
+		if (!queue(r, 0, 0, sqe_nop()) || ring_submit(r) != 1)
+			return 0;
+		while (polls < NR_POLLS && ring_reap(r, &cqe)) {
+			nops += cqe.user_data != 42 && polls;
+			polls += cqe.user_data == 42;
+		}
+	}
+	return polls < NR_POLLS ? 0 : nops;
+}
+
+/*
+ * A kernel worker ends the requests of a thread that is gone, and lets others use the ring
+ * meanwhile. They come in some batches, as their events do: between these anybody has a
+ * turn.
+ */
+TEST_F_TIMEOUT(hold, events_of_a_thread_that_is_gone, 300)
+{
+	unsigned int round, nops, most = 0;
+	pthread_t thread;
+	struct ring r;
+	void *ok;
+	char c;
+
+	if (untouched())
+		SKIP(return, "known to fail");
+	ASSERT_EQ(0, pipe(polled));
+	ASSERT_EQ(0, ring_open_cq(&r, 512, 4 * NR_POLLS, 0));
+	for (round = 0; round < 10 && most < 16; round++) {
+		ASSERT_EQ(0, pthread_create(&thread, NULL, park_and_leave, &r));
+		ASSERT_EQ(0, pthread_join(thread, &ok));
+		ASSERT_NE(NULL, ok);
+		ASSERT_EQ(1, write(polled[1], "", 1));
+		nops = nops_among(&r);
+		most = nops > most ? nops : most;
+		ASSERT_EQ(1, read(polled[0], &c, 1));
+	}
+	TH_LOG("%u NOPs among the events", most);
+	EXPECT_LE(16, most);
+	ring_close(&r);
+	close(polled[0]);
+	close(polled[1]);
 }
 
 TEST_HARNESS_MAIN
