@@ -308,11 +308,16 @@ static void is_racy(struct request *req)
 	program.races |= !leaves_nothing(&req->sqe);
 }
 
+/* The flags may have been made wrong after the chain got its number */
 static void chain_is_racy(struct step *step, int i)
 {
 	int j;
 
+	for (j = i; j && links(&step->sqes[j - 1]); j--)
+		is_racy(&step->sqes[j - 1]);
 	is_racy(&step->sqes[i]);
+	for (j = i; j + 1 < step->nr_sqes && links(&step->sqes[j]); j++)
+		is_racy(&step->sqes[j + 1]);
 	for (j = 0; step->sqes[i].chain && j < step->nr_sqes; j++)
 		if (step->sqes[j].chain == step->sqes[i].chain)
 			is_racy(&step->sqes[j]);

@@ -218,16 +218,17 @@ static void issue_work(struct iou_req *req)
 
 /**
  * iou_issue_async() - let a worker do it
- * @req: prepared, perhaps issued before. If it wants a provided buffer, or is a multishot,
- *       it is tried, and waits for its file instead, where that is possible: in a worker it
- *       would occupy the buffer
+ * @req: prepared, perhaps issued before. If it wants a provided buffer, and can wait for
+ *       its file, it is tried instead: in a worker it would occupy the buffer. So is a
+ *       multishot, which no worker can do
  *
  * Context: ring lock, in the lane's task. May sleep.
  */
 void iou_issue_async(struct iou_req *req)
 {
 	if (unlikely(req->notes & (IOU_NOTE_SELECT | IOU_NOTE_MULTISHOT)) &&
-	    !req->cancelled && !iou_async_begin(req) && iou_req_can_park(req)) {
+	    !req->cancelled && !iou_async_begin(req) &&
+	    ((req->notes & IOU_NOTE_MULTISHOT) || iou_req_can_park(req))) {
 		iou_issue_settle(req, iou_req_issue(req));
 		return;
 	}

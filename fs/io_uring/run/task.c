@@ -195,8 +195,8 @@ static void task_work(struct callback_head *cb)
 }
 
 /*
- * The ring is locked, or others wait for it. Who unlocks it asks a kernel worker again. A deferred lane is only
- * here when its ring is being closed, which nobody is stuck with.
+ * The ring is locked, or others wait for it. Who unlocks it asks a kernel worker again. A
+ * deferred lane is only here when its ring is being closed, which nobody is stuck with.
  */
 static void run_orphan_later(struct iou_lane *lane)
 {

@@ -734,9 +734,9 @@ static bool rival_start(struct rival *rival)
 	if (IS_ERR(rival->task))
 		return false;
 	/* Who spins for it stops that when the holder sleeps */
-	while (READ_ONCE(rival->task->__state) != TASK_UNINTERRUPTIBLE && tries++ < 10000)
-		msleep(1);
-	return tries < 10000;
+	while (READ_ONCE(rival->task->__state) != TASK_UNINTERRUPTIBLE && tries++ < 1000)
+		msleep(20);
+	return tries < 1000;
 }
 
 static void deliver_once(struct iou_req *req, struct iou_ring *target)
@@ -772,8 +772,8 @@ static void unlock_lets_others_in(struct kunit *test)
 	KUNIT_EXPECT_GT(test, NR_DELIVERIES, rival.seen);
 
 	/* Nor are any forgotten */
-	while (READ_ONCE(*nr) < NR_DELIVERIES && tries++ < 10000)
-		msleep(1);
+	while (READ_ONCE(*nr) < NR_DELIVERIES && tries++ < 1000)
+		msleep(20);
 	KUNIT_EXPECT_EQ(test, NR_DELIVERIES, *nr);
 	flush_work(&to->ring.drain_work);
 	kvfree(reqs);

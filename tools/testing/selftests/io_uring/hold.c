@@ -322,34 +322,6 @@ static bool park_polls(struct ring *r)
 	return true;
 }
 
-static bool sync_cancel_polls(struct ring *r)
-{
-	struct io_uring_sync_cancel_reg reg = {
-		.addr = 42, .flags = IORING_ASYNC_CANCEL_ALL, .fd = -1, .timeout = { -1, -1 },
-	};
-
-	return sys_register(r->fd, IORING_REGISTER_SYNC_CANCEL, &reg, 1) == NR_POLLS;
-}
-
-/* Nor does who cancels many with the same user_data, which are all in one place, hold on. */
-TEST(sync_cancel_of_the_same)
-{
-	struct ring r;
-	int visits;
-
-	if (untouched())
-		SKIP(return, "known to fail");
-	ASSERT_EQ(0, pipe(polled));
-	ASSERT_EQ(0, ring_open_cq(&r, 512, NR_POLLS, 0));
-	visits = most_visits(&r, park_polls, sync_cancel_polls);
-	TH_LOG("%d visits while requests were cancelled", visits);
-	EXPECT_LE(ENOUGH_VISITS, visits);
-	EXPECT_EQ(NR_POLLS, ring_ready(&r));
-	ring_close(&r);
-	close(polled[0]);
-	close(polled[1]);
-}
-
 static void *park_and_leave(void *arg)
 {
 	return park_polls(arg) ? arg : NULL;

@@ -1078,11 +1078,12 @@ TEST_F(pbuf, async_without_buffers)
 	for (i = 0; i < 3; i++) {
 		int opcode = i < 2 ? IORING_OP_RECV : IORING_OP_READ;
 
+		/* The untouched 6.12 lets it wait. */
+		if (ioprio[i] && untouched())
+			continue;
 		sqe = prep_select(&self->ring, opcode, self->fd[1], NULL, ioprio[i] ? 0 : SIZE);
 		sqe->ioprio = ioprio[i];
 		sqe->flags |= IOSQE_ASYNC;
-		if (ioprio[i] && untouched())
-			continue;
 		EXPECT_EQ(-ENOBUFS, ring_result(&self->ring));
 	}
 }
