@@ -1618,7 +1618,7 @@ const struct row rows[] = {
 		ROW(LINK_TIMEOUT), .good = good_link_timeout, .fail = fail_link_timeout,
 		.head = head_nop, .fail_head = head_poll,
 		.more = { timeout_faults },
-		FAULTS(OUR_MBZ(off)),
+		FAULTS(SET(off, 1, -EINVAL)),
 	}, {
 		ROW(CONNECT), .good = good_connect, .fail = fail_connect, .file = true,
 		.more = { socket_faults },
