@@ -39,7 +39,6 @@
 /* The same, where the untouched 6.12 differs */
 #define OUR_SET(f, v, e) { .what = #f " = " #v, FIELD(f), .value = (__u64)(v), .error = (e), \
 			   .ours = true }
-#define OUR_MBZ(f)	{ .what = #f, FIELD(f), .bytes = true, .error = -EINVAL, .ours = true }
 #define OUR_MAKE(fn)	{ .what = #fn, .make = fn, .ours = true }
 #define FAULTS(...)	.faults = (const struct fault[]){ __VA_ARGS__, { .what = NULL } }
 #define ROW(op)		.name = #op, .opcode = IORING_OP_##op
