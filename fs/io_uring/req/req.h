@@ -137,10 +137,10 @@ static inline void iou_req_recycle(struct iou_ring *ring, struct iou_req *req)
 	ring->free_reqs = req;
 }
 
-/* Its type never changes, but chmod() may be writing the bits beside it */
+/* Its type never changes, but chmod() or overlayfs may be writing the bits beside it */
 static inline umode_t iou_file_mode(const struct file *file)
 {
-	return READ_ONCE(file_inode(file)->i_mode);
+	return data_race(file_inode(file)->i_mode);
 }
 
 /* Transfers on these go on until all is done, and always end by themselves */
