@@ -267,14 +267,18 @@ int iou_net_look(struct iou_req *req, struct iou_pbuf *buf)
  * iou_net_take() - take a provided buffer, because a worker will need it
  * @req: wants one (IOU_NOTE_SELECT)
  *
- * Context: ring lock.
- * Return: as iou_net_look().
+ * Context: ring lock, in the lane's task.
+ * Return: as iou_net_look(), or -EBADF or -ENOTSOCK.
  */
 int iou_net_take(struct iou_req *req)
 {
 	struct iou_pbuf buf;
-	int error = iou_net_look(req, &buf);
+	int error;
 
+	/* What is no socket needs none */
+	if (!iou_net_sock(req, &error))
+		return error;
+	error = iou_net_look(req, &buf);
 	if (!error)
 		iou_pbuf_commit(req, &buf, 0, IOU_PBUF_KEEP_ALL);
 	return error;

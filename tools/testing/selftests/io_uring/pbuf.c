@@ -1088,6 +1088,28 @@ TEST_F(pbuf, async_without_buffers)
 	}
 }
 
+/* ... takes no buffer along for what is no socket. */
+TEST_F(pbuf, async_of_no_socket)
+{
+	static const int ops[] = { IORING_OP_RECV, IORING_OP_SEND };
+	int i, zero = open("/dev/zero", O_RDWR | O_CLOEXEC);
+
+	ASSERT_LE(0, zero);
+	for (i = 0; i < 4; i++) {
+		struct io_uring_cqe cqe;
+
+		/* Without buffers, and with some */
+		if (i == 2)
+			ASSERT_EQ(0, give(self, variant, 0, NR));
+		prep_select(&self->ring, ops[i & 1], zero, NULL, SIZE)->flags |= IOSQE_ASYNC;
+		ASSERT_EQ(1, ring_submit(&self->ring));
+		ASSERT_EQ(0, ring_wait(&self->ring, &cqe));
+		EXPECT_EQ(-ENOTSOCK, cqe.res);
+		EXPECT_EQ(0u, cqe.flags);
+	}
+	close(zero);
+}
+
 /* ... and does not make it wait against its will. */
 TEST_F(pbuf, async_does_not_wait)
 {
