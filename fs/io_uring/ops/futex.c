@@ -212,7 +212,8 @@ static iou_verdict_t futexes_wait(struct iou_req *req)
 		futexes->nr = 0;
 	if (ret >= 0)
 		return IOU_PARKED;
-	/* On no queue, and nobody woke it */
+	/* On no queue, and nobody woke it: it is ours */
+	iou_park_wake(req);
 	iou_unpark(req);
 	return iou_done(req, ret);
 }

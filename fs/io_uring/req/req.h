@@ -137,9 +137,10 @@ static inline void iou_req_recycle(struct iou_ring *ring, struct iou_req *req)
 	ring->free_reqs = req;
 }
 
-/* Its type never changes, but chmod() or overlayfs may be writing the bits beside it */
+/* What kind of file is it? */
 static inline umode_t iou_file_mode(const struct file *file)
 {
+	/* The type never changes, but chmod() or overlayfs may write the bits beside it */
 	return data_race(file_inode(file)->i_mode);
 }
 
