@@ -179,10 +179,8 @@ static int prep_link_timeout(struct iou_req *req, const struct io_uring_sqe __sh
 	if (error)
 		return error;
 
-	if (!guarded || guarded->opcode == IORING_OP_LINK_TIMEOUT) {
-		req->notes &= ~IOU_NOTE_FINE;
+	if (!guarded || guarded->opcode == IORING_OP_LINK_TIMEOUT)
 		return iou_reject(req, sqe, -EINVAL, "link_timeout: guards nothing");
-	}
 	req->aux = guarded;
 	guarded->notes |= IOU_NOTE_GUARDED;
 	req->event = link_timeout_event;
