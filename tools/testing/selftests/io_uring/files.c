@@ -333,28 +333,41 @@ TEST_F(files, update_changes_slots)
 	close(other[0]);
 }
 
+/* Read a byte of a pipe, of which there is only slot 0 from then on, and wait for it */
+static void read_slot(struct __test_metadata *_metadata, struct ring *r, int fd, char *c,
+		      __u8 sqe_flags)
+{
+	ASSERT_EQ(0, set_files(r, &fd, 1));
+	close(fd);
+	prep(r, IORING_OP_READ, 0, c, 1, 0)->flags = IOSQE_FIXED_FILE | sqe_flags;
+	ASSERT_EQ(1, ring_submit(r));
+	nap();
+}
+
+/* Who began to read still does, whatever the slot has now; and is the last one */
+static void still_reads(struct __test_metadata *_metadata, struct ring *r, int out, const char *c)
+{
+	struct io_uring_cqe cqe;
+
+	EXPECT_EQ(0, poll_fd(out, POLLERR, 0));
+	ASSERT_EQ(1, write(out, "y", 1));
+	ASSERT_EQ(0, ring_wait(r, &cqe));
+	EXPECT_EQ(1, cqe.res);
+	EXPECT_EQ('y', *c);
+	/* Now it is gone. */
+	EXPECT_EQ(POLLERR, poll_fd(out, 0, WAIT_MS));
+}
+
 /* A request keeps the file it was started with. */
 TEST_F(files, replaced_while_in_use)
 {
 	struct ring *r = &self->ring;
-	struct io_uring_cqe cqe;
-	int fds[1] = { self->pipe[0] };
+	int fds[1] = { -1 };
 	char c = 0;
 
-	ASSERT_EQ(0, set_files(r, fds, 1));
-	close(self->pipe[0]);
-	prep(r, IORING_OP_READ, 0, &c, 1, 0)->flags = IOSQE_FIXED_FILE | variant->sqe_flags;
-	ASSERT_EQ(1, ring_submit(r));
-	nap();
-	fds[0] = -1;
+	read_slot(_metadata, r, self->pipe[0], &c, variant->sqe_flags);
 	EXPECT_EQ(1, update(r, 0, fds, 1));
-	EXPECT_EQ(0, poll_fd(self->pipe[1], POLLERR, 0));
-	ASSERT_EQ(1, write(self->pipe[1], "y", 1));
-	ASSERT_EQ(0, ring_wait(r, &cqe));
-	EXPECT_EQ(1, cqe.res);
-	EXPECT_EQ('y', c);
-	/* Now it is gone. */
-	EXPECT_EQ(POLLERR, poll_fd(self->pipe[1], 0, WAIT_MS));
+	still_reads(_metadata, r, self->pipe[1], &c);
 	self->pipe[0] = -1;
 }
 
@@ -362,26 +375,15 @@ TEST_F(files, replaced_while_in_use)
 TEST_F(files, closed_while_in_use)
 {
 	struct ring *r = &self->ring;
-	struct io_uring_cqe cqe;
-	int fds[1] = { self->pipe[0] };
 	char c = 0;
 
-	ASSERT_EQ(0, set_files(r, fds, 1));
-	close(self->pipe[0]);
-	prep(r, IORING_OP_READ, 0, &c, 1, 0)->flags = IOSQE_FIXED_FILE | variant->sqe_flags;
-	ASSERT_EQ(1, ring_submit(r));
-	nap();
+	read_slot(_metadata, r, self->pipe[0], &c, variant->sqe_flags);
 	prep(r, IORING_OP_CLOSE, 0, NULL, 0, 0)->file_index = 1;
 	EXPECT_EQ(0, ring_result(r));
 	prep(r, IORING_OP_READ, 0, &c, 1, 0)->flags = IOSQE_FIXED_FILE;
 	EXPECT_EQ(-EBADF, ring_result(r));
 
-	EXPECT_EQ(0, poll_fd(self->pipe[1], POLLERR, 0));
-	ASSERT_EQ(1, write(self->pipe[1], "y", 1));
-	ASSERT_EQ(0, ring_wait(r, &cqe));
-	EXPECT_EQ(1, cqe.res);
-	EXPECT_EQ('y', c);
-	EXPECT_EQ(POLLERR, poll_fd(self->pipe[1], 0, WAIT_MS));
+	still_reads(_metadata, r, self->pipe[1], &c);
 	self->pipe[0] = -1;
 }
 

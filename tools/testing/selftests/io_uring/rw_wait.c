@@ -314,33 +314,48 @@ TEST_F(rw_wait, cancel)
 	EXPECT_EQ(0u, cqe.user_data);
 }
 
+/* Start a multishot read of @in, into one of 16 buffers for each shot */
+static void start_shots(struct __test_metadata *_metadata, struct ring *r, struct pbufs *bufs,
+			int in, __u8 sqe_flags)
+{
+	ASSERT_EQ(0, pbufs_open(bufs, r, 16, 64, BGID, 0));
+	pbufs_give(bufs, 0, 16);
+	*ring_sqe(r) = (struct io_uring_sqe){
+		.opcode = IORING_OP_READ_MULTISHOT, .fd = in, .buf_group = BGID,
+		.flags = sqe_flags | IOSQE_BUFFER_SELECT, .user_data = 5,
+	};
+	ASSERT_EQ(1, ring_submit(r));
+}
+
+/* There is something to read: the shot with number @i comes, and not the last one */
+static void expect_shot(struct __test_metadata *_metadata, struct ring *r, struct source *s,
+			unsigned int i)
+{
+	struct io_uring_cqe cqe;
+
+	ASSERT_TRUE(give(s));
+	ASSERT_EQ(0, ring_wait(r, &cqe));
+	ASSERT_EQ(size_of_piece(s), cqe.res);
+	EXPECT_EQ((int)i, cqe_bid(&cqe));
+	EXPECT_EQ(IORING_CQE_F_MORE, cqe.flags & IORING_CQE_F_MORE);
+}
+
 /* A multishot read: on a blocking file, and when O_NONBLOCK goes away under it. */
 TEST_F(rw_wait, multishot)
 {
 	struct ring *r = &self->ring;
-	struct io_uring_cqe cqe;
 	struct pbufs bufs;
 	unsigned int i;
 	long start;
 
-	ASSERT_EQ(0, pbufs_open(&bufs, r, 16, 64, BGID, 0));
-	pbufs_give(&bufs, 0, 16);
 	ASSERT_EQ(0, fcntl(self->s.in, F_SETFL, O_NONBLOCK));
-	*ring_sqe(r) = (struct io_uring_sqe){
-		.opcode = IORING_OP_READ_MULTISHOT, .fd = self->s.in, .buf_group = BGID,
-		.flags = variant->sqe_flags | IOSQE_BUFFER_SELECT, .user_data = 5,
-	};
-	ASSERT_EQ(1, ring_submit(r));
+	start_shots(_metadata, r, &bufs, self->s.in, variant->sqe_flags);
 	start = now_ms();
 	for (i = 0; i < 6; i++) {
 		EXPECT_TRUE(is_quiet(r));
 		if (i == 1)
 			ASSERT_EQ(0, fcntl(self->s.in, F_SETFL, 0));
-		ASSERT_TRUE(give(&self->s));
-		ASSERT_EQ(0, ring_wait(r, &cqe));
-		ASSERT_EQ(size_of_piece(&self->s), cqe.res);
-		EXPECT_EQ((int)i, cqe_bid(&cqe));
-		EXPECT_EQ(IORING_CQE_F_MORE, cqe.flags & IORING_CQE_F_MORE);
+		expect_shot(_metadata, r, &self->s, i);
 	}
 	EXPECT_TRUE(is_quiet(r));
 	/* Had it blocked, all this would not have been seen before a signal. */
@@ -351,24 +366,13 @@ TEST_F(rw_wait, multishot)
 TEST_F(rw_wait, multishot_of_a_blocking_file)
 {
 	struct ring *r = &self->ring;
-	struct io_uring_cqe cqe;
 	struct pbufs bufs;
 	unsigned int i;
 
-	ASSERT_EQ(0, pbufs_open(&bufs, r, 16, 64, BGID, 0));
-	pbufs_give(&bufs, 0, 16);
-	*ring_sqe(r) = (struct io_uring_sqe){
-		.opcode = IORING_OP_READ_MULTISHOT, .fd = self->s.in, .buf_group = BGID,
-		.flags = variant->sqe_flags | IOSQE_BUFFER_SELECT, .user_data = 5,
-	};
-	ASSERT_EQ(1, ring_submit(r));
+	start_shots(_metadata, r, &bufs, self->s.in, variant->sqe_flags);
 	for (i = 0; i < 3; i++) {
 		EXPECT_TRUE(is_quiet(r));
-		ASSERT_TRUE(give(&self->s));
-		ASSERT_EQ(0, ring_wait(r, &cqe));
-		ASSERT_EQ(size_of_piece(&self->s), cqe.res);
-		EXPECT_EQ((int)i, cqe_bid(&cqe));
-		EXPECT_EQ(IORING_CQE_F_MORE, cqe.flags & IORING_CQE_F_MORE);
+		expect_shot(_metadata, r, &self->s, i);
 	}
 	EXPECT_TRUE(is_quiet(r));
 }
