@@ -143,7 +143,7 @@ struct iou_task {
 	bool ended;			/* [A] */
 	bool leaving;			/* [O] */
 	struct llist_head left;		/* [A] */
-	struct delayed_work orphan_work;
+	struct work_struct orphan_work;
 };
 
 /* The name by which the rest of the kernel knows an iou_task */
@@ -427,9 +427,12 @@ enum iou_ring_state {
  * @done: requests that workers have finished, and those of other rings that
  *        want something from this one
  * @finished: what was taken off @done and not looked at yet
- * @stranded: lanes whose task is gone, for whose events nobody got the ring lock
+ * @stranded: lanes whose task is gone, for whose events nobody got the ring lock; of a
+ *            deferred one, with a reference
  * @stranded_mark: on @done, so that one of these is looked after ...
  * @stranded_marked: ... if this is set
+ * @elsewhere: requests whose events a kernel worker runs, newest first ...
+ * @elsewhere_next: ... and those it has taken from there, oldest first
  * @kick: another ring, on whose @done something was put; a reference
  * @cq_wait: waiters in enter() and poll(2) on the ring's file
  * @wake: from which CQE on they are woken; read after a full barrier
@@ -476,7 +479,8 @@ enum iou_ring_state {
  * @clockid: clock of waits
  * @max_workers: limits for the worker pools of its tasks, 0: default
  * @refs: file and lanes together hold one; see the banner
- * @drain_work: empties @done when there is no end to it; holds a reference
+ * @drain_work: empties @done when there is no end to it, and @elsewhere; holds a
+ *              reference
  * @free_work: frees the ring after a grace period
  */
 struct iou_ring {
@@ -521,6 +525,8 @@ struct iou_ring {
 	struct llist_head stranded;	/* [A] */
 	struct llist_node stranded_mark;	/* [A] */
 	bool stranded_marked;		/* [A] */
+	struct llist_head elsewhere;	/* [A] */
+	struct llist_node *elsewhere_next;	/* [R] */
 	wait_queue_head_t cq_wait;
 	struct iou_wake wake;
 	bool polled;			/* [A] */

@@ -35,7 +35,6 @@
 #include <linux/io_uring/cmd.h>
 #include <linux/security.h>
 #include <linux/slab.h>
-#include <linux/workqueue.h>
 
 #include "../req/audit.h"
 #include "../req/lane.h"
@@ -309,40 +308,8 @@ static void cmd_handle(struct iou_req *req, bool cancel)
 	cmd_leave(req);
 
 	/* What the callback did may be what a command waited for before it stops */
-	if (unlikely(cancel || lane->stopping || iou_ring_is_closing(lane->ring)))
+	if (callback && unlikely(cancel || lane->stopping || iou_ring_is_closing(lane->ring)))
 		iou_cancel_commands(lane);
-}
-
-/* Commands whose callbacks a kernel worker calls */
-static LLIST_HEAD(stopping_cmds);
-
-static void stopping_work_fn(struct work_struct *work);
-static DECLARE_DELAYED_WORK(stopping_work, stopping_work_fn);
-
-static void stopping_add(struct iou_req *req, unsigned long delay)
-{
-	llist_add(&req->qnode, &stopping_cmds);
-	queue_delayed_work(system_unbound_wq, &stopping_work, delay);
-}
-
-/* It does not sleep for a ring: who holds that may be stuck, others are waiting */
-static void stopping_work_fn(struct work_struct *work)
-{
-	struct llist_node *list = llist_reverse_order(llist_del_all(&stopping_cmds));
-	struct iou_req *req, *next;
-
-	llist_for_each_entry_safe(req, next, list, qnode) {
-		/* The command keeps it until it has ended */
-		struct iou_ring *ring = iou_req_ring(req);
-
-		if (!iou_ring_trylock(ring)) {
-			stopping_add(req, 1);
-			continue;
-		}
-		cmd_handle(req, true);
-		iou_ring_unlock(ring);
-		cond_resched();
-	}
 }
 
 /*
@@ -370,7 +337,7 @@ static bool cmd_callback_misleads(struct iou_req *req, bool cancel)
 static void cmd_event(struct iou_req *req, bool cancel)
 {
 	if (unlikely(cmd_callback_misleads(req, cancel)))
-		stopping_add(req, 0);
+		iou_ring_run_elsewhere(req);
 	else
 		cmd_handle(req, cancel);
 }

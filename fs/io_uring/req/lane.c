@@ -216,10 +216,10 @@ void iou_lane_free(struct iou_lane *lane)
 }
 
 /* Have a kernel worker run the events of a task that cannot */
-static void task_run_orphans(struct iou_task *task, unsigned long delay)
+static void task_run_orphans(struct iou_task *task)
 {
 	get_task_struct(task->task);
-	if (!queue_delayed_work(system_unbound_wq, &task->orphan_work, delay))
+	if (!queue_work(system_unbound_wq, &task->orphan_work))
 		put_task_struct(task->task);
 }
 
@@ -236,7 +236,7 @@ static void lane_make_ready(struct iou_lane *lane)
 	if (unlikely(task_work_add(task->task, &task->tw, how | TWAF_NO_ALLOC))) {
 		/* The task runs no work any more, so that a kernel worker may take the list */
 		WRITE_ONCE(task->ended, true);
-		task_run_orphans(task, 0);
+		task_run_orphans(task);
 		return;
 	}
 	/* As TWA_SIGNAL does; but who is awake, perhaps about to sleep, is not woken */
@@ -282,19 +282,18 @@ void iou_lane_orphan(struct iou_lane *lane)
 /**
  * iou_lane_hand_over() - let a kernel worker run a lane's events
  * @lane: has events, and is on no list; its task is being killed
- * @delay: jiffies until then
  *
  * Not by the ready list: who makes that empty must have taken the task's work off, too.
  *
  * Context: the lane's task, or the kernel worker.
  */
-void iou_lane_hand_over(struct iou_lane *lane, unsigned long delay)
+void iou_lane_hand_over(struct iou_lane *lane)
 {
 	struct iou_task *task = lane->task;
 
 	/* From here on the worker, if it runs already, may do away with the lane */
 	llist_add(&lane->ready_node, &task->left);
-	task_run_orphans(task, delay);
+	task_run_orphans(task);
 }
 
 /*

@@ -15,7 +15,7 @@ void iou_lane_detach(struct iou_lane *lane) __must_hold(&lane->ring->lock);
 bool iou_lane_retire(struct iou_lane *lane) __must_hold(&lane->ring->lock);
 void iou_lane_free(struct iou_lane *lane) __must_hold(&lane->ring->lock);
 void iou_lane_orphan(struct iou_lane *lane);
-void iou_lane_hand_over(struct iou_lane *lane, unsigned long delay);
+void iou_lane_hand_over(struct iou_lane *lane);
 void iou_lane_put(struct iou_lane *lane);
 bool iou_task_is_killed(void);
 bool iou_task_is_ending(void);

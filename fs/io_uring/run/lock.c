@@ -144,13 +144,25 @@ static void end_work(struct iou_req *req)
 	}
 }
 
-/* Have whoever unlocks the ring look after a stranded lane */
+/* Have whoever unlocks the ring ask the kernel worker again that could not lock it */
 static void mark_stranded(struct iou_ring *ring)
 {
-	/* After the lane was added. Pairs with release_stranded() */
+	/* After the lane or the request was added. Pairs with release_stranded() */
 	if (!xchg(&ring->stranded_marked, true))
 		/* J */
 		llist_add(&ring->stranded_mark, &ring->done);
+}
+
+/* Let a kernel worker look after a ring. Takes over a reference. */
+static void ring_drain_later(struct iou_ring *ring)
+{
+	if (!queue_work(system_unbound_wq, &ring->drain_work))
+		iou_ring_put(ring);
+}
+
+static bool has_events_elsewhere(const struct iou_ring *ring)
+{
+	return READ_ONCE(ring->elsewhere_next) || !llist_empty(&ring->elsewhere);
 }
 
 /*
@@ -167,7 +179,11 @@ static void release_stranded(struct iou_ring *ring)
 	smp_mb();
 	node = llist_del_first(&ring->stranded);
 	if (node)
-		iou_lane_hand_over(llist_entry(node, struct iou_lane, ready_node), 0);
+		iou_lane_hand_over(llist_entry(node, struct iou_lane, ready_node));
+	if (unlikely(has_events_elsewhere(ring))) {
+		refcount_inc(&ring->refs);
+		ring_drain_later(ring);
+	}
 }
 
 /* Return: whether it is something that a worker has done */
@@ -384,13 +400,6 @@ static bool reap_lanes(struct iou_ring *ring)
 		return false;
 	iou_ring_step(ring, IOU_RING_DEAD);
 	return true;
-}
-
-/* Let a kernel worker look after a ring. Takes over a reference. */
-static void ring_drain_later(struct iou_ring *ring)
-{
-	if (!queue_work(system_unbound_wq, &ring->drain_work))
-		iou_ring_put(ring);
 }
 
 /* Which ring is to be kicked after unlocking? One; others are left to a worker. */
@@ -765,12 +774,12 @@ void iou_ring_push_done(struct iou_req *req)
 /**
  * iou_ring_strand() - a kernel worker cannot run a lane's events, as the ring is locked
  * @ring: the lane's, by somebody who may be stuck
- * @lane: of a task that is gone, not deferred; has events, and is on no list. Not to be
- *        touched afterwards
+ * @lane: of a task that is gone; has events, and is on no list. A deferred one is kept by
+ *        a reference, which is taken over. Not to be touched afterwards
  *
  * When the ring is unlocked, a kernel worker is asked again.
  *
- * Context: kernel worker.
+ * Context: kernel worker, which keeps the ring if @lane is deferred.
  */
 void iou_ring_strand(struct iou_ring *ring, struct iou_lane *lane)
 {
@@ -823,13 +832,69 @@ void iou_ring_send(struct iou_ring *ring, struct iou_ring *target, struct iou_re
 	}
 }
 
+/**
+ * iou_ring_run_elsewhere() - let a kernel worker run a request's event, as if it was
+ *	cancelled
+ * @req: CLAIMED, and taken off its lane; its ring is locked
+ *
+ * Context: ring lock.
+ */
+void iou_ring_run_elsewhere(struct iou_req *req)
+{
+	struct iou_ring *ring = iou_req_ring(req);
+
+	iou_assert_locked(ring);
+	llist_add(&req->qnode, &ring->elsewhere);
+	refcount_inc(&ring->refs);
+	ring_drain_later(ring);
+}
+
+/* The next one whose event a kernel worker is to run, or NULL */
+static struct llist_node *elsewhere_take(struct iou_ring *ring)
+	__must_hold(&ring->lock)
+{
+	struct llist_node *node = ring->elsewhere_next;
+
+	if (!node)
+		node = iou_lane_in_order(llist_del_all(&ring->elsewhere));
+	if (node)
+		WRITE_ONCE(ring->elsewhere_next, node->next);
+	return node;
+}
+
+/* Run such events. If somebody wants the lock, the worker comes back for the rest. */
+static void run_elsewhere(struct iou_ring *ring)
+	__must_hold(&ring->lock)
+{
+	struct llist_node *node;
+	u32 nr = 0;
+
+	while ((node = elsewhere_take(ring))) {
+		struct iou_req *req = llist_entry(node, struct iou_req, qnode);
+
+		req->event(req, true);
+		if (iou_ring_hold(ring, ++nr) != IOU_HOLD_YIELD || !has_events_elsewhere(ring))
+			continue;
+		refcount_inc(&ring->refs);
+		ring_drain_later(ring);
+		return;
+	}
+}
+
 /* Who has the lock may be stuck; a kernel worker must not be, and the holder does it */
 static void ring_drain_work(struct work_struct *work)
 {
 	struct iou_ring *ring = container_of(work, struct iou_ring, drain_work);
 
-	if (iou_ring_trylock(ring))
+	if (unlikely(has_events_elsewhere(ring))) {
+		mark_stranded(ring);
+		/* J before K, also if others are about to put the mark there */
+		smp_mb();
+	}
+	if (iou_ring_trylock(ring)) {
+		run_elsewhere(ring);
 		iou_ring_unlock(ring);
+	}
 	iou_ring_put(ring);
 }
 
@@ -877,6 +942,7 @@ void iou_lock_init(struct iou_ring *ring)
 	INIT_LIST_HEAD(&ring->unpin);
 	init_llist_head(&ring->done);
 	init_llist_head(&ring->stranded);
+	init_llist_head(&ring->elsewhere);
 	init_waitqueue_head(&ring->cq_wait);
 	init_irq_work(&ring->poll_wake, ring_poll_wake);
 	timer_setup(&ring->evfd_late, ring_evfd_late, 0);
@@ -893,6 +959,11 @@ void iou_lock_init(struct iou_ring *ring)
 void iou_lock_free(struct iou_ring *ring)
 {
 	struct iou_evfd *evfd = rcu_dereference_protected(ring->evfd, true);
+	struct iou_lane *lane, *next;
+
+	/* Deferred lanes, which others had emptied when a kernel worker came for them */
+	llist_for_each_entry_safe(lane, next, llist_del_all(&ring->stranded), ready_node)
+		iou_lane_put(lane);
 
 	timer_shutdown_sync(&ring->evfd_late);
 	irq_work_sync(&ring->poll_wake);

@@ -17,6 +17,7 @@ void iou_ring_forward(struct iou_ring *ring) __must_hold(&ring->lock);
 void iou_ring_push_done(struct iou_req *req);
 void iou_ring_strand(struct iou_ring *ring, struct iou_lane *lane);
 void iou_ring_next_stranded(struct iou_ring *ring) __must_hold(&ring->lock);
+void iou_ring_run_elsewhere(struct iou_req *req) __must_hold(&iou_req_ring(req)->lock);
 void iou_ring_send(struct iou_ring *ring, struct iou_ring *target, struct iou_req *req)
 	__must_hold(&ring->lock);
 void iou_ring_put(struct iou_ring *ring);

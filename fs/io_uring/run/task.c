@@ -146,11 +146,11 @@ static bool ready_lane_run(struct iou_lane *lane, bool cancel)
 }
 
 /* Nobody waits for the lock: its holder may be stuck in a fault */
-static void ready_lane_hand_over(struct iou_lane *lane, unsigned long delay)
+static void ready_lane_hand_over(struct iou_lane *lane)
 {
 	struct iou_ring *ring = lane->deferred ? lane->ring : NULL;
 
-	iou_lane_hand_over(lane, delay);
+	iou_lane_hand_over(lane);
 	if (ring)
 		iou_ring_put(ring);
 }
@@ -163,7 +163,7 @@ static void ready_lane_work(struct iou_lane *lane, struct iou_ring *ring, bool c
 		/* What is left keeps the lane */
 		iou_lane_unlock(ring, lane);
 		if (iou_ring_lock_killable(ring)) {
-			ready_lane_hand_over(lane, 0);
+			ready_lane_hand_over(lane);
 			return;
 		}
 	}
@@ -186,7 +186,7 @@ static void task_work(struct callback_head *cb)
 		if (!ready_lane_begin(lane))
 			continue;
 		if (iou_ring_lock_killable(ring)) {
-			ready_lane_hand_over(lane, 0);
+			ready_lane_hand_over(lane);
 			continue;
 		}
 		ready_lane_work(lane, ring, cancel);
@@ -194,16 +194,15 @@ static void task_work(struct callback_head *cb)
 	trace_io_uring_task_work_run(task, nr);
 }
 
-/*
- * The ring is locked, or others wait for it. Who unlocks it asks a kernel worker again. A
- * deferred lane is only here when its ring is being closed, which nobody is stuck with.
- */
+/* The ring is locked, or others wait for it. Who unlocks it asks a kernel worker again. */
 static void run_orphan_later(struct iou_lane *lane)
 {
-	if (lane->deferred)
-		ready_lane_hand_over(lane, 1);
-	else
-		iou_ring_strand(lane->ring, lane);
+	struct iou_ring *ring = lane->ring;
+	bool deferred = lane->deferred;
+
+	iou_ring_strand(ring, lane);
+	if (deferred)
+		iou_ring_put(ring);
 }
 
 /* Run a lane's events in a kernel worker, as long as nobody waits for the ring */
@@ -244,8 +243,7 @@ static void run_orphans(struct llist_node *list)
 /* The task is gone, or on its way out */
 static void task_orphan_work(struct work_struct *work)
 {
-	struct iou_task *task = container_of(to_delayed_work(work), struct iou_task,
-					     orphan_work);
+	struct iou_task *task = container_of(work, struct iou_task, orphan_work);
 
 	run_orphans(iou_lane_in_order(llist_del_all(&task->left)));
 	if (READ_ONCE(task->ended))
@@ -294,7 +292,7 @@ struct iou_task *iou_task_current(void)
 	init_llist_head(&task->iou.ready);
 	init_task_work(&task->iou.tw, task_work);
 	init_llist_head(&task->iou.left);
-	INIT_DELAYED_WORK(&task->iou.orphan_work, task_orphan_work);
+	INIT_WORK(&task->iou.orphan_work, task_orphan_work);
 	current->io_uring = task;
 	return &task->iou;
 }

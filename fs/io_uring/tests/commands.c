@@ -12,6 +12,7 @@
 #include "../req/lane.h"
 #include "../rsrc/node.h"
 #include "../run/iopoll.h"
+#include "../run/lock.h"
 #include "fake.h"
 
 /**
@@ -122,14 +123,13 @@ static struct drive *drive_start(struct kunit *test, u32 setup_flags)
 }
 
 /* Run the events that there are now. Return: how many */
-static u32 drive_run(struct drive *drive)
+static u32 drive_run_locked(struct drive *drive)
+	__must_hold(&drive->fake->ring.lock)
 {
-	struct iou_ring *ring = &drive->fake->ring;
 	struct iou_lane *lane = &drive->fake->lane;
 	struct llist_node *node, *next;
 	u32 nr = 0;
 
-	mutex_lock(&ring->lock);
 	iou_lane_take(lane);
 	while (!iou_batch_order(&lane->batch))
 		;
@@ -141,7 +141,16 @@ static u32 drive_run(struct drive *drive)
 		req->event(req, false);
 		nr++;
 	}
-	mutex_unlock(&ring->lock);
+	return nr;
+}
+
+static u32 drive_run(struct drive *drive)
+{
+	u32 nr;
+
+	mutex_lock(&drive->fake->ring.lock);
+	nr = drive_run_locked(drive);
+	mutex_unlock(&drive->fake->ring.lock);
 	return nr;
 }
 
@@ -267,6 +276,33 @@ static void ended_polled(struct kunit *test)
 	expect_result(test, drive, 0, 1, 4);
 }
 
+/*
+ * Drivers were asked to stop: a kernel worker calls them back, when it gets the lock, in
+ * the order in which they had asked for it
+ */
+static void called_by_a_kernel_worker(struct kunit *test)
+{
+	struct drive *drive = drive_start(test, 0);
+	struct iou_ring *ring = &drive->fake->ring;
+
+	drive->fake->lane.stopping = true;
+	callback_does.ends = true;
+	io_uring_cmd_complete_in_task(drive_of(&drive->reqs[0]), callback);
+	io_uring_cmd_complete_in_task(drive_of(&drive->reqs[1]), callback);
+
+	mutex_lock(&ring->lock);
+	KUNIT_EXPECT_EQ(test, 2, drive_run_locked(drive));
+	flush_work(&ring->drain_work);
+	KUNIT_EXPECT_EQ(test, 0, callback_does.calls);
+	iou_ring_unlock(ring);
+
+	flush_work(&ring->drain_work);
+	KUNIT_EXPECT_EQ(test, 2, callback_does.calls);
+	KUNIT_EXPECT_EQ(test, 2, fake_nr_cqes(drive->fake));
+	expect_result(test, drive, 0, 0, 1);
+	expect_result(test, drive, 1, 1, 1);
+}
+
 /* The second half of a CQE of 32 bytes */
 static u64 second_half(const struct drive *drive, u32 place)
 {
@@ -315,6 +351,7 @@ static struct kunit_case commands_cases[] = {
 	KUNIT_CASE(other_ended),
 	KUNIT_CASE(other_ended_polled),
 	KUNIT_CASE(ended_polled),
+	KUNIT_CASE(called_by_a_kernel_worker),
 	KUNIT_CASE(second_half_is_its_own),
 	{ }
 };
