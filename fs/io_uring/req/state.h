@@ -50,7 +50,7 @@ static __always_inline void iou_req_step_release(struct iou_req *req, enum iou_s
 {
 	if (IOU_CHECK_STEPS)
 		iou_req_check_step(req, READ_ONCE(req->state), to);
-	/* Pairs with whoever sees @to: try_step(), or the acquire in run/iopoll.c */
+	/* Pairs with whoever sees @to: iou_req_try_step(), or the acquire in run/iopoll.c */
 	smp_store_release(&req->state, to);
 }
 
