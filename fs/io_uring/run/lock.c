@@ -417,16 +417,31 @@ static void take_kick(struct iou_ring *ring, struct iou_ring **kick)
 /**
  * struct iou_release - what there is to do for an unlock
  * @kick: a ring to look after when this one is unlocked, with a reference; or NULL
+ * @visit: who unlocks has come with a message, and does not clean up for others
  * @last: the ring is dead, and its reference has to go
  * @more: something is ready that was left for after the release
  * @unpin: buffers that nobody uses any more
  */
 struct iou_release {
 	struct iou_ring *kick;
+	bool visit;
 	bool last;
 	bool more;
 	struct list_head unpin;
 };
+
+/* Have buffers let go of, which takes its time, when the lock was released */
+static void take_unpin(struct iou_ring *ring, struct iou_release *release)
+	__must_hold(&ring->lock)
+{
+	if (release->visit) {
+		refcount_inc(&ring->refs);
+		ring_drain_later(ring);
+		return;
+	}
+	ring->cold &= ~IOU_COLD_UNPIN;
+	list_splice_tail_init(&ring->unpin, &release->unpin);
+}
 
 static void do_cold(struct iou_ring *ring, struct iou_release *release)
 	__must_hold(&ring->lock)
@@ -434,10 +449,8 @@ static void do_cold(struct iou_ring *ring, struct iou_release *release)
 	if (ring->kick)
 		take_kick(ring, &release->kick);
 	release->more |= !settle(ring, NULL);
-	if (ring->cold & IOU_COLD_UNPIN) {
-		ring->cold &= ~IOU_COLD_UNPIN;
-		list_splice_tail_init(&ring->unpin, &release->unpin);
-	}
+	if (ring->cold & IOU_COLD_UNPIN)
+		take_unpin(ring, release);
 	if (!(ring->cold & IOU_COLD_REAP))
 		return;
 	ring->cold &= ~IOU_COLD_REAP;
@@ -498,10 +511,16 @@ static __always_inline bool unlock_once(struct iou_ring *ring, bool by_worker, b
 	return again;
 }
 
-/* There is more to do than to publish. Return: a ring to kick, with a reference, or NULL */
-static struct iou_ring *unlock_rounds(struct iou_ring *ring, bool by_worker)
+/*
+ * There is more to do than to publish. @visit: for current, who has come with a message,
+ * less than that. Return: a ring to kick, with a reference, or NULL
+ */
+static struct iou_ring *unlock_rounds(struct iou_ring *ring, bool by_worker, bool visit)
 {
-	struct iou_release release = { .unpin = LIST_HEAD_INIT(release.unpin) };
+	struct iou_release release = {
+		.visit	= visit,
+		.unpin	= LIST_HEAD_INIT(release.unpin),
+	};
 	u32 rounds = 0;
 	bool wake;
 
@@ -530,14 +549,14 @@ static struct iou_ring *ring_kick(struct iou_ring *ring)
 	struct iou_ring *next = NULL;
 
 	if (iou_ring_trylock(ring))
-		next = unlock_rounds(ring, false);
+		next = unlock_rounds(ring, false, true);
 	iou_ring_put(ring);
 	return next;
 }
 
 static noinline void unlock_slow(struct iou_ring *ring, bool by_worker)
 {
-	struct iou_ring *kick = unlock_rounds(ring, by_worker);
+	struct iou_ring *kick = unlock_rounds(ring, by_worker, false);
 	u32 hops = 0;
 
 	/* How far this goes is up to the program: in a loop, and not for long */

@@ -17,6 +17,7 @@
 #include "../req/lane.h"
 #include "../req/op.h"
 #include "../req/park.h"
+#include "../rsrc/pin.h"
 #include "../run/lock.h"
 #include "fake.h"
 
@@ -781,6 +782,50 @@ static void unlock_lets_others_in(struct kunit *test)
 	kvfree(reqs);
 }
 
+static void deliver_last_use(struct iou_req *req, struct iou_ring *target)
+{
+	struct iou_buf *buf = req->aux;
+
+	list_add_tail(&buf->unpin, &target->unpin);
+	target->cold |= IOU_COLD_UNPIN;
+}
+
+/* A sender that completes something for another ring leaves the cleaning up to that */
+static void visit_cleans_nothing_up(struct kunit *test)
+{
+	static const struct iou_op op = { .name = "LAST", .deliver = deliver_last_use };
+	const struct iou_op **ops = kunit_kcalloc(test, 256, sizeof(*ops), GFP_KERNEL);
+	struct iou_account *account = kunit_kzalloc(test, sizeof(*account), GFP_KERNEL);
+	struct fake *from = fake_ring(test), *to = fake_ring(test);
+	struct iou_req *req = fake_reqs(test, from, 1);
+	struct iou_buf *buf = kvzalloc(sizeof(*buf), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, ops);
+	KUNIT_ASSERT_NOT_NULL(test, account);
+	KUNIT_ASSERT_NOT_NULL(test, buf);
+	refcount_set(&account->refs, 2);
+	buf->account = account;
+	ops[0] = &op;
+	from->ring.ops = ops;
+	req->aux = buf;
+	/* The worker that would do it has not come yet */
+	disable_work_sync(&to->ring.drain_work);
+
+	mutex_lock(&from->ring.lock);
+	iou_ring_send(&from->ring, &to->ring, req);
+	iou_ring_unlock(&from->ring);
+	KUNIT_EXPECT_EQ(test, 2, refcount_read(&account->refs));
+	KUNIT_EXPECT_FALSE(test, list_empty(&to->ring.unpin));
+
+	enable_work(&to->ring.drain_work);
+	mutex_lock(&to->ring.lock);
+	iou_ring_unlock(&to->ring);
+	KUNIT_EXPECT_EQ(test, 1, refcount_read(&account->refs));
+	KUNIT_EXPECT_TRUE(test, list_empty(&to->ring.unpin));
+	flush_work(&to->ring.drain_work);
+	kvfree(req);
+}
+
 #define NR_EVENTS	5000
 
 /* What was taken off a list is put in order bit by bit, and is there all the time */
@@ -852,6 +897,7 @@ static struct kunit_case requests_cases[] = {
 	KUNIT_CASE(hash_turns),
 	KUNIT_CASE(unlock_has_an_end),
 	KUNIT_CASE(unlock_lets_others_in),
+	KUNIT_CASE(visit_cleans_nothing_up),
 	KUNIT_CASE(batch_order),
 	KUNIT_CASE(drain_order),
 	KUNIT_CASE(drain_chain),
