@@ -6,11 +6,15 @@
 #define IOU_TESTS_FAKE_H
 
 #include <kunit/test.h>
+#include <linux/completion.h>
+#include <linux/delay.h>
+#include <linux/kthread.h>
 
 #include "../iou.h"
 #include "../ctl/setup.h"
 #include "../ops/table.h"
 #include "../req/park.h"
+#include "../run/lock.h"
 
 #define FAKE_CQ_ENTRIES	64
 
@@ -63,6 +67,62 @@ static inline struct fake *fake_ring_with(struct kunit *test, u32 setup_flags)
 static inline struct fake *fake_ring(struct kunit *test)
 {
 	return fake_ring_with(test, 0);
+}
+
+/**
+ * struct rival - a thread that wants a ring
+ * @ring: that
+ * @counter: something that changes while others have the lock
+ * @seen: what that was when the thread got it
+ * @turn: what else it does then, or NULL
+ * @task: the thread
+ * @over: it has had its turn
+ */
+struct rival {
+	struct iou_ring *ring;
+	const u32 *counter;
+	u32 seen;
+	void (*turn)(struct rival *rival);
+	struct task_struct *task;
+	struct completion over;
+};
+
+static inline int rival_main(void *arg)
+{
+	struct rival *rival = arg;
+
+	mutex_lock(&rival->ring->lock);
+	rival->seen = READ_ONCE(*rival->counter);
+	if (rival->turn)
+		rival->turn(rival);
+	iou_ring_unlock(rival->ring);
+	complete_all(&rival->over);
+	return 0;
+}
+
+/* Return: it sleeps for the lock, which the caller has */
+static inline bool rival_start(struct rival *rival)
+{
+	u32 tries = 0;
+
+	init_completion(&rival->over);
+	rival->task = kthread_run(rival_main, rival, "rival");
+	if (IS_ERR(rival->task))
+		return false;
+	/* Who spins for it stops that when the holder sleeps */
+	while (READ_ONCE(rival->task->__state) != TASK_UNINTERRUPTIBLE && tries++ < 1000)
+		msleep(20);
+	return tries < 1000;
+}
+
+/*
+ * At each step under the lock: a CPU that comes late, as those of a loaded emulator do,
+ * must not have the rival miss all of them
+ */
+static inline void rival_pace(struct rival *rival)
+{
+	if (rival->task && !completion_done(&rival->over))
+		msleep(1);
 }
 
 /* CQEs that were posted */

@@ -5,10 +5,8 @@
  */
 #include <kunit/test.h>
 #include <linux/fs.h>
-#include <linux/completion.h>
 #include <linux/delay.h>
 #include <linux/hash.h>
-#include <linux/kthread.h>
 #include <linux/prandom.h>
 
 #include "../req/count.h"
@@ -699,54 +697,21 @@ static void deliver_again(struct iou_req *req, struct iou_ring *target)
 }
 
 /**
- * struct rival - a thread that wants a ring
- * @ring: that
- * @counter: something that changes while others have the lock
- * @seen: what that was when the thread got it
- * @task: the thread
- * @over: it has had its turn
+ * struct once - messages for a ring
+ * @nr: so many were delivered
+ * @rival: wants the ring meanwhile
  */
-struct rival {
-	struct iou_ring *ring;
-	const u32 *counter;
-	u32 seen;
-	struct task_struct *task;
-	struct completion over;
+struct once {
+	u32 nr;
+	struct rival rival;
 };
-
-static int rival_main(void *arg)
-{
-	struct rival *rival = arg;
-
-	iou_ring_lock(rival->ring);
-	rival->seen = READ_ONCE(*rival->counter);
-	iou_ring_unlock(rival->ring);
-	complete(&rival->over);
-	return 0;
-}
-
-/* Return: it sleeps for the lock, which the caller has */
-static bool rival_start(struct rival *rival)
-{
-	u32 tries = 0;
-
-	init_completion(&rival->over);
-	rival->task = kthread_run(rival_main, rival, "rival");
-	if (IS_ERR(rival->task))
-		return false;
-	/* Who spins for it stops that when the holder sleeps */
-	while (READ_ONCE(rival->task->__state) != TASK_UNINTERRUPTIBLE && tries++ < 1000)
-		msleep(20);
-	return tries < 1000;
-}
 
 static void deliver_once(struct iou_req *req, struct iou_ring *target)
 {
-	u32 *nr = req->aux;
+	struct once *once = req->aux;
 
-	/* Who is woken, perhaps on a CPU that an emulator does not run just now, has time */
-	udelay(200);
-	WRITE_ONCE(*nr, *nr + 1);
+	WRITE_ONCE(once->nr, once->nr + 1);
+	rival_pace(&once->rival);
 }
 
 /* Many messages have come in. Who waits for the lock does not wait for all of them */
@@ -756,28 +721,29 @@ static void unlock_lets_others_in(struct kunit *test)
 	const struct iou_op **ops = kunit_kcalloc(test, 256, sizeof(*ops), GFP_KERNEL);
 	struct fake *from = fake_ring(test), *to = fake_ring(test);
 	struct iou_req *reqs = fake_reqs(test, from, NR_DELIVERIES);
-	u32 *nr = kunit_kzalloc(test, sizeof(*nr), GFP_KERNEL);
-	struct rival rival = { .ring = &to->ring, .counter = nr };
+	struct once *once = kunit_kzalloc(test, sizeof(*once), GFP_KERNEL);
 	u32 i, tries = 0;
 
 	KUNIT_ASSERT_NOT_NULL(test, ops);
-	KUNIT_ASSERT_NOT_NULL(test, nr);
+	KUNIT_ASSERT_NOT_NULL(test, once);
 	ops[0] = &op;
 	from->ring.ops = ops;
+	once->rival.ring = &to->ring;
+	once->rival.counter = &once->nr;
 	mutex_lock(&to->ring.lock);
 	for (i = 0; i < NR_DELIVERIES; i++) {
-		reqs[i].aux = nr;
+		reqs[i].aux = once;
 		llist_add(&reqs[i].qnode, &to->ring.done);
 	}
-	KUNIT_EXPECT_TRUE(test, rival_start(&rival));
+	KUNIT_EXPECT_TRUE(test, rival_start(&once->rival));
 	iou_ring_unlock(&to->ring);
-	wait_for_completion(&rival.over);
-	KUNIT_EXPECT_GT(test, NR_DELIVERIES, rival.seen);
+	wait_for_completion(&once->rival.over);
+	KUNIT_EXPECT_GT(test, NR_DELIVERIES, once->rival.seen);
 
 	/* Nor are any forgotten */
-	while (READ_ONCE(*nr) < NR_DELIVERIES && tries++ < 1000)
+	while (READ_ONCE(once->nr) < NR_DELIVERIES && tries++ < 1000)
 		msleep(20);
-	KUNIT_EXPECT_EQ(test, NR_DELIVERIES, *nr);
+	KUNIT_EXPECT_EQ(test, NR_DELIVERIES, once->nr);
 	flush_work(&to->ring.drain_work);
 	kvfree(reqs);
 }

@@ -11,6 +11,7 @@
 #include <linux/mm.h>
 #include <linux/uio.h>
 
+#include "../ctl/register.h"
 #include "../mem/region.h"
 #include "../rsrc/files.h"
 #include "../rsrc/node.h"
@@ -114,6 +115,84 @@ static void node_forget_tags(struct kunit *test)
 	mutex_unlock(&fake->ring.lock);
 	KUNIT_EXPECT_EQ(test, 2, ended);
 	KUNIT_EXPECT_EQ(test, 0, fake_nr_cqes(fake));
+}
+
+#define NR_LEAVING	300
+#define RELEASED_FIRST	3	/* before there is a rival */
+
+/**
+ * struct leaving - a table that is unregistered
+ * @rival: wants the ring meanwhile, and registers another table
+ * @nr: slots that were emptied
+ * @rival_is_there: could the thread be had?
+ * @other: the other table
+ */
+struct leaving {
+	struct rival rival;
+	u32 nr;
+	bool rival_is_there;
+	struct iou_table other;
+};
+
+static void leave_slot(void *what, struct iou_ring *ring)
+{
+	struct leaving *leaving = what;
+
+	WRITE_ONCE(leaving->nr, leaving->nr + 1);
+	if (leaving->nr == RELEASED_FIRST && !leaving->rival.task)
+		leaving->rival_is_there = rival_start(&leaving->rival);
+	rival_pace(&leaving->rival);
+}
+
+static void register_other(struct rival *rival)
+{
+	struct leaving *leaving = container_of(rival, struct leaving, rival);
+
+	if (!rival->ring->bufs.nr)
+		swap(rival->ring->bufs, leaving->other);
+}
+
+static void fill_table(struct kunit *test, struct iou_table *table, struct leaving *leaving)
+{
+	u32 i;
+
+	KUNIT_ASSERT_EQ(test, 0, iou_table_alloc(table, NR_LEAVING));
+	for (i = 0; i < NR_LEAVING; i++) {
+		table->slots[i] = iou_node_create(leaving, leave_slot, 1 + i);
+		KUNIT_ASSERT_NOT_NULL(test, table->slots[i]);
+	}
+}
+
+/*
+ * Who waits for the lock does not wait until all of a table is unregistered, and can
+ * register another one in the middle of it. Each slot is emptied once.
+ */
+static void unregistered_bit_by_bit(struct kunit *test)
+{
+	struct leaving *leaving = kunit_kzalloc(test, sizeof(*leaving), GFP_KERNEL);
+	struct fake *fake = fake_ring(test);
+	struct iou_ring *ring = &fake->ring;
+
+	KUNIT_ASSERT_NOT_NULL(test, leaving);
+	leaving->rival.ring = ring;
+	leaving->rival.counter = &leaving->nr;
+	leaving->rival.turn = register_other;
+	fill_table(test, &ring->bufs, leaving);
+	fill_table(test, &leaving->other, leaving);
+
+	KUNIT_EXPECT_EQ(test, 0, iou_register(ring, IORING_UNREGISTER_BUFFERS, NULL, 0));
+	KUNIT_EXPECT_TRUE(test, leaving->rival_is_there);
+	wait_for_completion(&leaving->rival.over);
+	KUNIT_EXPECT_LE(test, RELEASED_FIRST, leaving->rival.seen);
+	KUNIT_EXPECT_GT(test, NR_LEAVING, leaving->rival.seen);
+	KUNIT_EXPECT_EQ(test, NR_LEAVING, leaving->nr);
+	KUNIT_EXPECT_EQ(test, NR_LEAVING, ring->bufs.nr);
+	KUNIT_EXPECT_EQ(test, 0, ring->leaving.nr);
+
+	KUNIT_EXPECT_EQ(test, 0, iou_register(ring, IORING_UNREGISTER_BUFFERS, NULL, 0));
+	KUNIT_EXPECT_EQ(test, 2 * NR_LEAVING, leaving->nr);
+	KUNIT_EXPECT_EQ(test, -ENXIO, iou_register(ring, IORING_UNREGISTER_BUFFERS, NULL, 0));
+	iou_cq_free(&ring->cq);
 }
 
 static void range_check(struct kunit *test)
@@ -475,6 +554,7 @@ static struct kunit_case rsrc_cases[] = {
 	KUNIT_CASE(region_sizes),
 	KUNIT_CASE(node_table),
 	KUNIT_CASE(node_forget_tags),
+	KUNIT_CASE(unregistered_bit_by_bit),
 	KUNIT_CASE(range_check),
 	KUNIT_CASE(slots_any),
 	KUNIT_CASE(slots_range),
