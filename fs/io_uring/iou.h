@@ -126,8 +126,13 @@ struct iou_worker;
  *      whoever finds @ready empty
  * @ended: set once: @tw is not run any more
  * @leaving: the thread exits, or is about to run another program
+ * @killed: it exits because it was killed
+ * @abandons: when it exits all that waits ends, too: it is an SQPOLL thread
+ * @leave_end: until then it waits for ring locks, 0: it was not killed, or has not waited
  * @left: lanes with events for @orphan_work
  * @orphan_work: runs events when the task cannot; holds a reference to the task
+ * @leave_pause: between its attempts
+ * @leave_work: leaves rings that were locked when the task exited; holds a reference to it
  */
 struct iou_task {
 	struct task_struct *task;
@@ -142,8 +147,13 @@ struct iou_task {
 	struct callback_head tw;
 	bool ended;			/* [A] */
 	bool leaving;			/* [O] */
+	bool killed;			/* [O] and then @leave_work */
+	bool abandons;			/* [O] */
+	unsigned long leave_end;	/* [O] */
 	struct llist_head left;		/* [A] */
 	struct work_struct orphan_work;
+	unsigned long leave_pause;
+	struct delayed_work leave_work;
 };
 
 /* The name by which the rest of the kernel knows an iou_task */
@@ -433,6 +443,7 @@ enum iou_ring_state {
  * @stranded_marked: ... if this is set
  * @elsewhere: requests whose events a kernel worker runs, newest first ...
  * @elsewhere_next: ... and those it has taken from there, oldest first
+ * @knocking: how many try to get the lock without queueing up for it
  * @kick: another ring, on whose @done something was put; a reference
  * @cq_wait: waiters in enter() and poll(2) on the ring's file
  * @wake: from which CQE on they are woken; read after a full barrier
@@ -527,6 +538,7 @@ struct iou_ring {
 	bool stranded_marked;		/* [A] */
 	struct llist_head elsewhere;	/* [A] */
 	struct llist_node *elsewhere_next;	/* [R] */
+	atomic_t knocking;		/* [A] */
 	wait_queue_head_t cq_wait;
 	struct iou_wake wake;
 	bool polled;			/* [A] */

@@ -46,7 +46,7 @@ void iou_ringfile_discard(struct iou_ring *ring)
 	if (ring->seat)
 		iou_sqpoll_close(ring);
 	else
-		iou_exit_ring(ring);
+		iou_exit_ring(ring, NULL);
 }
 
 static int ring_release(struct inode *inode, struct file *file)

@@ -143,6 +143,7 @@ static void ring_free(struct iou_ring *ring)
 	iou_timeout_free(ring);
 	iou_hash_free(ring);
 	iou_park_free(ring);
+	iou_cancel_free(ring);
 	iou_req_free(ring);
 	iou_lanes_free(ring);
 	iou_restrict_free(ring);

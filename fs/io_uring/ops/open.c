@@ -231,7 +231,11 @@ static long open_waiting(struct iou_req *req, enum open_wait wait)
 		return open_fd(open, wait);
 
 	file = open_file(open, wait);
-	iou_ring_lock(ring);
+	if (iou_ring_lock_killable(ring)) {
+		if (!IS_ERR(file))
+			fput(file);
+		return -EINTR;
+	}
 	ret = open_slot(req, file);
 	iou_ring_unlock(ring);
 	return ret;
@@ -453,7 +457,8 @@ static iou_verdict_t work_close(struct iou_req *req)
 	long ret;
 
 	if (close->slot) {
-		iou_ring_lock(ring);
+		if (iou_ring_lock_killable(ring))
+			return iou_done(req, -EINTR);
 		ret = do_close_slot(ring, close->slot - 1, &file);
 		iou_ring_unlock(ring);
 	} else {

@@ -58,7 +58,7 @@ static int prep_tee(struct iou_req *req, const struct io_uring_sqe __shared *sqe
 	return 0;
 }
 
-/* The file to read, with a reference; or NULL */
+/* The file to read, with a reference; or NULL: there is none, or the worker is killed */
 static struct file *splice_get_in(struct iou_req *req)
 {
 	struct iou_splice *splice = iou_req_cmd(req, struct iou_splice);
@@ -67,7 +67,8 @@ static struct file *splice_get_in(struct iou_req *req)
 
 	if (!(splice->flags & SPLICE_F_FD_IN_FIXED))
 		return fget(splice->fd_in);
-	iou_ring_lock(ring);
+	if (iou_ring_lock_killable(ring))
+		return NULL;
 	file = iou_files_get(ring, splice->fd_in);
 	iou_ring_unlock(ring);
 	return file;

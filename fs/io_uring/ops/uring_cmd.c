@@ -246,6 +246,20 @@ static iou_verdict_t start_uring_cmd(struct iou_req *req,
 	return unlikely(prep_common(req, sqe)) ? IOU_REJECTED : issue_uring_cmd(req);
 }
 
+/* In iou_req.mark */
+#define CMD_TO_BE_STOPPED	1
+
+/* @flags: beside IO_URING_F_CANCEL */
+static void cmd_ask_cancel(struct iou_req *req, u32 flags)
+{
+	struct io_uring_cmd *cmd = iou_req_cmd(req, struct io_uring_cmd);
+
+	if (READ_ONCE(req->state) == IOU_S_ENDED)
+		return;
+	req->file->f_op->uring_cmd(cmd, IO_URING_F_CANCEL | flags |
+				   cmd_issue_flags(iou_req_ring(req)));
+}
+
 static iou_verdict_t work_uring_cmd(struct iou_req *req)
 {
 	int ret;
@@ -256,6 +270,8 @@ static iou_verdict_t work_uring_cmd(struct iou_req *req)
 	ret = cmd_call(req, IO_URING_F_UNLOCKED | IO_URING_F_IOWQ);
 	if (ret != -EIOCBQUEUED)
 		return iou_done(req, ret);
+	if (unlikely(req->mark == CMD_TO_BE_STOPPED))
+		cmd_ask_cancel(req, IO_URING_F_UNLOCKED);
 	return cmd_is_polled(req) ? IOU_POLLED : IOU_BUSY;
 }
 
@@ -365,12 +381,7 @@ static void iopoll_done_uring_cmd(struct iou_req *req)
 static void ask_cancel_uring_cmd(struct iou_req *req)
 	__must_hold(&iou_req_ring(req)->lock)
 {
-	struct io_uring_cmd *cmd = iou_req_cmd(req, struct io_uring_cmd);
-
-	if (READ_ONCE(req->state) == IOU_S_ENDED)
-		return;
-	req->file->f_op->uring_cmd(cmd, IO_URING_F_CANCEL |
-				   cmd_issue_flags(iou_req_ring(req)));
+	cmd_ask_cancel(req, 0);
 }
 
 const struct iou_op iou_op_uring_cmd = {
@@ -474,8 +485,11 @@ void io_uring_cmd_mark_cancelable(struct io_uring_cmd *cmd, unsigned int issue_f
 	/* Polled commands end by themselves, and are in another list */
 	if (cmd_is_polled(req))
 		return;
-	if (issue_flags & IO_URING_F_UNLOCKED)
-		iou_ring_lock(ring);
+	/* A worker that is killed asks for the end itself, see work_uring_cmd() */
+	if ((issue_flags & IO_URING_F_UNLOCKED) && iou_ring_lock_killable(ring)) {
+		req->mark = CMD_TO_BE_STOPPED;
+		return;
+	}
 	if (list_empty(&req->command))
 		list_add_tail(&req->command, &ring->commands);
 	if (issue_flags & IO_URING_F_UNLOCKED)

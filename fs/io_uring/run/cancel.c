@@ -36,6 +36,18 @@ void iou_cancel_init(struct iou_ring *ring)
 	INIT_LIST_HEAD(&ring->commands);
 }
 
+/**
+ * iou_cancel_free() - free marks that were left among the commands
+ * @ring: nobody can reach it any more, so that there are no commands
+ */
+void iou_cancel_free(struct iou_ring *ring)
+{
+	struct iou_req *mark, *next;
+
+	list_for_each_entry_safe(mark, next, &ring->commands, command)
+		kfree(mark);
+}
+
 /* It was given to a worker pool */
 static int cancel_at_pool(struct iou_req *req)
 	__must_hold(&iou_req_ring(req)->lock)
@@ -100,20 +112,13 @@ int iou_cancel_req(struct iou_req *req)
 	return -EALREADY;
 }
 
-/* What a search does when others wait for the lock */
-enum patience {
-	HOLDS_ON,	/* goes on: it is a step of somebody else's loop */
-	YIELDS,		/* lets the lock go on the way, and comes back */
-	MAY_DIE,	/* the same, unless its task is being killed */
-};
-
 /**
  * struct search - one way through the index of a ring
  * @ring: which
  * @match: which requests
  * @data: for it
  * @all: every match, not only the first
- * @patience: see there
+ * @yields: lets the lock go on the way, if others wait for it
  * @died: the task is being killed, and the ring is not locked
  * @nr: matches so far
  * @nr_ending: of these, those that do not complete in the unlock
@@ -124,7 +129,7 @@ struct search {
 	iou_req_match_fn match;
 	void *data;
 	bool all;
-	enum patience patience;
+	bool yields;
 	bool died;
 	u32 nr;
 	u32 nr_ending;
@@ -161,19 +166,11 @@ static bool search_pause(struct search *search, struct iou_walk *walk)
 
 	iou_walk_pause(walk);
 	/* Killed or not, what is to end ends */
-	if (iou_ring_look_around(ring) != IOU_HOLD_YIELD)
-		goto resume;
-	if (search->patience == YIELDS) {
-		iou_ring_yield(ring);
-	} else if (search->patience == MAY_DIE) {
-		iou_ring_unlock(ring);
-		search->died = iou_ring_lock_killable(ring);
-	}
-	if (search->died)
-		return false;
-resume:
-	iou_walk_resume(walk);
-	return true;
+	if (iou_ring_look_around(ring) == IOU_HOLD_YIELD && search->yields)
+		search->died = iou_ring_yield(ring);
+	if (!search->died)
+		iou_walk_resume(walk);
+	return !search->died;
 }
 
 static void search_with(struct search *search, struct iou_req *mark)
@@ -198,14 +195,13 @@ static void search_with(struct search *search, struct iou_req *mark)
 }
 
 /* Who may die cannot take the mark off again then, and leaves it to the index */
-static void search_killable(struct search *search)
+static void search_yielding(struct search *search)
 	__must_hold(&search->ring->lock)
 {
 	struct iou_req *mark = kmalloc(sizeof(*mark), GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 	struct iou_req spare;
 
-	if (!mark)
-		search->patience = HOLDS_ON;
+	search->yields = mark;
 	search_with(search, mark ?: &spare);
 	if (!search->died)
 		kfree(mark);
@@ -218,8 +214,8 @@ static void search_index(struct search *search)
 
 	if (!search->ring->parked.nr)
 		return;
-	if (search->patience == MAY_DIE)
-		search_killable(search);
+	if (search->yields)
+		search_yielding(search);
 	else
 		search_with(search, &mark);
 }
@@ -314,7 +310,7 @@ int iou_cancel_finally(struct iou_ring *ring, const struct iou_cancel *what, u32
 	if (is_by_user_data(what))
 		return cancel_one(ring, what->user_data);
 
-	search.patience = MAY_DIE;
+	search.yields = true;
 	search_index(&search);
 	if (search.died)
 		return -EINTR;
@@ -353,30 +349,33 @@ static bool match_killed_task(const struct iou_req *req, void *data)
 	       (match_lane(req, data) && iou_index_is_work(req));
 }
 
-/* All of these that can be cancelled */
-static void cancel_all(struct iou_ring *ring, iou_req_match_fn match, void *data)
-	__must_hold(&ring->lock)
+/* All of these that can be cancelled. Return: 0; -EINTR: not all, and not locked any more */
+static int cancel_all(struct iou_ring *ring, iou_req_match_fn match, void *data)
 {
 	struct search search = {
 		.ring	= ring,
 		.match	= match,
 		.data	= data,
 		.all	= true,
-		.patience = YIELDS,
+		.yields	= true,
 	};
 
 	search_index(&search);
+	return search.died ? -EINTR : 0;
 }
 
 #define DRAIN_STEPS	64
 
-/* End what waits for its turn in the queue of IO_DRAIN: a lane's, or if it is NULL all */
-static void cancel_drained(struct iou_ring *ring, struct iou_lane *lane)
-	__must_hold(&ring->lock)
+/*
+ * End what waits for its turn in the queue of IO_DRAIN: a lane's, or if it is NULL all.
+ * Return: as cancel_all()
+ */
+static int cancel_drained(struct iou_ring *ring, struct iou_lane *lane)
 {
 	while (iou_drain_cancel(ring, lane, DRAIN_STEPS))
-		if (iou_ring_hold(ring, DRAIN_STEPS) == IOU_HOLD_YIELD)
-			iou_ring_yield(ring);
+		if (iou_ring_hold(ring, DRAIN_STEPS) == IOU_HOLD_YIELD && iou_ring_yield(ring))
+			return -EINTR;
+	return 0;
 }
 
 /* Ask a driver to stop a command, if it is this lane's; NULL: any */
@@ -392,16 +391,25 @@ static void stop_command(struct iou_req *req, const struct iou_lane *lane)
 	iou_req_op(req)->ask_cancel(req);
 }
 
+static struct iou_req *command_mark(void)
+{
+	struct iou_req *mark = kmalloc(sizeof(*mark), GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+
+	if (mark)
+		iou_req_begin(mark, IOU_S_DONE);
+	return mark;
+}
+
 /*
  * Ask drivers to stop the commands of a lane, which may be gone; or, if it is NULL, of the
  * whole ring. Nothing is submitted there any more. Others have their turn on the way, and
- * a mark keeps the place.
+ * a mark keeps the place; who does not come back leaves that there. Without memory for
+ * one the lock is held all the time. Return: as cancel_all()
  */
-static void stop_commands(struct iou_ring *ring, const struct iou_lane *lane)
-	__must_hold(&ring->lock)
+static int stop_commands(struct iou_ring *ring, const struct iou_lane *lane)
 {
-	struct iou_req mark = { .state = IOU_S_DONE };
 	struct list_head *next = ring->commands.next;
+	struct iou_req *mark = NULL;
 	u32 nr = 0;
 
 	while (next != &ring->commands) {
@@ -410,12 +418,17 @@ static void stop_commands(struct iou_ring *ring, const struct iou_lane *lane)
 		if (++nr % IOU_HOLD_STEPS)
 			continue;
 
-		list_add_tail(&mark.command, next);
-		if (iou_ring_look_around(ring) == IOU_HOLD_YIELD)
-			iou_ring_yield(ring);
-		next = mark.command.next;
-		list_del(&mark.command);
+		mark = mark ?: command_mark();
+		if (!mark)
+			continue;
+		list_add_tail(&mark->command, next);
+		if (iou_ring_look_around(ring) == IOU_HOLD_YIELD && iou_ring_yield(ring))
+			return -EINTR;
+		next = mark->command.next;
+		list_del(&mark->command);
 	}
+	kfree(mark);
+	return 0;
 }
 
 /**
@@ -441,16 +454,16 @@ void iou_cancel_commands(struct iou_lane *lane)
  * @lane: its ring is locked, and kept by the caller. May be gone afterwards
  *
  * Context: ring lock, let go and taken again. May sleep.
+ * Return: 0; -EINTR: not all, the task is being killed, and the ring is not locked any more.
  */
-void iou_cancel_lane(struct iou_lane *lane)
+int iou_cancel_lane(struct iou_lane *lane)
 {
 	struct iou_ring *ring = lane->ring;
 
 	if (!lane->nr_inflight)
-		return;
-	cancel_drained(ring, lane);
-	cancel_all(ring, match_lane, lane);
-	stop_commands(ring, lane);
+		return 0;
+	return cancel_drained(ring, lane) ?: cancel_all(ring, match_lane, lane) ?:
+	       stop_commands(ring, lane);
 }
 
 /**
@@ -458,13 +471,13 @@ void iou_cancel_lane(struct iou_lane *lane)
  * @ring: locked, and kept by the caller
  *
  * Context: ring lock, let go and taken again. May sleep.
+ * Return: as iou_cancel_lane().
  */
-void iou_cancel_ring(struct iou_ring *ring)
+int iou_cancel_ring(struct iou_ring *ring)
 {
 	iou_assert_locked(ring);
-	cancel_drained(ring, NULL);
-	cancel_all(ring, match_any, NULL);
-	stop_commands(ring, NULL);
+	return cancel_drained(ring, NULL) ?: cancel_all(ring, match_any, NULL) ?:
+	       stop_commands(ring, NULL);
 }
 
 /**
@@ -478,13 +491,14 @@ void iou_cancel_ring(struct iou_ring *ring)
  * which would never be closed.
  *
  * Context: ring lock, let go and taken again. May sleep.
+ * Return: as iou_cancel_lane().
  */
-void iou_cancel_for_exit(struct iou_lane *lane, bool killed)
+int iou_cancel_for_exit(struct iou_lane *lane, bool killed)
 {
 	struct iou_ring *ring = lane->ring;
 
 	if (!lane->nr_inflight)
-		return;
-	cancel_all(ring, killed ? match_killed_task : match_bound_to_task, lane);
-	stop_commands(ring, lane);
+		return 0;
+	return cancel_all(ring, killed ? match_killed_task : match_bound_to_task, lane) ?:
+	       stop_commands(ring, lane);
 }

@@ -22,15 +22,15 @@ struct iou_cancel {
 };
 
 void iou_cancel_init(struct iou_ring *ring);
+void iou_cancel_free(struct iou_ring *ring);
 int iou_cancel(struct iou_ring *ring, const struct iou_cancel *what)
 	__must_hold(&ring->lock);
 int iou_cancel_finally(struct iou_ring *ring, const struct iou_cancel *what, u32 *nr)
 	__must_hold(&ring->lock);
 int iou_cancel_req(struct iou_req *req) __must_hold(&iou_req_ring(req)->lock);
-void iou_cancel_lane(struct iou_lane *lane) __must_hold(&lane->ring->lock);
-void iou_cancel_ring(struct iou_ring *ring) __must_hold(&ring->lock);
-void iou_cancel_for_exit(struct iou_lane *lane, bool killed)
-	__must_hold(&lane->ring->lock);
+int __must_check iou_cancel_lane(struct iou_lane *lane);
+int __must_check iou_cancel_ring(struct iou_ring *ring);
+int __must_check iou_cancel_for_exit(struct iou_lane *lane, bool killed);
 void iou_cancel_commands(struct iou_lane *lane) __must_hold(&lane->ring->lock);
 
 #endif

@@ -27,59 +27,162 @@
 
 #define IOU_EXIT_READ_TIME	(10 * HZ)	/* a disk that takes longer is not waited for */
 
-/* Nothing that is started from here on finds them */
-static void take_table(struct iou_ring *ring, struct iou_table *from, struct iou_table *table)
-	__must_hold(&ring->lock)
-{
-	u32 i;
+/* So long a kernel worker waits between attempts to get a lock; longer from time to time */
+#define IOU_LEAVE_PAUSE_MAX	HZ
 
-	*table = *from;
-	*from = (struct iou_table) { };
-	for (i = 0; i < table->nr; i++) {
-		iou_table_disown(table, i);
-		if (iou_ring_hold(ring, i + 1) == IOU_HOLD_YIELD)
-			iou_ring_yield(ring);
-	}
-}
+enum {
+	CLOSING_FILES,
+	CLOSING_BUFS,
+	CLOSING_LEAVING,
+	NR_CLOSING_TABLES,
+};
 
 /**
- * iou_exit_ring() - the ring's file is gone
- * @ring: will be freed when nothing is in flight any more; the caller must not
- *        touch it afterwards
- *
- * The files and the memory that were registered are let go without the lock, but before
- * this returns: programs expect close() to have done it.
- *
- * Context: may sleep.
+ * struct iou_closing - a ring that is being closed
+ * @ring: with a reference
+ * @thread: to be told: it serves the ring; or NULL
+ * @tables: what was registered with it
+ * @taken: that has been taken away from the ring
+ * @table: all before this one have been disowned ...
+ * @slot: ... and of this one those before this
+ * @pause: between the attempts of @work
+ * @work: goes on where a task that was killed has given up
  */
-void iou_exit_ring(struct iou_ring *ring)
+struct iou_closing {
+	struct iou_ring *ring;
+	struct task_struct *thread;
+	struct iou_table tables[NR_CLOSING_TABLES];
+	bool taken;
+	u32 table;
+	u32 slot;
+	unsigned long pause;
+	struct delayed_work work;
+};
+
+static void take_table(struct iou_table *from, struct iou_table *table)
 {
-	struct iou_table files, bufs, leaving;
+	*table = *from;
+	*from = (struct iou_table) { };
+}
+
+/* Nothing that is started from here on finds what was registered */
+static void closing_take(struct iou_closing *closing)
+	__must_hold(&closing->ring->lock)
+{
+	struct iou_ring *ring = closing->ring;
+
+	take_table(&ring->files, &closing->tables[CLOSING_FILES]);
+	take_table(&ring->bufs, &closing->tables[CLOSING_BUFS]);
+	take_table(&ring->leaving, &closing->tables[CLOSING_LEAVING]);
+	iou_files_drop_slots(ring);
+	iou_creds_drop(ring);
+	closing->taken = true;
+}
+
+/* Return: 0; -EINTR: not locked any more */
+static int closing_disown(struct iou_closing *closing)
+{
+	struct iou_ring *ring = closing->ring;
+
+	for (; closing->table < NR_CLOSING_TABLES; closing->table++) {
+		struct iou_table *table = &closing->tables[closing->table];
+
+		while (closing->slot < table->nr) {
+			iou_table_disown(table, closing->slot++);
+			if (iou_ring_hold(ring, closing->slot) == IOU_HOLD_YIELD &&
+			    iou_ring_yield(ring))
+				return -EINTR;
+		}
+		closing->slot = 0;
+	}
+	return 0;
+}
+
+/* All that needs the lock. Return: 0; -EINTR: not locked any more, and to be called again */
+static int closing_end_all(struct iou_closing *closing)
+{
+	struct iou_ring *ring = closing->ring;
 	struct iou_lane *lane;
 
-	/* The last lane may go while the lock is let go */
-	refcount_inc(&ring->refs);
-	iou_ring_lock(ring);
-	iou_ring_step(ring, IOU_RING_CLOSING);
-	iou_cancel_ring(ring);
+	if (!iou_ring_is_closing(ring))
+		iou_ring_step(ring, IOU_RING_CLOSING);
+	if (iou_cancel_ring(ring))
+		return -EINTR;
+
 	/* Nobody will come and ask for the events */
 	list_for_each_entry(lane, &ring->lanes, ring_node)
 		iou_lane_orphan(lane);
 	iou_iopoll_orphan(ring);
-	take_table(ring, &ring->files, &files);
-	take_table(ring, &ring->bufs, &bufs);
-	take_table(ring, &ring->leaving, &leaving);
-	iou_files_drop_slots(ring);
-	iou_creds_drop(ring);
+	if (!closing->taken)
+		closing_take(closing);
+	return closing_disown(closing);
+}
+
+/* Return: whether the ring is closed, as far as is up to us, and @closing is gone */
+static bool closing_run(struct iou_closing *closing)
+{
+	struct iou_ring *ring = closing->ring;
+	u32 i;
+
+	if (iou_ring_lock_to_leave(ring) || closing_end_all(closing))
+		return false;
 	/* Not before: each unlock would look at all lanes */
 	ring->watch |= IOU_COLD_REAP;
 	ring->cold |= IOU_COLD_REAP;
 	iou_ring_unlock(ring);
 	iou_ring_put(ring);
 
-	iou_table_release(&files);
-	iou_table_release(&bufs);
-	iou_table_release(&leaving);
+	if (closing->thread) {
+		wake_up_state(closing->thread, TASK_INTERRUPTIBLE);
+		put_task_struct(closing->thread);
+	}
+	for (i = 0; i < NR_CLOSING_TABLES; i++)
+		iou_table_release(&closing->tables[i]);
+	kfree(closing);
+	return true;
+}
+
+/* How long a kernel worker waits before it tries again. Whoever is stuck may be so for long */
+static unsigned long next_pause(unsigned long *pause)
+{
+	*pause = min(2 * *pause + 1, IOU_LEAVE_PAUSE_MAX);
+	return *pause;
+}
+
+static void closing_work(struct work_struct *work)
+{
+	struct iou_closing *closing = container_of(to_delayed_work(work), struct iou_closing,
+						   work);
+
+	if (!closing_run(closing))
+		queue_delayed_work(system_unbound_wq, &closing->work,
+				   next_pause(&closing->pause));
+}
+
+/**
+ * iou_exit_ring() - the ring's file is gone
+ * @ring: will be freed when nothing is in flight any more; the caller must not
+ *        touch it afterwards
+ * @thread: of another one that serves the ring: it is woken; or NULL
+ *
+ * The files and the memory that were registered are let go without the lock, but before
+ * this returns: programs expect close() to have done it. Unless the task is being killed
+ * and somebody is stuck with the lock.
+ *
+ * Context: may sleep.
+ */
+void iou_exit_ring(struct iou_ring *ring, struct task_struct *thread)
+{
+	/* A close cannot fail */
+	struct iou_closing *closing = kzalloc(sizeof(*closing), GFP_KERNEL | __GFP_NOFAIL);
+
+	/* The last lane may go while the lock is let go */
+	refcount_inc(&ring->refs);
+	closing->ring = ring;
+	closing->thread = thread ? get_task_struct(thread) : NULL;
+	INIT_DELAYED_WORK(&closing->work, closing_work);
+	if (!closing_run(closing))
+		queue_delayed_work(system_unbound_wq, &closing->work, 0);
 }
 
 /* The ring of some lane of a task, of each in turn, with a reference; or NULL */
@@ -100,30 +203,87 @@ static struct iou_ring *task_any_ring(struct iou_task *task)
 	return ring;
 }
 
-/* The task exits and does not come back to this ring */
-static void leave_ring(struct iou_task *task, struct iou_ring *ring)
-	__must_hold(&ring->lock)
+/* Return: as iou_cancel_lane() */
+static int cancel_for_exit(struct iou_task *task, struct iou_lane *lane)
+{
+	if (task->abandons)
+		return iou_cancel_lane(lane);
+	/*
+	 * Work that ends by itself is still done, so that writes are not lost;
+	 * unless the process ends and takes the workers with it.
+	 */
+	return iou_cancel_for_exit(lane, task->killed);
+}
+
+/*
+ * The task exits and does not come back to this ring.
+ * Return: 0; -EINTR: not locked any more, and to be called again
+ */
+static int leave_ring(struct iou_task *task, struct iou_ring *ring)
 {
 	/* It may have been closed, and the lane reaped, meanwhile */
 	struct iou_lane *lane = iou_task_attached(task, ring);
 
 	if (!lane)
-		return;
-
-	/*
-	 * Work that ends by itself is still done, so that writes are not lost;
-	 * unless the process ends and takes the workers with it.
-	 */
-	iou_cancel_for_exit(lane, iou_task_is_killed());
+		return 0;
+	if (cancel_for_exit(task, lane))
+		return -EINTR;
 
 	/* Or during this */
 	lane = iou_task_attached(task, ring);
 	if (!lane)
-		return;
+		return 0;
 	iou_lane_detach(lane);
 	iou_lane_orphan(lane);
 	if (lane->nr_inflight)
 		iou_iopoll_orphan(ring);
+	return 0;
+}
+
+static size_t task_nr_lanes(struct iou_task *task)
+{
+	size_t nr;
+
+	spin_lock(&task->lock);
+	nr = list_count_nodes(&task->lanes);
+	spin_unlock(&task->lock);
+	return nr;
+}
+
+/* Return: false: not all of them, because somebody may be stuck with a ring */
+static bool leave_rings(struct iou_task *task)
+{
+	size_t nr = task_nr_lanes(task);
+	struct iou_ring *ring;
+	bool all = true;
+
+	while (nr-- && (ring = task_any_ring(task))) {
+		if (iou_ring_lock_to_leave(ring) || leave_ring(task, ring))
+			all = false;
+		else
+			iou_ring_unlock(ring);
+		iou_ring_put(ring);
+	}
+	return all;
+}
+
+static void task_leave_work(struct work_struct *work)
+{
+	struct iou_task *task = container_of(to_delayed_work(work), struct iou_task, leave_work);
+
+	if (leave_rings(task))
+		put_task_struct(task->task);
+	else
+		queue_delayed_work(system_unbound_wq, &task->leave_work,
+				   next_pause(&task->leave_pause));
+}
+
+/* A kernel worker leaves the rings that the task, which was killed, does not get hold of */
+static void task_leave_later(struct iou_task *task)
+{
+	get_task_struct(task->task);
+	INIT_DELAYED_WORK(&task->leave_work, task_leave_work);
+	queue_delayed_work(system_unbound_wq, &task->leave_work, 0);
 }
 
 /*
@@ -166,8 +326,6 @@ static void task_finish_reads(struct iou_task *task)
  */
 static void task_exit(struct iou_task *task)
 {
-	struct iou_ring *ring;
-
 	task_finish_reads(task);
 	task->leaving = true;
 	iou_ringfd_drop(task);
@@ -175,27 +333,16 @@ static void task_exit(struct iou_task *task)
 	iou_task_run_work();
 	if (task->pool)
 		iou_pool_exit(task->pool);
-	while ((ring = task_any_ring(task))) {
-		iou_ring_lock(ring);
-		leave_ring(task, ring);
-		iou_ring_unlock(ring);
-		iou_ring_put(ring);
-	}
+	task->killed = iou_task_is_killed();
+	if (!leave_rings(task))
+		task_leave_later(task);
 }
 
-static size_t task_nr_lanes(struct iou_task *task)
-{
-	size_t nr;
-
-	spin_lock(&task->lock);
-	nr = list_count_nodes(&task->lanes);
-	spin_unlock(&task->lock);
-	return nr;
-}
-
-/* The task runs another program. Return: how much is in flight */
-static u32 clear_ring(struct iou_task *task, struct iou_ring *ring)
-	__must_hold(&ring->lock)
+/*
+ * The task runs another program. @left: how much is in flight is added to it.
+ * Return: 0; -EINTR: being killed, and not locked any more
+ */
+static int clear_ring(struct iou_task *task, struct iou_ring *ring, size_t *left)
 {
 	struct iou_lane *lane = iou_task_attached(task, ring);
 
@@ -204,35 +351,40 @@ static u32 clear_ring(struct iou_task *task, struct iou_ring *ring)
 	/* Other lanes run their events in task work */
 	if (lane->deferred)
 		iou_task_run_lane(lane, true);
-	iou_cancel_lane(lane);
+	if (iou_cancel_lane(lane))
+		return -EINTR;
 	if (!list_empty(&ring->polling))
 		iou_iopoll_pass(ring);
 
 	/* The ring may have been closed, and the lane reaped, by others */
 	lane = iou_task_attached(task, ring);
-	if (lane && !lane->nr_inflight)
+	if (!lane)
+		return 0;
+	*left += lane->nr_inflight;
+	if (!lane->nr_inflight)
 		iou_lane_detach(lane);
-	return lane ? lane->nr_inflight : 0;
+	return 0;
 }
 
 /*
- * Of all rings: what a request in one of them waits for may be another's. Return: how
- * much is in flight
+ * Of all rings: what a request in one of them waits for may be another's. @left receives
+ * how much is in flight. Return: 0; -EINTR: being killed
  */
-static size_t clear_rings(struct iou_task *task)
+static int clear_rings(struct iou_task *task, size_t *left)
 {
 	size_t nr = task_nr_lanes(task);
 	struct iou_ring *ring;
-	size_t left = 0;
+	int error = 0;
 
-	while (nr-- && (ring = task_any_ring(task))) {
-		iou_ring_lock(ring);
-		left += clear_ring(task, ring);
+	*left = 0;
+	while (!error && nr-- && (ring = task_any_ring(task))) {
+		error = iou_ring_lock_to_leave(ring) ?: clear_ring(task, ring, left);
 		/* What is ready ends */
-		iou_lane_unlock(ring, iou_task_attached(task, ring));
+		if (!error)
+			iou_lane_unlock(ring, iou_task_attached(task, ring));
 		iou_ring_put(ring);
 	}
-	return left;
+	return error;
 }
 
 /*
@@ -246,9 +398,11 @@ static void task_exec(struct iou_task *task)
 
 	task->leaving = true;
 	iou_ringfd_drop(task);
-	while ((left = clear_rings(task))) {
-		if (fatal_signal_pending(current))
+	for (;;) {
+		if (clear_rings(task, &left) || (left && fatal_signal_pending(current)))
 			return;
+		if (!left)
+			break;
 		/* What has ended may have let others begin, and end */
 		if (!iou_task_run_work() && left >= before)
 			schedule_timeout_killable(1);

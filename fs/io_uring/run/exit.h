@@ -7,6 +7,6 @@
 
 #include "../iou.h"
 
-void iou_exit_ring(struct iou_ring *ring);
+void iou_exit_ring(struct iou_ring *ring, struct task_struct *thread);
 
 #endif

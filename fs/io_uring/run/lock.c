@@ -54,6 +54,64 @@
 /* Rings that one unlocker goes on to kick; a kworker takes the rest */
 #define IOU_MAX_HOPS	16
 
+/* A task that was killed waits so long, in all, for the locks of rings */
+#define IOU_LEAVE_TIME	HZ
+
+/* Until when does the current task wait, which was killed? */
+static unsigned long leave_end(void)
+{
+	struct io_uring_task *task = current->io_uring;
+	unsigned long end = jiffies + IOU_LEAVE_TIME;
+
+	if (!task)
+		return end;
+	/* It is never 0 afterwards */
+	if (!task->iou.leave_end)
+		task->iou.leave_end = end | 1;
+	return task->iou.leave_end;
+}
+
+/* Return: 0 or -EINTR */
+static noinline int lock_until(struct iou_ring *ring, unsigned long end)
+{
+	int error = 0;
+
+	if (iou_ring_trylock(ring))
+		return 0;
+
+	/* So that a long loop lets go of the lock */
+	atomic_inc(&ring->knocking);
+	while (!iou_ring_trylock(ring)) {
+		if (time_after_eq(jiffies, end)) {
+			error = -EINTR;
+			break;
+		}
+		schedule_timeout_uninterruptible(1);
+	}
+	atomic_dec(&ring->knocking);
+	return error;
+}
+
+/**
+ * iou_ring_lock_to_leave() - lock a ring that is being left, or closed
+ * @ring: kept by the caller
+ *
+ * Whoever has the lock may be stuck in a fault, for as long as another program likes. A
+ * task that exits because it was killed cannot be killed any more: it waits for a while
+ * only. A kernel worker does not wait.
+ *
+ * Context: sleeps.
+ * Return: 0; -EINTR: a kernel worker has to try later.
+ */
+int iou_ring_lock_to_leave(struct iou_ring *ring)
+{
+	if (current->flags & PF_WQ_WORKER)
+		return iou_ring_trylock(ring) ? 0 : -EINTR;
+	if (!iou_task_is_killed() || fatal_signal_pending(current))
+		return iou_ring_lock_killable(ring);
+	return lock_until(ring, leave_end());
+}
+
 static __always_inline void release(struct iou_ring *ring)
 {
 	iou_holds_end(ring);
@@ -224,7 +282,8 @@ static bool mutex_is_contended(struct mutex *lock)
 
 static bool lock_is_contended(struct iou_ring *ring)
 {
-	return mutex_is_contended(&ring->lock) || iou_holds_is_crowded();
+	return mutex_is_contended(&ring->lock) || atomic_read(&ring->knocking) ||
+	       iou_holds_is_crowded();
 }
 
 /* Take what has come in. Return: there is something, and it is in order */

@@ -8,6 +8,7 @@
 #include "../iou.h"
 #include "holds.h"
 
+int __must_check iou_ring_lock_to_leave(struct iou_ring *ring);
 void iou_ring_unlock(struct iou_ring *ring);
 void iou_lane_unlock(struct iou_ring *ring, const struct iou_lane *lane);
 void iou_ring_end_peek(struct iou_ring *ring);
@@ -24,14 +25,13 @@ void iou_ring_put(struct iou_ring *ring);
 void iou_lock_init(struct iou_ring *ring);
 void iou_lock_free(struct iou_ring *ring);
 
-/* Who locks keeps the ring alive, see the banner of iou.h */
-static inline void iou_ring_lock(struct iou_ring *ring)
-{
-	mutex_lock(&ring->lock);
-	iou_holds_begin(ring);
-}
-
-/* Return: 0, or -EINTR: a fatal signal came first */
+/*
+ * Who locks keeps the ring alive, see the banner of iou.h. There is no way to lock one
+ * that cannot be interrupted: its holder may be stuck in a fault, for as long as another
+ * program likes.
+ *
+ * Return: 0, or -EINTR: a fatal signal came first
+ */
 static inline int __must_check iou_ring_lock_killable(struct iou_ring *ring)
 {
 	/* Spares a look at whether to reschedule; but lockdep learns less from it */
@@ -110,17 +110,19 @@ static __always_inline enum iou_hold iou_ring_hold(struct iou_ring *ring, u32 nr
 
 /**
  * iou_ring_yield() - let the lock go for who waits for it
- * @ring: locked, and locked again on return. The caller keeps it, and bears whatever
- *        others do with it meanwhile
+ * @ring: locked. The caller keeps it, and bears whatever others do with it meanwhile
  *
- * Context: ring lock. Sleeps, also for somebody who is stuck: for who does not return to a
- * program, or has nothing else to do.
+ * A kernel worker holds on: it might not get the lock again for a long time.
+ *
+ * Context: ring lock. Sleeps.
+ * Return: 0: locked again. -EINTR: not locked any more, see iou_ring_lock_to_leave().
  */
-static inline void iou_ring_yield(struct iou_ring *ring)
-	__must_hold(&ring->lock)
+static inline int __must_check iou_ring_yield(struct iou_ring *ring)
 {
+	if (unlikely(current->flags & PF_WQ_WORKER))
+		return 0;
 	iou_ring_unlock(ring);
-	iou_ring_lock(ring);
+	return iou_ring_lock_to_leave(ring);
 }
 
 #endif

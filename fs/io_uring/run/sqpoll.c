@@ -195,7 +195,9 @@ static bool seat_serve(struct iou_seat *seat)
 	if (!seat_has_work(seat))
 		return false;
 
-	iou_ring_lock(ring);
+	/* Killed: sqpoll_main() sees that */
+	if (iou_ring_lock_killable(ring))
+		return false;
 	head = ring->sq.head;
 	closing = iou_ring_is_closing(ring);
 	polled = !closing && !list_empty(&ring->polling);
@@ -353,21 +355,17 @@ static void sqpoll_round(struct iou_sqpoll *sqp)
 		list_rotate_left(&sqp->seats);
 }
 
-/* The thread was killed: nobody will serve the ring again */
+/* The thread was killed: nobody will serve the ring again. What waits ends when it exits */
 static void seat_abandon(struct iou_seat *seat)
 {
 	struct iou_ring *ring = seat->ring;
-	struct iou_lane *lane;
 
 	WRITE_ONCE(seat->gone, true);
 	/* So that the program enters, and is told */
 	iou_sq_set_flag(&ring->sq, IORING_SQ_NEED_WAKEUP);
 	wake_up_all(&seat->room);
-	iou_ring_lock(ring);
-	lane = iou_task_own_lane(ring);
-	if (lane)
-		iou_cancel_lane(lane);
-	iou_ring_unlock(ring);
+	if (current->io_uring)
+		current->io_uring->iou.abandons = true;
 	seat_leave(seat);
 }
 
@@ -595,13 +593,8 @@ void iou_sqpoll_wake(struct iou_ring *ring)
  */
 void iou_sqpoll_close(struct iou_ring *ring)
 {
-	struct iou_sqpoll *sqp = ring->seat->sqp;
-
-	refcount_inc(&sqp->refs);
-	iou_exit_ring(ring);
 	/* It sees that, and lets go */
-	wake_up_state(sqp->thread, TASK_INTERRUPTIBLE);
-	sqpoll_put(sqp);
+	iou_exit_ring(ring, ring->seat->sqp->thread);
 }
 
 /**

@@ -155,6 +155,12 @@ static void ready_lane_hand_over(struct iou_lane *lane)
 		iou_ring_put(ring);
 }
 
+/* Return: 0; -EINTR: being killed, or killed before: then it does not wait for long */
+static int ready_lane_lock(struct iou_ring *ring, bool cancel)
+{
+	return unlikely(cancel) ? iou_ring_lock_to_leave(ring) : iou_ring_lock_killable(ring);
+}
+
 /* Run a ready lane's events, in its task: as long as that is not killed */
 static void ready_lane_work(struct iou_lane *lane, struct iou_ring *ring, bool cancel)
 	__must_hold(&lane->ring->lock)
@@ -162,7 +168,7 @@ static void ready_lane_work(struct iou_lane *lane, struct iou_ring *ring, bool c
 	while (!iou_lane_is_gone(lane) && ready_lane_run(lane, cancel)) {
 		/* What is left keeps the lane */
 		iou_lane_unlock(ring, lane);
-		if (iou_ring_lock_killable(ring)) {
+		if (ready_lane_lock(ring, cancel)) {
 			ready_lane_hand_over(lane);
 			return;
 		}
@@ -185,7 +191,7 @@ static void task_work(struct callback_head *cb)
 		nr++;
 		if (!ready_lane_begin(lane))
 			continue;
-		if (iou_ring_lock_killable(ring)) {
+		if (ready_lane_lock(ring, cancel)) {
 			ready_lane_hand_over(lane);
 			continue;
 		}

@@ -72,7 +72,10 @@ static int newfd_install_by_worker(struct iou_req *req, const struct iou_newfd *
 		fd_install(newfd->fd, file);
 		return newfd->fd;
 	}
-	iou_ring_lock(ring);
+	if (iou_ring_lock_killable(ring)) {
+		fput(file);
+		return -EINTR;
+	}
 	ret = newfd_install(req, newfd, file);
 	iou_ring_unlock(ring);
 	return ret;

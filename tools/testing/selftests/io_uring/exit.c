@@ -1251,4 +1251,263 @@ TEST(locks_of_a_dead_process)
 	close(file);
 }
 
+/* ------------------------------------------------------------------------
+ * A process can be killed while another one that uses the same ring is stuck in a page
+ * fault, with the ring locked.
+ */
+
+/**
+ * struct victim - what the process that is killed, and its parent, have in common
+ * @ring: a ring of both
+ * @file: what is registered with it
+ * @pair: a socket for the parent
+ * @ready: the victim says a descriptor of its own, or -1
+ * @go: it is told to go on
+ * @fifo: a path
+ * @page: absent
+ * @uffd: closing it ends the fault
+ * @thread: who is in it, with the ring locked
+ */
+struct victim {
+	struct ring ring;
+	int file[2];
+	int pair[2];
+	int ready[2];
+	int go[2];
+	char fifo[PATH_MAX];
+	void *page;
+	int uffd;
+	pthread_t thread;
+};
+
+static void victim_says(struct victim *v, int fd)
+{
+	char c;
+
+	if (write(v->ready[1], &fd, sizeof(fd)) != sizeof(fd) || read(v->go[0], &c, 1) != 1)
+		_exit(1);
+}
+
+static int never_woken;
+
+static bool wait_for_futex(struct ring *r)
+{
+	struct io_uring_sqe *sqe = prep(r, IORING_OP_FUTEX_WAIT, FUTEX2_SIZE_U32 | FUTEX2_PRIVATE,
+					&never_woken, 0, 0);
+
+	sqe->addr3 = FUTEX_BITSET_MATCH_ANY;
+	sqe->user_data = 3;
+	return ring_submit(r) == 1;
+}
+
+static void victim_waits(struct victim *v)
+{
+	if (!wait_for_futex(&v->ring))
+		_exit(1);
+	victim_says(v, -1);
+	pause();
+}
+
+static void victim_execs(struct victim *v)
+{
+	char *const argv[] = { "true", NULL };
+
+	if (!wait_for_futex(&v->ring))
+		_exit(1);
+	victim_says(v, -1);
+	execv("/bin/true", argv);
+}
+
+static void victim_opens(struct victim *v)
+{
+	struct io_uring_sqe *sqe = prep(&v->ring, IORING_OP_OPENAT, AT_FDCWD, v->fifo, 0, 0);
+
+	sqe->open_flags = O_RDONLY;
+	sqe->file_index = 1;
+	sqe->flags = IOSQE_ASYNC;
+	if (ring_submit(&v->ring) != 1)
+		_exit(1);
+	victim_says(v, -1);
+	pause();
+}
+
+static void victim_has_a_thread(struct victim *v)
+{
+	struct ring r;
+
+	if (ring_open(&r, 8, IORING_SETUP_SQPOLL))
+		_exit(1);
+	victim_says(v, r.fd);
+	/* The thread tries to take it */
+	prep_nop(&r, 1);
+	ring_publish(&r);
+	sys_enter(r.fd, 0, 0, IORING_ENTER_SQ_WAKEUP, NULL, 0);
+	pause();
+}
+
+static void victim_closes(struct victim *v)
+{
+	victim_says(v, -1);
+	pause();
+}
+
+/* Reads an iovec from there, under the lock */
+static void *register_absent(void *arg)
+{
+	struct victim *v = arg;
+
+	sys_register(v->ring.fd, IORING_REGISTER_BUFFERS, v->page, 1);
+	return NULL;
+}
+
+/* Its event writes there, under the lock. It has nothing else to do with the ring */
+static void *receive_absent(void *arg)
+{
+	struct victim *v = arg;
+
+	prep(&v->ring, IORING_OP_RECV, v->pair[0], v->page, 1, 0);
+	ring_submit(&v->ring);
+	ring_close(&v->ring);
+	if (write(v->ready[1], &v->uffd, sizeof(v->uffd)) > 0)
+		poll_fd(v->pair[0], POLLHUP, 2 * WAIT_MS);
+	return NULL;
+}
+
+FIXTURE(victim)
+{
+	struct victim v;
+};
+
+FIXTURE_VARIANT(victim)
+{
+	void (*does)(struct victim *v);
+	void *(*stuck)(void *v);
+	bool blocks;	/* also without being killed */
+};
+
+FIXTURE_VARIANT_ADD(victim, waits) { .does = victim_waits, .stuck = register_absent };
+FIXTURE_VARIANT_ADD(victim, execs) {
+	.does = victim_execs, .stuck = register_absent, .blocks = true,
+};
+FIXTURE_VARIANT_ADD(victim, opens) { .does = victim_opens, .stuck = register_absent };
+FIXTURE_VARIANT_ADD(victim, has_a_thread) {
+	.does = victim_has_a_thread, .stuck = register_absent,
+};
+FIXTURE_VARIANT_ADD(victim, closes) { .does = victim_closes, .stuck = receive_absent };
+
+FIXTURE_SETUP(victim)
+{
+	struct victim *v = &self->v;
+
+	ASSERT_EQ(0, ring_open(&v->ring, 8, 0));
+	ASSERT_EQ(0, pipe2(v->file, O_CLOEXEC));
+	ASSERT_EQ(0, sys_register(v->ring.fd, IORING_REGISTER_FILES, &v->file[0], 1));
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, v->pair));
+	ASSERT_EQ(0, pipe(v->ready));
+	ASSERT_EQ(0, pipe(v->go));
+	snprintf(v->fifo, sizeof(v->fifo), "%s/iou_victim.%d", tmp_dir(), getpid());
+	ASSERT_EQ(0, mkfifo(v->fifo, 0600));
+	v->page = pages(4096);
+	v->uffd = -1;
+}
+
+FIXTURE_TEARDOWN(victim)
+{
+	unlink(self->v.fifo);
+}
+
+/* Is any thread of the process in a sleep that is no wait for an event? */
+static bool any_blocked(pid_t pid)
+{
+	char path[PATH_MAX], buf[512];
+	struct dirent *entry;
+	bool blocked = false;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	dir = opendir(path);
+	while (dir && (entry = readdir(dir))) {
+		char *state;
+
+		snprintf(path, sizeof(path), "/proc/%d/task/%s/stat", pid, entry->d_name);
+		if (!read_small_file(path, buf, sizeof(buf)))
+			continue;
+		state = strrchr(buf, ')');
+		blocked |= state && state[1] && state[2] == 'D';
+	}
+	if (dir)
+		closedir(dir);
+	return blocked;
+}
+
+static void wait_until_blocked(pid_t pid, long ms)
+{
+	long end = now_ms() + ms;
+
+	while (!any_blocked(pid) && now_ms() < end)
+		nap();
+}
+
+/* Whoever uses a ring that somebody else is stuck with can be killed, and it ends later */
+TEST_F_TIMEOUT(victim, is_killed, 120)
+{
+	struct victim *v = &self->v;
+	bool killed, old = untouched();
+	struct io_uring_cqe cqe;
+	int fd, pidfd, fifo;
+	pid_t pid;
+
+	v->uffd = open_userfault(v->page, 4096);
+	if (v->uffd < 0)
+		SKIP(return, "no userfaultfd (%s)", strerror(-v->uffd));
+	pid = fork_detached();
+	if (!pid) {
+		close(v->uffd);
+		variant->does(v);
+		_exit(2);
+	}
+	ASSERT_EQ((int)sizeof(fd), read(v->ready[0], &fd, sizeof(fd)));
+	close(v->file[0]);
+	if (fd >= 0) {
+		ring_close(&v->ring);
+		pidfd = syscall(__NR_pidfd_open, pid, 0);
+		v->ring.fd = syscall(__NR_pidfd_getfd, pidfd, fd, 0);
+		close(pidfd);
+		ASSERT_LE(0, v->ring.fd);
+	}
+
+	ASSERT_EQ(0, pthread_create(&v->thread, NULL, variant->stuck, v));
+	if (variant->stuck == receive_absent) {
+		ASSERT_EQ((int)sizeof(fd), read(v->ready[0], &fd, sizeof(fd)));
+		ASSERT_EQ(1, write(v->pair[1], "x", 1));
+	}
+	ASSERT_EQ(POLLIN, poll_fd(v->uffd, POLLIN, WAIT_MS));
+	fifo = variant->does == victim_opens ? open(v->fifo, O_WRONLY) : -1;
+	if (variant->stuck != receive_absent)
+		ASSERT_EQ(1, write(v->go[1], "x", 1));
+	wait_until_blocked(pid, variant->blocks ? WAIT_MS : 200);
+
+	killed = kill_ends(pid, old ? 10 : WAIT_MS);
+	EXPECT_TRUE(killed || old);
+
+	close(v->uffd);
+	if (variant->stuck == receive_absent)
+		close(v->pair[1]);
+	pthread_join(v->thread, NULL);
+	if (!killed)
+		EXPECT_LE(0, reap(pid, WAIT_MS));
+
+	/* What could not be done meanwhile is done now */
+	if (variant->does == victim_waits || variant->does == victim_execs) {
+		ASSERT_EQ(0, ring_wait(&v->ring, &cqe));
+		EXPECT_EQ(3u, cqe.user_data);
+		EXPECT_EQ(-ECANCELED, cqe.res);
+	}
+	if (variant->stuck == register_absent && fd < 0)
+		ring_close(&v->ring);
+	EXPECT_EQ(POLLERR, poll_fd(v->file[1], POLLERR, WAIT_MS) & POLLERR);
+	close(fifo);
+	EXPECT_TRUE(fresh_ring_works());
+}
+
 TEST_HARNESS_MAIN
