@@ -11,6 +11,7 @@
 
 #include "../req/lane.h"
 #include "../rsrc/node.h"
+#include "../run/cancel.h"
 #include "../run/iopoll.h"
 #include "../run/lock.h"
 #include "fake.h"
@@ -39,8 +40,35 @@ static struct {
 	bool again;
 } callback_does;
 
+/**
+ * struct asked - what is known of commands that are to be stopped
+ * @rival: wants the ring meanwhile
+ * @nr: how often was the driver asked?
+ * @rival_is_there: could the thread be had?
+ */
+static struct asked {
+	struct rival rival;
+	u32 nr;
+	bool rival_is_there;
+} asked;
+
+#define ASKED_FIRST	3	/* before there is a rival */
+
+/* The driver stops nothing */
+static void drive_ask_cancel(struct io_uring_cmd *cmd)
+{
+	/* Its tag: asked once */
+	cmd->pdu[0]++;
+	WRITE_ONCE(asked.nr, asked.nr + 1);
+	if (asked.nr == ASKED_FIRST && asked.rival.ring)
+		asked.rival_is_there = rival_start(&asked.rival);
+	rival_pace(&asked.rival);
+}
+
 static int drive_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags)
 {
+	if (issue_flags & IO_URING_F_CANCEL)
+		drive_ask_cancel(cmd);
 	return -EIOCBQUEUED;
 }
 
@@ -82,6 +110,23 @@ static void drive_free_file(void *file)
 	fput(file);
 }
 
+/* The driver accepts it */
+static void drive_submit(struct kunit *test, struct drive *drive, struct iou_req *req,
+			 u64 user_data)
+{
+	iou_verdict_t verdict;
+
+	req->lane = &drive->fake->lane;
+	req->file = drive->file;
+	req->user_data = user_data;
+	req->opcode = IORING_OP_URING_CMD;
+	verdict = iou_optab[IORING_OP_URING_CMD]->start(req,
+				(const void __force __shared *)&drive->sqe);
+	KUNIT_ASSERT_TRUE(test, verdict == IOU_BUSY || verdict == IOU_POLLED);
+	if (verdict == IOU_POLLED)
+		iou_iopoll_add(req);
+}
+
 /* Submit both commands to a ring with these IORING_SETUP_* */
 static struct drive *drive_start(struct kunit *test, u32 setup_flags)
 {
@@ -104,20 +149,8 @@ static struct drive *drive_start(struct kunit *test, u32 setup_flags)
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, drive_free_file, drive->file));
 
 	mutex_lock(&ring->lock);
-	for (i = 0; i < 2; i++) {
-		struct iou_req *req = &drive->reqs[i];
-		iou_verdict_t verdict;
-
-		req->lane = &drive->fake->lane;
-		req->file = drive->file;
-		req->user_data = i;
-		req->opcode = IORING_OP_URING_CMD;
-		verdict = iou_optab[IORING_OP_URING_CMD]->start(req,
-					(const void __force __shared *)&drive->sqe);
-		KUNIT_ASSERT_TRUE(test, verdict == IOU_BUSY || verdict == IOU_POLLED);
-		if (verdict == IOU_POLLED)
-			iou_iopoll_add(req);
-	}
+	for (i = 0; i < 2; i++)
+		drive_submit(test, drive, &drive->reqs[i], i);
 	mutex_unlock(&ring->lock);
 	return drive;
 }
@@ -343,6 +376,59 @@ static void second_half_is_its_own(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 5678, second_half(drive, 1));
 }
 
+#define NR_STOPPED	300
+
+/* Commands end while others have the ring: the one that would be asked next among them */
+static void end_some(struct rival *rival)
+{
+	struct iou_req *req, *next;
+	u32 nr = 0;
+
+	list_for_each_entry_safe(req, next, &rival->ring->commands, command)
+		if (req->state != IOU_S_DONE && !drive_of(req)->pdu[0] && nr++ < NR_STOPPED / 2)
+			list_del_init(&req->command);
+}
+
+/*
+ * Drivers are asked to stop many commands. Who waits for the lock does not wait for all of
+ * them. Each is asked once, unless it has ended before that.
+ */
+static void stopped_bit_by_bit(struct kunit *test)
+{
+	struct drive *drive = drive_start(test, 0);
+	struct iou_ring *ring = &drive->fake->ring;
+	struct iou_req *reqs = kvcalloc(NR_STOPPED, sizeof(*reqs), GFP_KERNEL);
+	u32 i, nr = 0, twice = 0;
+
+	KUNIT_ASSERT_NOT_NULL(test, reqs);
+	asked = (struct asked) {
+		.rival = { .ring = ring, .counter = &asked.nr, .turn = end_some },
+	};
+	mutex_lock(&ring->lock);
+	for (i = 0; i < NR_STOPPED; i++) {
+		drive_submit(test, drive, &reqs[i], i);
+		io_uring_cmd_mark_cancelable(drive_of(&reqs[i]), 0);
+	}
+
+	KUNIT_EXPECT_EQ(test, 0, iou_cancel_ring(ring));
+	KUNIT_EXPECT_TRUE(test, asked.rival_is_there);
+	for (i = 0; i < NR_STOPPED; i++) {
+		nr += drive_of(&reqs[i])->pdu[0];
+		twice += drive_of(&reqs[i])->pdu[0] > 1;
+		list_del_init(&reqs[i].command);
+	}
+	/* No mark is left */
+	KUNIT_EXPECT_TRUE(test, list_empty(&ring->commands));
+	mutex_unlock(&ring->lock);
+
+	wait_for_completion(&asked.rival.over);
+	KUNIT_EXPECT_LE(test, ASKED_FIRST, asked.rival.seen);
+	KUNIT_EXPECT_GT(test, NR_STOPPED / 2, asked.rival.seen);
+	KUNIT_EXPECT_EQ(test, NR_STOPPED - NR_STOPPED / 2, nr);
+	KUNIT_EXPECT_EQ(test, 0, twice);
+	kvfree(reqs);
+}
+
 static struct kunit_case commands_cases[] = {
 	KUNIT_CASE(ended_by_callback),
 	KUNIT_CASE(ended_before_callback),
@@ -353,6 +439,7 @@ static struct kunit_case commands_cases[] = {
 	KUNIT_CASE(ended_polled),
 	KUNIT_CASE(called_by_a_kernel_worker),
 	KUNIT_CASE(second_half_is_its_own),
+	KUNIT_CASE(stopped_bit_by_bit),
 	{ }
 };
 
