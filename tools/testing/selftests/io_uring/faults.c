@@ -421,6 +421,35 @@ static void reg_sync_cancel(struct attempt *a)
 	NEED(a, ring_works(&a->r));
 }
 
+#define NR_CANCELLED	20
+
+/* Who looks at many requests wants some memory for that, but can do without */
+static void reg_sync_cancel_any(struct attempt *a)
+{
+	struct io_uring_sync_cancel_reg reg = {
+		.flags = IORING_ASYNC_CANCEL_ANY, .fd = -1, .timeout = { -1, -1 },
+	};
+	struct io_uring_cqe cqe;
+	int i, ret;
+
+	for (i = 0; i < NR_CANCELLED; i++) {
+		struct io_uring_sqe *poll = prep(&a->r, IORING_OP_POLL_ADD, a->p[0], NULL, 0, 0);
+
+		NEED(a, poll);
+		poll->poll32_events = POLLIN;
+	}
+	NEED(a, ring_submit(&a->r) == NR_CANCELLED);
+	ret = FAULTY(a, sys_register(a->r.fd, IORING_REGISTER_SYNC_CANCEL, &reg, 1));
+	/* The arguments may be what cannot be read */
+	NEED(a, ret == NR_CANCELLED || (a->out->injected && ret == -EFAULT));
+	if (ret < 0)
+		NEED(a, sys_register(a->r.fd, IORING_REGISTER_SYNC_CANCEL, &reg, 1) ==
+			NR_CANCELLED);
+	for (i = 0; i < NR_CANCELLED; i++)
+		NEED(a, !ring_wait(&a->r, &cqe) && cqe.res == -ECANCELED);
+	NEED(a, ring_works(&a->r));
+}
+
 /* ------------------------------------------------------------------------
  * Requests
  */
@@ -974,6 +1003,7 @@ static const struct scenario {
 	{ "IOWQ_AFF", reg_affinity, true },
 	{ "RING_FDS", reg_ring_fd, true },
 	{ "SYNC_CANCEL", reg_sync_cancel, true },
+	{ "SYNC_CANCEL, ANY", reg_sync_cancel_any, true },
 };
 
 static bool set_file(const char *path, const char *text)
