@@ -9,6 +9,9 @@
 #include "count.h"
 #include "park.h"
 
+/* Requests that are ended before others have their turn */
+#define IOU_COUNT_STEPS		64
+
 /* CQEs in the CQ since it was made, without those of timeouts; wraps around */
 static u32 count_now(const struct iou_ring *ring)
 {
@@ -88,21 +91,27 @@ void iou_count_del(struct iou_req *req)
 }
 
 /**
- * iou_count_check() - end the requests whose number is reached
+ * iou_count_check() - end requests whose number is reached
  * @ring: locked
  *
  * Context: ring lock. May sleep.
+ * Return: whether there are more of them.
  */
-void iou_count_check(struct iou_ring *ring)
+bool iou_count_check(struct iou_ring *ring)
 {
 	struct iou_count *count, *next;
 	u32 now = count_now(ring);
+	u32 steps = IOU_COUNT_STEPS;
+	bool more = false;
 
 	iou_assert_locked(ring);
 	list_for_each_entry_safe(count, next, &ring->counting, node) {
 		struct iou_req *req = count_req(count);
 
 		if (count_left(count, now))
+			break;
+		more = !steps--;
+		if (more)
 			break;
 		list_del_init(&count->node);
 		/* If its time is up in this moment, its handler ends it */
@@ -112,4 +121,5 @@ void iou_count_check(struct iou_ring *ring)
 	}
 	if (!list_empty(&ring->counting))
 		ring->cold |= IOU_COLD_COUNT;
+	return more;
 }

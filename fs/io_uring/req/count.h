@@ -23,6 +23,6 @@ void iou_count_init(struct iou_ring *ring);
 void iou_count_add(struct iou_req *req, u32 nr, u32 tail)
 	__must_hold(&iou_req_ring(req)->lock);
 void iou_count_del(struct iou_req *req) __must_hold(&iou_req_ring(req)->lock);
-void iou_count_check(struct iou_ring *ring) __must_hold(&ring->lock);
+bool iou_count_check(struct iou_ring *ring) __must_hold(&ring->lock);
 
 #endif

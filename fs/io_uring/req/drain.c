@@ -16,6 +16,9 @@
 #include "complete.h"
 #include "drain.h"
 
+/* Units that are moved before others have their turn */
+#define IOU_DRAIN_STEPS		64
+
 /*
  * How much of what is in flight is a unit's. A notification is made with its send:
  * until that starts, nobody must wait for it.
@@ -72,7 +75,7 @@ static u32 nr_started(const struct iou_ring *ring)
 
 /**
  * iou_drain_advance() - move units that can start to ring->ready
- * @ring: locked
+ * @ring: locked. If there may be more, IOU_COLD_DRAIN is set
  *
  * Context: ring lock.
  */
@@ -80,6 +83,7 @@ void iou_drain_advance(struct iou_ring *ring)
 {
 	struct iou_drain *drain = &ring->drain;
 	u32 busy = nr_started(ring);
+	u32 steps = IOU_DRAIN_STEPS;
 
 	iou_assert_locked(ring);
 	while (!list_empty(&drain->queue)) {
@@ -90,6 +94,10 @@ void iou_drain_advance(struct iou_ring *ring)
 
 		if (busy && (wants || drain->barrier))
 			return;
+		if (!steps--) {
+			ring->cold |= IOU_COLD_DRAIN;
+			return;
+		}
 		nr = unit_size(head);
 		drain->barrier = wants;
 		drain->nr_reqs -= nr;

@@ -402,6 +402,23 @@ static bool settle_ready(struct iou_ring *ring, const struct iou_lane *mine)
 }
 
 /*
+ * End what has counted enough CQEs. Return: false: somebody wants the lock, and there is
+ * more
+ */
+static bool settle_counted(struct iou_ring *ring)
+	__must_hold(&ring->lock)
+{
+	while (iou_count_check(ring)) {
+		if (iou_ring_look_around(ring) != IOU_HOLD_YIELD)
+			continue;
+		/* IOU_COLD_COUNT alone does not say that there is something to do */
+		ring->cold |= IOU_COLD_READY;
+		return false;
+	}
+	return true;
+}
+
+/*
  * Make ready what can be, and deal with it, until nothing is. @mine: start what is
  * this lane's; NULL: start nothing.
  * Return: false: somebody wants the lock, and there is more.
@@ -420,8 +437,8 @@ static bool settle(struct iou_ring *ring, const struct iou_lane *mine)
 			ring->cold |= cold & IOU_COLD_COUNT;
 			return false;
 		}
-		if (cold & IOU_COLD_COUNT)
-			iou_count_check(ring);
+		if ((cold & IOU_COLD_COUNT) && !settle_counted(ring))
+			return false;
 		if (!(ring->cold & IOU_COLD_SETTLE & ~IOU_COLD_COUNT))
 			break;
 	}

@@ -554,6 +554,40 @@ static void drain_chain(struct kunit *test)
 	kvfree(reqs);
 }
 
+#define NR_UNITS	200
+
+/* Many units can start: a part of them, then others may have their turn */
+static void drain_bit_by_bit(struct kunit *test)
+{
+	struct fake *fake = fake_ring(test);
+	struct iou_ring *ring = &fake->ring;
+	struct iou_req *reqs = fake_reqs(test, fake, NR_UNITS);
+	u32 i, ready = 0, rounds = 0;
+
+	mutex_lock(&ring->lock);
+	fake->lane.nr_inflight = 1;
+	reqs[0].sqe_flags = IOSQE_IO_DRAIN;
+	for (i = 0; i < NR_UNITS; i++)
+		drain_enter(fake, &reqs[i]);
+	one_done(fake);
+	KUNIT_EXPECT_TRUE(test, is_next_ready(ring, &reqs[ready++]));
+	ring->cold &= ~IOU_COLD_DRAIN;
+
+	one_done(fake);
+	while (ready < NR_UNITS && rounds++ < NR_UNITS) {
+		while (!list_empty(&ring->ready))
+			KUNIT_EXPECT_TRUE(test, is_next_ready(ring, &reqs[ready++]));
+		KUNIT_EXPECT_EQ(test, ready < NR_UNITS, !!(ring->cold & IOU_COLD_DRAIN));
+		ring->cold &= ~IOU_COLD_DRAIN;
+		iou_drain_advance(ring);
+	}
+	KUNIT_EXPECT_EQ(test, NR_UNITS, ready);
+	KUNIT_EXPECT_LT(test, 2, rounds);
+	KUNIT_EXPECT_FALSE(test, ring->strict & IOU_STRICT_DRAIN);
+	mutex_unlock(&ring->lock);
+	kvfree(reqs);
+}
+
 /* ------------------------------------------------------------------------
  * Counting
  */
@@ -593,6 +627,36 @@ static void count_order(struct kunit *test)
 	}
 	KUNIT_EXPECT_TRUE(test, list_empty(&ring->counting));
 	mutex_unlock(&ring->lock);
+	kvfree(reqs);
+}
+
+#define NR_COUNTING	200
+
+/* All have counted enough: a part of them ends, then others may have their turn */
+static void count_bit_by_bit(struct kunit *test)
+{
+	struct fake *fake = fake_ring(test);
+	struct iou_ring *ring = &fake->ring;
+	struct iou_req *reqs = fake_reqs(test, fake, NR_COUNTING);
+	u32 i, rounds = 0;
+
+	mutex_lock(&ring->lock);
+	for (i = 0; i < NR_COUNTING; i++) {
+		KUNIT_EXPECT_EQ(test, 0, iou_park(&reqs[i], &park_ops));
+		iou_count_add(&reqs[i], 1, ring->cq.tail);
+	}
+	ring->cq.tail++;
+	while (iou_count_check(ring)) {
+		rounds++;
+		KUNIT_EXPECT_GT(test, NR_COUNTING, NR_COUNTING - ring->parked.nr);
+		KUNIT_EXPECT_TRUE(test, ring->cold & IOU_COLD_COUNT);
+	}
+	KUNIT_EXPECT_LT(test, 1, rounds);
+	KUNIT_EXPECT_EQ(test, 0, ring->parked.nr);
+	KUNIT_EXPECT_TRUE(test, list_empty(&ring->counting));
+	mutex_unlock(&ring->lock);
+	iou_cq_free(&ring->cq);
+	iou_park_free(ring);
 	kvfree(reqs);
 }
 
@@ -867,7 +931,9 @@ static struct kunit_case requests_cases[] = {
 	KUNIT_CASE(batch_order),
 	KUNIT_CASE(drain_order),
 	KUNIT_CASE(drain_chain),
+	KUNIT_CASE(drain_bit_by_bit),
 	KUNIT_CASE(count_order),
+	KUNIT_CASE(count_bit_by_bit),
 	KUNIT_CASE(count_passed),
 	KUNIT_CASE(states),
 	KUNIT_CASE(states_of_rings),
