@@ -61,7 +61,6 @@ static int prep_msg_ring(struct iou_req *req, const struct io_uring_sqe __shared
 {
 	struct iou_msg *msg = iou_req_cmd(req, struct iou_msg);
 	union iou_sqe_mid mid = iou_sqe_mid(sqe);
-	u64 cmd = iou_sqe_get(sqe, addr);
 
 	if (unlikely(mid.buf_index || iou_req_is_personal(req)))
 		return iou_reject(req, sqe, -EINVAL,
@@ -71,7 +70,8 @@ static int prep_msg_ring(struct iou_req *req, const struct io_uring_sqe __shared
 		return iou_reject(req, sqe, -EINVAL, "msg_ring: unknown msg_ring_flags");
 	msg->user_data = iou_sqe_get(sqe, off);
 	msg->res = iou_sqe_get(sqe, len);
-	msg->cmd = min_t(u64, cmd, U32_MAX);
+	/* Programs may leave anything in the upper half */
+	msg->cmd = iou_sqe_get(sqe, addr);
 	msg->src = iou_sqe_get(sqe, addr3);
 	msg->dst = mid.file_index;
 	msg->file = NULL;

@@ -176,6 +176,24 @@ TEST_F(msg, errors)
 	EXPECT_EQ(0u, ring_ready(&self->to));
 }
 
+/* The command has 32 bits: what stands above them does not matter. */
+TEST_F(msg, command_of_32_bits)
+{
+	struct io_uring_sqe sqe = data_sqe(self->to.fd, 1, 2);
+	struct io_uring_cqe cqe;
+
+	sqe.addr |= 0xffff800000000000ull;
+	EXPECT_EQ(0, RUN(sqe));
+	ASSERT_EQ(0, ring_wait(&self->to, &cqe));
+	EXPECT_EQ(1ull, (unsigned long long)cqe.user_data);
+	EXPECT_EQ(2, cqe.res);
+	sqe = fd_sqe(self->to.fd, 5, 0);
+	sqe.addr |= 1ull << 32;
+	EXPECT_EQ(-EBADF, RUN(sqe));
+	sqe.addr++;
+	EXPECT_EQ(-EINVAL, RUN(sqe));
+}
+
 /* The file comes first, and what is wrong with the rest does not end the batch. */
 TEST_F(msg, file_is_checked_first)
 {
