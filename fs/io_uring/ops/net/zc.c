@@ -113,6 +113,27 @@ static void cleanup_send_zc(struct iou_req *req)
 	put_notif(req);
 }
 
+/* The socket, or NULL with @error */
+static struct socket *zc_sock(struct iou_req *req, int *error)
+{
+	struct socket *sock = iou_net_sock(req, error);
+
+	if (!sock || test_bit(SOCK_SUPPORT_ZC, &sock->flags))
+		return sock;
+	*error = -EOPNOTSUPP;
+	return NULL;
+}
+
+/* A socket that cannot do it need not become ready first */
+static iou_verdict_t zc_poll_first(struct iou_req *req)
+{
+	int error;
+
+	if (!zc_sock(req, &error))
+		return iou_done(req, error);
+	return iou_net_poll_first(req);
+}
+
 /*
  * The socket, ready for a first or further attempt; or NULL with @error.
  * Memory is charged once, when it is known that it may be pinned.
@@ -120,18 +141,25 @@ static void cleanup_send_zc(struct iou_req *req)
 static struct socket *zc_begin(struct iou_req *req, int *error)
 {
 	struct iou_send_zc *zc = iou_req_cmd(req, struct iou_send_zc);
-	struct socket *sock = iou_net_sock(req, error);
+	struct socket *sock = zc_sock(req, error);
 
 	if (!sock)
 		return NULL;
-	if (!test_bit(SOCK_SUPPORT_ZC, &sock->flags)) {
-		*error = -EOPNOTSUPP;
-		return NULL;
-	}
 	if (zc->xfer.flags & IORING_RECVSEND_FIXED_BUF)
 		return sock;
 	*error = iou_notif_charge(zc->notif, zc->xfer.len);
 	return *error ? NULL : sock;
+}
+
+/* What a worker does with either kind */
+static iou_verdict_t zc_work(struct iou_req *req,
+			     iou_verdict_t (*attempt)(struct iou_req *req, bool nowait))
+{
+	int error;
+
+	if (!zc_sock(req, &error))
+		return iou_done(req, error);
+	return iou_net_work(req, attempt);
 }
 
 /* What is left to do, in the program's memory or in a registered buffer */
@@ -175,7 +203,7 @@ static iou_verdict_t try_send_zc(struct iou_req *req, bool nowait)
 static iou_verdict_t issue_send_zc(struct iou_req *req)
 {
 	if (iou_net_polls_first(req))
-		return iou_net_poll_first(req);
+		return zc_poll_first(req);
 	return try_send_zc(req, true);
 }
 
@@ -183,7 +211,7 @@ IOU_FUSE(send_zc)
 
 static iou_verdict_t work_send_zc(struct iou_req *req)
 {
-	return iou_net_work(req, try_send_zc);
+	return zc_work(req, try_send_zc);
 }
 
 const struct iou_op iou_op_send_zc = {
@@ -250,7 +278,7 @@ static iou_verdict_t sendmsg_zc_nowait(struct iou_req *req)
 static iou_verdict_t issue_sendmsg_zc(struct iou_req *req)
 {
 	if (iou_net_polls_first(req))
-		return iou_net_poll_first(req);
+		return zc_poll_first(req);
 	return iou_audited(req, sendmsg_zc_nowait);
 }
 
@@ -258,7 +286,7 @@ IOU_FUSE(sendmsg_zc)
 
 static iou_verdict_t work_sendmsg_zc(struct iou_req *req)
 {
-	return iou_net_work(req, try_sendmsg_zc);
+	return zc_work(req, try_sendmsg_zc);
 }
 
 const struct iou_op iou_op_sendmsg_zc = {

@@ -434,6 +434,31 @@ TEST_F(zc, errors)
 	close(fds[3]);
 }
 
+/* Whether the socket can do it is asked before it is waited for. */
+TEST_F(zc, support_before_readiness)
+{
+	static const int msg_flags[] = { 0, MSG_DONTWAIT };
+	struct io_uring_cqe cqe;
+	char buf[64];
+	int i;
+
+	ASSERT_EQ(0, sock_pair(SOCK_UNIX_STREAM, self->fd));
+	while (send(self->fd[0], buf, sizeof(buf), MSG_DONTWAIT) > 0)
+		;
+	for (i = 0; i < 2; i++) {
+		struct io_uring_sqe *sqe = prep_zc(&self->ring, variant, self->fd[0], buf,
+						   sizeof(buf));
+
+		sqe->ioprio |= IORING_RECVSEND_POLL_FIRST;
+		sqe->msg_flags = msg_flags[i];
+		ASSERT_EQ(1, ring_submit(&self->ring));
+		ASSERT_EQ(0, ring_wait(&self->ring, &cqe));
+		EXPECT_EQ(-EOPNOTSUPP, cqe.res);
+		if (cqe.flags & IORING_CQE_F_MORE)
+			ASSERT_EQ(0, ring_wait(&self->ring, &cqe));
+	}
+}
+
 /* A notification that no CQE has announced does not come. */
 TEST_F(zc, behind_a_failure)
 {
