@@ -61,6 +61,7 @@ static int prep_timeout(struct iou_req *req, const struct io_uring_sqe __shared 
 		return iou_reject(req, sqe, -ENOMEM, "timeout: no memory");
 	timeout->clock = get_clock(flags);
 	timeout->absolute = flags & IORING_TIMEOUT_ABS;
+	timeout->first = !iou_req_ring(req)->chain.head;
 	timeout->flags = flags;
 	timeout->nr = iou_sqe_get(sqe, off);
 	INIT_LIST_HEAD(&timeout->count.node);
@@ -101,8 +102,21 @@ static void timeout_event(struct iou_req *req, bool cancel)
 	iou_req_end(req, -ETIME);
 }
 
-/* @tail: of the CQ, from where CQEs are counted */
-static iou_verdict_t do_timeout(struct iou_req *req, u32 tail)
+/*
+ * From where CQEs are counted. Those of what stands before it in its batch count, too:
+ * programs put a timeout behind their last SQE in order to wait. What was published belongs
+ * to earlier batches. What stands before it in its chain does not count.
+ */
+static u32 count_from(const struct iou_req *req)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	const struct iou_timeout *timeout = (const struct iou_timeout *)req->cmd;
+	const struct iou_cq *cq = &iou_req_ring(req)->cq;
+
+	return timeout->first ? cq->published : cq->tail;
+}
+
+static iou_verdict_t issue_timeout(struct iou_req *req)
 	__must_hold(&iou_req_ring(req)->lock)
 {
 	struct iou_timeout *timeout = iou_req_cmd(req, struct iou_timeout);
@@ -111,7 +125,7 @@ static iou_verdict_t do_timeout(struct iou_req *req, u32 tail)
 	req->event = timeout_event;
 	req->notes |= IOU_NOTE_TIMER;
 	if (timeout->nr && !(timeout->flags & IORING_TIMEOUT_MULTISHOT))
-		iou_count_add(req, timeout->nr, tail);
+		iou_count_add(req, timeout->nr, count_from(req));
 
 	error = iou_timeout_start(req);
 	if (!error)
@@ -120,23 +134,7 @@ static iou_verdict_t do_timeout(struct iou_req *req, u32 tail)
 	return iou_done(req, error);
 }
 
-static iou_verdict_t issue_timeout(struct iou_req *req)
-{
-	return do_timeout(req, iou_req_ring(req)->cq.tail);
-}
-
-/*
- * The CQEs of what stands before it in its batch count, too: programs put a timeout behind
- * their last SQE in order to wait. What was published belongs to earlier batches.
- */
-static iou_verdict_t start_timeout(struct iou_req *req,
-				   const struct io_uring_sqe __shared *sqe)
-	__must_hold(&iou_req_ring(req)->lock)
-{
-	if (prep_timeout(req, sqe))
-		return IOU_REJECTED;
-	return do_timeout(req, iou_req_ring(req)->cq.published);
-}
+IOU_FUSE(timeout)
 
 const struct iou_op iou_op_timeout = {
 	.name	= "TIMEOUT",

@@ -24,6 +24,7 @@ enum iou_clock_nr {
  * @time: when
  * @clock: enum iou_clock_nr
  * @absolute: @time is a time, not a span
+ * @first: TIMEOUT: it stands behind nothing in a chain
  * @flags: IORING_TIMEOUT_*
  * @nr: TIMEOUT: number of CQEs to count, 0: none; MULTISHOT: periods left, 0: no end
  */
@@ -32,6 +33,7 @@ struct iou_timeout {
 	ktime_t time;
 	u8 clock;
 	bool absolute;
+	bool first;
 	u32 flags;
 	u32 nr;
 };

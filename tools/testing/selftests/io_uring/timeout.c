@@ -462,6 +462,38 @@ TEST_F(timeout, count_of_batch)
 	EXPECT_EQ(0, RES(8));
 }
 
+/* The same, if it runs with other credentials, or if a chain begins with it. */
+TEST_F(timeout, count_of_batch_by_others)
+{
+	struct __kernel_timespec ts = TS_NEVER;
+	struct io_uring_sqe sqe = sqe_timeout(&ts, 0, 1);
+	int id = sys_register(self->ring.fd, IORING_REGISTER_PERSONALITY, NULL, 0);
+
+	ASSERT_LT(0, id);
+	sqe.personality = id;
+	PUT(1, 0, sqe_nop());
+	PUT(2, 0, sqe);
+	SUBMIT(2);
+	GET(2);
+	EXPECT_EQ(0, RES(2));
+
+	PUT(3, 0, sqe_nop());
+	PUT(4, IOSQE_IO_LINK, sqe_timeout(&ts, 0, 1));
+	PUT(5, 0, sqe_nop());
+	SUBMIT(3);
+	GET(5);
+	EXPECT_EQ(0, RES(4));
+	EXPECT_EQ(0, RES(5));
+
+	PUT(6, 0, sqe_nop());
+	PUT(7, IOSQE_IO_LINK, sqe);
+	PUT(8, 0, sqe_nop());
+	SUBMIT(3);
+	GET(8);
+	EXPECT_EQ(0, RES(7));
+	EXPECT_EQ(0, RES(8));
+}
+
 /*
  * Another one is added when the number of the first was passed in the same batch. (The
  * untouched 6.12 lets the first wait for the other.)
