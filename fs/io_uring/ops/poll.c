@@ -95,13 +95,16 @@ static s32 poll_add_arm(struct iou_req *req)
 #define IOU_POLL_VAGUE	(EPOLLPRI | EPOLLRDBAND)
 
 /* A wake-up has come. Return: what is ready, 0: it was not for us; -ECANCELED */
-static int poll_add_mask(const struct iou_req *req)
+static int poll_add_mask(struct iou_req *req)
 	__must_hold(&iou_req_ring(req)->lock)
 {
 	__poll_t mask = req->poll.seen & req->poll.events;
 
 	if (iou_poll_ended(req))
 		return -ECANCELED;
+	/* Several wake-ups are one event, that of now. Of a CQE it is the first, see above */
+	if (!poll_add_is_last(req) && iou_poll_merge(req))
+		mask = 0;
 	if (!mask || (mask & IOU_POLL_VAGUE))
 		mask = vfs_poll(req->file, NULL) & req->poll.events;
 	return (__force int)mask;

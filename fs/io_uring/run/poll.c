@@ -274,6 +274,23 @@ int iou_poll_rearm(struct iou_req *req)
 	}
 }
 
+/**
+ * iou_poll_merge() - have all wake-ups up to now stand for one event
+ * @req: was parked and then claimed; the caller looks at its file after this
+ *
+ * Context: ring lock.
+ * Return: there was more than one.
+ */
+bool iou_poll_merge(struct iou_req *req)
+{
+	iou_assert_locked(iou_req_ring(req));
+	if (likely(READ_ONCE(req->state) != IOU_S_AGAIN))
+		return false;
+	/* From here on a wake-up says so again. Full barrier: before looking */
+	xchg(&req->state, IOU_S_CLAIMED);
+	return true;
+}
+
 /* The file was ready, or could not be waited for, before the wait had begun */
 static int park_undo(struct iou_req *req, const struct park_table *table, __poll_t mask)
 	__must_hold(&iou_req_ring(req)->lock)

@@ -15,6 +15,7 @@ void iou_poll_unpark(struct iou_req *req) __must_hold(&iou_req_ring(req)->lock);
 void iou_poll_pass_on(const struct iou_req *req)
 	__must_hold(&iou_req_ring(req)->lock);
 int iou_poll_rearm(struct iou_req *req) __must_hold(&iou_req_ring(req)->lock);
+bool iou_poll_merge(struct iou_req *req) __must_hold(&iou_req_ring(req)->lock);
 
 static inline bool iou_poll_queue_is_gone(const struct iou_poll *poll)
 {

@@ -297,6 +297,33 @@ TEST_F(poll, multishot_already_ready)
 	EXPECT_EQ(MORE, self->log.cqe[1].flags);
 }
 
+/* Wake-ups that come before the first of them is seen are one event, that of then. */
+TEST_F(poll, multishot_merges)
+{
+	struct log *log = &self->log;
+
+	PUT(1, 0, sqe_poll_multi(self->pipe[0], POLLIN));
+	PUT(2, 0, sqe_write(self->pipe[1], "x", 1));
+	PUT(3, 0, sqe_write(self->pipe[1], "x", 1));
+	SUBMIT(3);
+	GET(3);
+	EXPECT_EQ(POLLIN, RES(1));
+	EXPECT_TRUE(ring_quiet(&self->ring));
+
+	/* So are those of a file that was ready before. */
+	PUT(4, 0, sqe_poll_multi(self->pipe[0], POLLIN));
+	PUT(5, 0, sqe_write(self->pipe[1], "x", 1));
+	SUBMIT(2);
+	GET(6);
+	EXPECT_EQ(POLLIN, RES(4));
+	EXPECT_TRUE(ring_quiet(&self->ring));
+
+	ASSERT_EQ(1, write(self->pipe[1], "x", 1));
+	GET(8);
+	EXPECT_EQ(MORE, log->cqe[6].flags);
+	EXPECT_EQ(MORE, log->cqe[7].flags);
+}
+
 /* It ends when there is no room. */
 TEST_F(poll, multishot_overflow)
 {
