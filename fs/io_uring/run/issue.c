@@ -66,11 +66,15 @@ static noinline void exclusive_event(struct iou_req *req)
 	iou_issue_settle(req, verdict);
 }
 
-/* Parked, and the file may be ready now */
+/*
+ * Parked, and the file may be ready now. If it was cancelled meanwhile it does not look: what
+ * is there is left for others
+ */
 static void parked_event(struct iou_req *req, bool cancel)
 	__must_hold(&iou_req_ring(req)->lock)
 {
 	iou_poll_unpark(req);
+	cancel |= req->cancelled;
 	if (unlikely(cancel || iou_ring_is_closing(iou_req_ring(req)))) {
 		iou_poll_pass_on(req);
 	} else if (unlikely(req->poll.events & EPOLLEXCLUSIVE)) {

@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
+#include <sys/socket.h>
 
 #include "../kselftest_harness.h"
 
@@ -387,6 +388,32 @@ TEST_F(cancel, in_workers)
 		}
 	}
 	close(efd);
+}
+
+/* One that was woken, and cancelled before it has looked, leaves the data to others. */
+TEST_F(cancel, woken)
+{
+	int sock[2], ret;
+	char c;
+
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, sock));
+	PUT(1, 0, READ(self->pipe));
+	PUT(2, 0, READ(sock));
+	PUT(3, 0, sqe_write(self->pipe[1], "x", 1));
+	PUT(4, 0, sqe_write(sock[1], "x", 1));
+	PUT(5, 0, sqe_cancel(1, 0));
+	PUT(6, 0, sqe_cancel(2, 0));
+	SUBMIT(6);
+	GET(6);
+	EXPECT_EQ(-ECANCELED, RES(1));
+	EXPECT_EQ(-ECANCELED, RES(2));
+	ret = RES(5);
+	EXPECT_TRUE(ret == 0 || ret == -EALREADY);
+	EXPECT_EQ(ret, RES(6));
+	EXPECT_EQ(1, read(self->pipe[0], &c, 1));
+	EXPECT_EQ(1, read(sock[0], &c, 1));
+	close(sock[0]);
+	close(sock[1]);
 }
 
 /* One that a worker has done, and whose CQE is on its way, is there. */
