@@ -281,8 +281,7 @@ static void skip_completions(__u64 user_data)
 	out("?");
 }
 
-/* Does it read how often a ring has signalled? How many CQEs a signal is for is open */
-static bool reads_signals(const struct request *req)
+bool reads_signals(const struct request *req)
 {
 	int i;
 

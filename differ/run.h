@@ -101,6 +101,12 @@ void record_extend(void);
 /* Whether a racy request is still there to be cancelled is nobody's promise either */
 bool has_racy(const struct step *step);
 
+/* May there be a racy request of this round or an earlier one? */
+bool racy_may_remain(void);
+
+/* Does it read how often a ring has signalled? How many CQEs a signal is for is open */
+bool reads_signals(const struct request *req);
+
 void record_completion(const struct completion *completion);
 
 /* Was there a CQE that says to be the last of the request that a notification belongs to? */

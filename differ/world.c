@@ -552,6 +552,22 @@ static void final_descriptors(void)
 	out("\n");
 }
 
+/* Are there, in provided buffers, numbers that say how often a ring has signalled? */
+static bool signals_in_buffers(void)
+{
+	int i, j;
+
+	for (i = 0; i < program.nr_steps; i++) {
+		const struct step *step = &program.steps[i];
+
+		for (j = 0; step->kind == STEP_ROUND && j < step->nr_sqes; j++)
+			if ((step->sqes[j].sqe.flags & IOSQE_BUFFER_SELECT) &&
+			    reads_signals(&step->sqes[j]))
+				return true;
+	}
+	return false;
+}
+
 static void final_objects(void)
 {
 	static const __u8 objects[] = {
@@ -561,7 +577,8 @@ static void final_objects(void)
 	};
 	int i;
 
-	out("f.pbuf=%x\n", hash(at(PBUF), PBUF_SIZE));
+	if (!signals_in_buffers())
+		out("f.pbuf=%x\n", hash(at(PBUF), PBUF_SIZE));
 	if (program.uses_big)
 		out("f.big=%x\n", hash(at(BIG), BIG_SIZE));
 	final_descriptors();
