@@ -129,7 +129,7 @@ static bool take_idiom(struct round *round, struct request *req, int i)
 
 		*sqe = nop;
 	}
-	if (i && req[-1].note == idiom_note && links(&req[-1]))
+	if (round->next_idiom > 1 && links(&req[-1]))
 		req->chain = round->id;
 	else if (links(req))
 		req->chain = ++round->id;
@@ -165,6 +165,7 @@ static void add_flags(struct round *round, struct request *req, bool async, bool
 static bool has_rules(const struct request *req)
 {
 	return (req->sqe.flags & IOSQE_BUFFER_SELECT) ||
+	       (gen_params()->flags & IORING_SETUP_IOPOLL) ||
 	       req->sqe.opcode == IORING_OP_SEND_ZC || req->sqe.opcode == IORING_OP_SENDMSG_ZC;
 }
 
@@ -323,11 +324,31 @@ static void chain_is_racy(struct step *step, int i)
 			is_racy(&step->sqes[j]);
 }
 
-/* May a worker do it, at a time of its own? */
-static bool by_worker(const struct request *req)
+/* Has its chain no end in what is submitted together? 6.12 leaves that to a worker */
+static bool in_open_chain(const struct step *step, int i)
 {
-	return opcode_punts(req->sqe.opcode) || (req->sqe.flags & IOSQE_ASYNC) ||
-	       is_file(req->object);
+	int end = step->nr_sqes;
+
+	if (step->how == SUBMIT_SPLIT && i < end / 2)
+		end /= 2;
+	while (i < end && links(&step->sqes[i]))
+		i++;
+	return i == end;
+}
+
+/* May a worker do it whatever its file is, at a time of its own? */
+static bool leaves_submitter(const struct step *step, int i)
+{
+	const struct io_uring_sqe *sqe = &step->sqes[i].sqe;
+
+	return opcode_punts(sqe->opcode) || (sqe->flags & IOSQE_ASYNC) ||
+	       in_open_chain(step, i);
+}
+
+/* May a worker do it, at a time of its own? */
+static bool by_worker(const struct step *step, int i)
+{
+	return leaves_submitter(step, i) || is_file(step->sqes[i].object);
 }
 
 /* What a task has given to its workers, or has not begun, may be cancelled when it exits */
@@ -338,7 +359,7 @@ static void task_exits(struct step *step)
 
 	for (i = 0; i < step->nr_sqes; i++) {
 		drained |= step->sqes[i].sqe.flags & IOSQE_IO_DRAIN;
-		if (drained || by_worker(&step->sqes[i]) ||
+		if (drained || by_worker(step, i) ||
 		    step->sqes[i].sqe.opcode == IORING_OP_LINK_TIMEOUT)
 			chain_is_racy(step, i);
 	}
@@ -360,9 +381,11 @@ static void own_polls_are_racy(struct step *step)
 }
 
 /* Does it complete at another time than its place in the batch says, or have two CQEs? */
-static bool is_out_of_turn(const struct request *req)
+static bool is_out_of_turn(const struct step *step, int i)
 {
-	return by_worker(req) || req->object == OBJ_ZERO || links(req) ||
+	const struct request *req = &step->sqes[i];
+
+	return by_worker(step, i) || req->object == OBJ_ZERO || links(req) ||
 	       req->sqe.opcode == IORING_OP_SEND_ZC || req->sqe.opcode == IORING_OP_SENDMSG_ZC;
 }
 
@@ -410,21 +433,61 @@ static void guards_are_racy(struct step *step)
 	}
 }
 
+#define NOT_BY_USER_DATA	(IORING_ASYNC_CANCEL_FD | IORING_ASYNC_CANCEL_ANY |	\
+				 IORING_ASYNC_CANCEL_OP)
+
 /* May a cancel, or the removal of a timeout, meet its target half-way? */
-static bool cancel_is_racy(const struct request *cancel, const struct request *target)
+static bool cancel_is_racy(const struct step *step, int cancel, int target)
 {
-	const struct io_uring_sqe *sqe = &cancel->sqe;
-	const int not_by_user_data = IORING_ASYNC_CANCEL_FD | IORING_ASYNC_CANCEL_ANY |
-				     IORING_ASYNC_CANCEL_OP;
-	bool by_time = time_is_now(&target->sqe) || target->racy;
+	const struct io_uring_sqe *sqe = &step->sqes[cancel].sqe;
+	const struct request *req = &step->sqes[target];
+	bool by_time = time_is_now(&req->sqe) || req->racy;
 
 	if (removes_timeout(sqe) && !by_time)
 		return false;
-	if (!by_time && !by_worker(target) && !(sqe->flags & IOSQE_ASYNC))
+	if (!by_time && !by_worker(step, target) && !(sqe->flags & IOSQE_ASYNC))
 		return false;
-	if (!removes_timeout(sqe) && (sqe->cancel_flags & not_by_user_data))
+	if (!removes_timeout(sqe) && (sqe->cancel_flags & NOT_BY_USER_DATA))
 		return true;
-	return sqe->addr == target->sqe.user_data;
+	return sqe->addr == req->sqe.user_data;
+}
+
+/* Does it end one of several, any of them? Whether a racy one is there, decides about all */
+static bool picks_any(const struct io_uring_sqe *sqe)
+{
+	return !removes_timeout(sqe) && (sqe->cancel_flags & NOT_BY_USER_DATA) &&
+	       !(sqe->cancel_flags & IORING_ASYNC_CANCEL_ALL);
+}
+
+static bool may_wait(const struct request *req)
+{
+	switch (req->sqe.opcode) {
+	case IORING_OP_POLL_ADD:
+	case IORING_OP_TIMEOUT:
+	case IORING_OP_FUTEX_WAIT:
+	case IORING_OP_FUTEX_WAITV:
+	case IORING_OP_WAITID:
+		return true;
+	default:
+		return is_stream(req->object);
+	}
+}
+
+static void targets_are_racy(struct step *step, const struct io_uring_sqe *cancel)
+{
+	bool any = cancel->cancel_flags & IORING_ASYNC_CANCEL_ANY;
+	bool by_fd = cancel->cancel_flags & IORING_ASYNC_CANCEL_FD;
+	bool by_op = cancel->cancel_flags & IORING_ASYNC_CANCEL_OP;
+	int i;
+
+	for (i = 0; i < step->nr_sqes; i++) {
+		const struct io_uring_sqe *sqe = &step->sqes[i].sqe;
+
+		if (!may_wait(&step->sqes[i]) || (!any && by_fd && sqe->fd != cancel->fd) ||
+		    (!any && by_op && sqe->opcode != cancel->len))
+			continue;
+		chain_is_racy(step, i);
+	}
 }
 
 static void cancels_are_racy(struct step *step)
@@ -437,10 +500,12 @@ static void cancels_are_racy(struct step *step)
 		if (sqe->opcode != IORING_OP_ASYNC_CANCEL && !removes_timeout(sqe))
 			continue;
 		for (j = 0; j < step->nr_sqes; j++) {
-			if (j == i || !cancel_is_racy(&step->sqes[i], &step->sqes[j]))
+			if (j == i || !cancel_is_racy(step, i, j))
 				continue;
 			chain_is_racy(step, i);
 			chain_is_racy(step, j);
+			if (picks_any(sqe))
+				targets_are_racy(step, sqe);
 		}
 	}
 }
@@ -493,6 +558,53 @@ static void names_are_racy(struct step *step)
 	}
 }
 
+/* What SPLICE and TEE read */
+static int input_object(const struct io_uring_sqe *sqe)
+{
+	int object = sqe->splice_fd_in - fd_of(0);
+
+	if (sqe->opcode != IORING_OP_SPLICE && sqe->opcode != IORING_OP_TEE)
+		return -1;
+	return object >= 0 && object < NR_OBJECTS ? object : -1;
+}
+
+static bool use_the_same(const struct request *a, const struct request *b)
+{
+	int in_a = input_object(&a->sqe), in_b = input_object(&b->sqe);
+
+	if (is_stream(a->object) && (a->object == b->object || a->object == in_b))
+		return true;
+	return is_stream(in_a) && (in_a == b->object || in_a == in_b);
+}
+
+/* Does it end what goes on between two sockets? */
+static bool ends_connection(const struct request *req, const struct request *other)
+{
+	return req->sqe.opcode == IORING_OP_SHUTDOWN && is_stream(req->object) &&
+	       other_end(req->object) == other->object;
+}
+
+/* A worker does one, and another one, which nothing orders, uses the same stream */
+static void streams_are_racy(struct step *step)
+{
+	int i, j;
+
+	for (i = 0; i < step->nr_sqes; i++) {
+		const struct request *req = &step->sqes[i];
+
+		for (j = 0; leaves_submitter(step, i) && j < step->nr_sqes; j++) {
+			const struct request *other = &step->sqes[j];
+
+			if (j == i || (req->chain && req->chain == other->chain))
+				continue;
+			if (!use_the_same(req, other) && !ends_connection(req, other))
+				continue;
+			chain_is_racy(step, i);
+			chain_is_racy(step, j);
+		}
+	}
+}
+
 static void mark_racy(struct step *step)
 {
 	bool out_of_turn = step->by_other || program.drains;
@@ -501,11 +613,12 @@ static void mark_racy(struct step *step)
 	if (step->by_other)
 		task_exits(step);
 	for (i = 0; i < step->nr_sqes; i++)
-		out_of_turn |= is_out_of_turn(&step->sqes[i]);
+		out_of_turn |= is_out_of_turn(step, i);
 	if (out_of_turn)
 		counts_are_racy(step);
 	guards_are_racy(step);
 	names_are_racy(step);
+	streams_are_racy(step);
 	own_polls_are_racy(step);
 	cancels_are_racy(step);
 }

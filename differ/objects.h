@@ -64,6 +64,21 @@ static inline bool is_file(int object)
 	return (object >= 0 && object <= OBJ_APPEND) || object == OBJ_EXT || is_direct(object);
 }
 
+/* A pipe, a socket or the like: what it holds only one can have */
+static inline bool is_stream(int object)
+{
+	return object >= OBJ_PIPE0_R && object <= OBJ_EPOLL;
+}
+
+/* The other end of a pipe or a pair of sockets, or -1 */
+static inline int other_end(int object)
+{
+	if (object < OBJ_PIPE0_R || object > OBJ_UDP1 || object == OBJ_LISTENER ||
+	    object == OBJ_TCP_NEW)
+		return -1;
+	return OBJ_PIPE0_R + ((object - OBJ_PIPE0_R) ^ 1);
+}
+
 /* Paths, relative to a directory of the program */
 enum name {
 	NAME_FILE0, NAME_FILE1, NAME_RDONLY, NAME_APPEND, NAME_DIR, NAME_IN_DIR, NAME_NONE,
