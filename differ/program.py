@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """A program, as "programs print" says it, and the fields of its results."""
+import collections
 import errno
 import os
 import re
@@ -46,7 +47,7 @@ class Program:
         self.text = subprocess.run([boots.PROGRAMS, 'print'] + options + [seed],
                                    capture_output=True, text=True, check=True).stdout
         self.ops, self.flags, self.chains, self.fields = {}, {}, {}, {}
-        self.steps = {}
+        self.steps, self.rings = {}, {}
         self.first_drain = self.first_several = LAST_STEP + 1
         for line in self.text.split('\n'):
             self.parse(line)
@@ -63,6 +64,9 @@ class Program:
                 self.first_drain = min(self.first_drain, step)
             if SEVERAL.match(match[2] + match[4] + ' '):
                 self.first_several = min(self.first_several, step)
+        match = re.match(r's\d+ setup (ring\d) .* flags=(.*) idle=', line)
+        if match:
+            self.rings[match[1]] = match[2].replace(' ', '|')
         match = re.match(r'([gr]\d+) (round|register) (.*)', line)
         if match:
             self.steps[match[1]] = match[3]
@@ -115,6 +119,21 @@ class Program:
                 return fields[key]
         return boots.ABSENT
 
+    def behind_drain(self, requests, sqe):
+        """Has its chain IOSQE_IO_DRAIN, or one before it in the round?"""
+        last = rivals.chain_of(self, requests, sqe)[-1]
+        before = requests[:requests.index(last) + 1]
+        return any('DRAIN' in self.flags[other] for other in before)
+
+    def rounds(self, sqe, key):
+        """Return: the requests of an SQE's round and of those up to the step of a field"""
+        first, last = int(sqe[1:].split('.')[0]), self.rank(key)[0]
+        steps = collections.defaultdict(list)
+        for other in self.fields:
+            if first <= int(other[1:].split('.')[0]) <= last:
+                steps[other.split('.')[0]].append(other)
+        return list(steps.values())
+
     def failed_updates(self, key, fields):
         """Return: errors of FILES_UPDATE, before the step of a field"""
         earlier = [other for other, op in self.ops.items()
@@ -145,12 +164,15 @@ class Program:
             'sqe': self.fields.get(sqe, ''),
             'drain': str(int(self.rank(key)[0] >= self.first_drain)),
             'before': ','.join(both(other) for other in before),
-            'rival': rivals.rivals(self, of_round, sqe) if sqe else '',
+            'rival': rivals.rivals(self, self.rounds(sqe, key), sqe) if sqe else '',
             'open': str(int(bool(sqe) and rivals.is_open(self, of_round, sqe))),
             'updated': self.failed_updates(key, b),
             'round': ','.join(both(other) + '{' + self.fields[other] + '}'
                               for other in of_round),
             'step': self.steps.get(step, ''),
             'several': str(int(self.rank(key)[0] >= self.first_several)),
+            'ring': self.rings.get(self.steps.get(step, '').split(' ')[0], ''),
+            'held': str(int(bool(sqe) and self.behind_drain(of_round, sqe))),
+            'signals': str(int(any('EVENTFD_ASYNC' in text for text in self.steps.values()))),
         }
         return ' '.join(f'{word}={text}'.replace(' ', '_') for word, text in words.items())

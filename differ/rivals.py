@@ -64,15 +64,17 @@ def chain_of(program, requests, sqe):
     return requests[first:last + 1]
 
 
-def rivals(program, requests, sqe):
+def rivals(program, rounds, sqe):
     """
-    Return: "chain" if another request of the round uses what this one uses, and one of the
-    two is in a chain that the other is not in; "plain" if both are in none; or ""
+    Return: "chain" if another request of these rounds, of which the first is its own, uses
+    what this one uses, and one of the two is in a chain that the other is not in; "plain" if
+    both are in none; or ""
     """
-    chain, used = chain_of(program, requests, sqe), used_by(program, sqe)
-    others = [other for other in requests
+    chain, used = chain_of(program, rounds[0], sqe), used_by(program, sqe)
+    others = [(requests, other) for requests in rounds for other in requests
               if other not in chain and used & used_by(program, other)]
-    if any(len(chain) > 1 or len(chain_of(program, requests, other)) > 1 for other in others):
+    if any(len(chain) > 1 or len(chain_of(program, requests, other)) > 1
+           for requests, other in others):
         return 'chain'
     return 'plain' if others else ''
 

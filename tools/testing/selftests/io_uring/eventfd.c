@@ -166,6 +166,26 @@ TEST_F(eventfd, tells_of_workers)
 	}
 }
 
+/* Of its failures, too. (The untouched 6.12 only with the first kind.) */
+TEST_F(eventfd, tells_of_failures_of_workers)
+{
+	static const int ops[] = { IORING_REGISTER_EVENTFD, IORING_REGISTER_EVENTFD_ASYNC };
+	struct io_uring_sqe sqe = { .opcode = IORING_OP_SHUTDOWN, .fd = self->efd };
+	struct ring *r = &self->ring;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_LEN(ops); i++) {
+		ASSERT_EQ(0, set_eventfd(r, ops[i], self->efd));
+		EXPECT_EQ(-ENOTSOCK, ring_run(r, 0, sqe));
+		if (i && untouched())
+			SKIP(return, "this kernel does not tell of failures");
+		EXPECT_LE(1, signals_wait(self->efd)) {
+			TH_LOG("operation %d", ops[i]);
+		}
+		EXPECT_EQ(0, unset_eventfd(r));
+	}
+}
+
 /* What is done on the spot is no news to the program. */
 TEST_F(eventfd, async_is_silent_about_inline)
 {

@@ -238,6 +238,33 @@ TEST_F(iopoll, unaligned)
 	EXPECT_EQ(-EINVAL, ring_result(&self->ring));
 }
 
+/* A write that fails is like any other failure. (Not so in the untouched 6.12.) */
+TEST_F(iopoll, failure_severs_and_is_told)
+{
+	struct io_uring_cqe cqe;
+	struct io_uring_sqe *sqe;
+
+	if (variant->where == FILE_DIRECT)
+		SKIP(return, "a file system may write it through the page cache");
+	sqe = prep(&self->ring, IORING_OP_WRITE, self->fd, self->buf, BLOCK, 1);
+	sqe->flags = variant->sqe_flags | IOSQE_IO_LINK;
+	sqe->user_data = 1;
+	ASSERT_TRUE(prep_nop(&self->ring, 2));
+	ASSERT_EQ(2, ring_submit(&self->ring));
+	ASSERT_EQ(0, ring_wait(&self->ring, &cqe));
+	EXPECT_EQ(-EINVAL, cqe.res);
+	ASSERT_EQ(0, ring_wait(&self->ring, &cqe));
+	if (!cqe.res && untouched())
+		SKIP(return, "this kernel goes on");
+	EXPECT_EQ(-ECANCELED, cqe.res);
+
+	sqe = prep(&self->ring, IORING_OP_WRITE, self->fd, self->buf, BLOCK, 1);
+	sqe->flags = variant->sqe_flags | IOSQE_CQE_SKIP_SUCCESS;
+	ASSERT_EQ(1, ring_submit(&self->ring));
+	ASSERT_EQ(0, ring_wait(&self->ring, &cqe));
+	EXPECT_EQ(-EINVAL, cqe.res);
+}
+
 static bool thread_ended(int pid, int tid)
 {
 	char path[64];
