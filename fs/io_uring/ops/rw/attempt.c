@@ -584,7 +584,7 @@ static iou_verdict_t rw_attempt_at_pos(struct iou_req *req, struct iou_rw_try *t
 		return rw_without_pos(req, try);
 
 	if (!rw->done)
-		rw->iocb.ki_pos = file->f_pos;
+		rw->iocb.ki_pos = iou_rw_pos(file);
 	from = rw->iocb.ki_pos;
 	error = iou_rw_check_end(rw, rw->len - rw->done);
 	if (error)
@@ -593,7 +593,7 @@ static iou_verdict_t rw_attempt_at_pos(struct iou_req *req, struct iou_rw_try *t
 		verdict = rw_attempt(req, try);
 
 	if (!rw_moves_pos_later(req, verdict) && rw->iocb.ki_pos != from)
-		file->f_pos = rw->iocb.ki_pos;
+		iou_rw_set_pos(file, rw->iocb.ki_pos);
 	if (owns)
 		mutex_unlock(&file->f_pos_lock);
 	return verdict;
@@ -731,7 +731,7 @@ void iou_rw_event(struct iou_req *req, bool cancel)
 	}
 
 	if (unlikely(req->mark & RW_CUR_POS) && ret > 0)
-		req->file->f_pos = rw->iocb.ki_pos;
+		iou_rw_set_pos(req->file, rw->iocb.ki_pos);
 
 	if (likely(ret > 0 && !rw->done)) {
 		/* Nothing was done before: then this is all */

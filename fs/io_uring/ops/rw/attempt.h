@@ -77,6 +77,20 @@ static inline bool iou_rw_is_possible(const struct file *file, int dir)
 	return (file->f_mode & mode) == mode;
 }
 
+/*
+ * The position of a file that is on no disk has no lock: others who use it at the same time
+ * get this one or that, as with read(2) and write(2).
+ */
+static inline loff_t iou_rw_pos(const struct file *file)
+{
+	return data_race(file->f_pos);
+}
+
+static inline void iou_rw_set_pos(struct file *file, loff_t pos)
+{
+	data_race(file->f_pos = pos);
+}
+
 /**
  * iou_rw_begin() - before the first attempt: what depends on the file
  * @req: prepared
@@ -122,7 +136,7 @@ static __always_inline int iou_rw_begin(struct iou_req *req, struct file *file, 
 	if (iocb->ki_pos == -1) {
 		iocb->ki_pos = 0;
 		if (!(file->f_mode & FMODE_STREAM)) {
-			iocb->ki_pos = file->f_pos;
+			iocb->ki_pos = iou_rw_pos(file);
 			req->mark |= RW_CUR_POS;
 		}
 	}
