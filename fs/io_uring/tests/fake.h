@@ -122,7 +122,7 @@ static inline bool rival_start(struct rival *rival)
 static inline void rival_pace(struct rival *rival)
 {
 	if (rival->task && !completion_done(&rival->over))
-		msleep(1);
+		msleep(20);
 }
 
 /* CQEs that were posted */
