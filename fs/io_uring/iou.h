@@ -132,6 +132,7 @@ struct iou_worker;
  * @left: lanes with events for @orphan_work
  * @orphan_work: runs events when the task cannot; holds a reference to the task
  * @leave_pause: between its attempts
+ * @leave_mm: kept for it: until then waits for futexes are found by its address
  * @leave_work: leaves rings that were locked when the task exited; holds a reference to it
  */
 struct iou_task {
@@ -153,6 +154,7 @@ struct iou_task {
 	struct llist_head left;		/* [A] */
 	struct work_struct orphan_work;
 	unsigned long leave_pause;
+	struct mm_struct *leave_mm;
 	struct delayed_work leave_work;
 };
 

@@ -198,7 +198,7 @@ static void search_with(struct search *search, struct iou_req *mark)
 static void search_yielding(struct search *search)
 	__must_hold(&search->ring->lock)
 {
-	struct iou_req *mark = kmalloc(sizeof(*mark), GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	struct iou_req *mark = kmalloc(sizeof(*mark), GFP_NOIO | __GFP_ACCOUNT | __GFP_NOWARN);
 	struct iou_req spare;
 
 	search->yields = mark;
@@ -393,7 +393,7 @@ static void stop_command(struct iou_req *req, const struct iou_lane *lane)
 
 static struct iou_req *command_mark(void)
 {
-	struct iou_req *mark = kmalloc(sizeof(*mark), GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	struct iou_req *mark = kmalloc(sizeof(*mark), GFP_NOIO | __GFP_ACCOUNT | __GFP_NOWARN);
 
 	if (mark)
 		iou_req_begin(mark, IOU_S_DONE);

@@ -7,6 +7,7 @@
  * device is busy with ends by itself, and its lane and ring live until then;
  * nobody waits for it but exec.
  */
+#include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 
@@ -271,17 +272,21 @@ static void task_leave_work(struct work_struct *work)
 {
 	struct iou_task *task = container_of(to_delayed_work(work), struct iou_task, leave_work);
 
-	if (leave_rings(task))
-		put_task_struct(task->task);
-	else
+	if (!leave_rings(task)) {
 		queue_delayed_work(system_unbound_wq, &task->leave_work,
 				   next_pause(&task->leave_pause));
+		return;
+	}
+	mmdrop(task->leave_mm);
+	put_task_struct(task->task);
 }
 
 /* A kernel worker leaves the rings that the task, which was killed, does not get hold of */
 static void task_leave_later(struct iou_task *task)
 {
 	get_task_struct(task->task);
+	task->leave_mm = current->mm;
+	mmgrab(task->leave_mm);
 	INIT_DELAYED_WORK(&task->leave_work, task_leave_work);
 	queue_delayed_work(system_unbound_wq, &task->leave_work, 0);
 }
