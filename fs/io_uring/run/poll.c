@@ -186,9 +186,10 @@ static void unhook_all(struct iou_req *req)
 	}
 }
 
+/* If the event of a lasting wait is on its way, its handler looks at the file once more */
 static bool poll_claim(struct iou_req *req)
 {
-	if (!iou_park_wake(req))
+	if (!claim(req, is_lasting(req)))
 		return false;
 	unhook_all(req);
 	return true;

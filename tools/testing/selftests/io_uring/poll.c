@@ -83,6 +83,17 @@ static struct io_uring_sqe sqe_poll_remove(__u64 user_data)
 	};
 }
 
+static struct io_uring_sqe sqe_update(__u64 user_data, __u64 to, unsigned int events,
+				      unsigned int flags)
+{
+	struct io_uring_sqe sqe = sqe_poll_remove(user_data);
+
+	sqe.off = to;
+	sqe.poll32_events = events;
+	sqe.len = flags;
+	return sqe;
+}
+
 TEST_F(poll, ready)
 {
 	EXPECT_EQ(POLLOUT, ring_run(&self->ring, 0, sqe_poll(self->pipe[1], POLLOUT)));
@@ -324,6 +335,25 @@ TEST_F(poll, multishot_merges)
 	EXPECT_EQ(MORE, log->cqe[7].flags);
 }
 
+/* One that is to be changed when its event is on its way looks again what is ready. */
+TEST_F(poll, update_of_woken)
+{
+	char c;
+
+	ASSERT_EQ(1, write(self->pipe[1], "x", 1));
+	PUT(1, 0, sqe_poll_multi(self->pipe[0], POLLIN));
+	PUT(2, 0, sqe_update(1, 0, POLLIN, IORING_POLL_UPDATE_EVENTS | IORING_POLL_ADD_MULTI));
+	PUT(3, 0, sqe_read(self->pipe[0], &c, 1));
+	SUBMIT(3);
+	GET(2);
+	EXPECT_EQ(-EALREADY, RES(2));
+	EXPECT_EQ(1, RES(3));
+	EXPECT_TRUE(ring_quiet(&self->ring));
+	ASSERT_EQ(1, write(self->pipe[1], "x", 1));
+	GET(3);
+	EXPECT_EQ(POLLIN, RES(1));
+}
+
 /* It ends when there is no room. */
 TEST_F(poll, multishot_overflow)
 {
@@ -473,17 +503,6 @@ TEST_F(poll, remove_of_woken_once)
 	EXPECT_TRUE(ret == -ENOENT || ret == -EALREADY) {
 		TH_LOG("%d", ret);
 	}
-}
-
-static struct io_uring_sqe sqe_update(__u64 user_data, __u64 to, unsigned int events,
-				      unsigned int flags)
-{
-	struct io_uring_sqe sqe = sqe_poll_remove(user_data);
-
-	sqe.off = to;
-	sqe.poll32_events = events;
-	sqe.len = flags;
-	return sqe;
 }
 
 TEST_F(poll, update_user_data)
