@@ -165,7 +165,7 @@ static void add_flags(struct round *round, struct request *req, bool async, bool
 static bool has_rules(const struct request *req)
 {
 	return (req->sqe.flags & IOSQE_BUFFER_SELECT) ||
-	       (gen_params()->flags & IORING_SETUP_IOPOLL) ||
+	       (gen_params()->flags & IORING_SETUP_IOPOLL) || req->object == OBJ_EPOLL ||
 	       req->sqe.opcode == IORING_OP_SEND_ZC || req->sqe.opcode == IORING_OP_SENDMSG_ZC;
 }
 
@@ -329,6 +329,9 @@ static bool in_open_chain(const struct step *step, int i)
 {
 	int end = step->nr_sqes;
 
+	/* The batch may end at an SQE that is not there */
+	if (step->bad_index && links(&step->sqes[i]))
+		return true;
 	if (step->how == SUBMIT_SPLIT && i < end / 2)
 		end /= 2;
 	while (i < end && links(&step->sqes[i]))
@@ -365,19 +368,44 @@ static void task_exits(struct step *step)
 	}
 }
 
-/* Polls of the ring itself: what wakes them comes of their own work */
-static void own_polls_are_racy(struct step *step)
+/*
+ * Polls of the ring itself: what wakes them comes of their own work. How often another ring
+ * wakes a multishot is open, too
+ */
+static bool poll_is_racy(const struct step *step, const struct request *req)
 {
+	if (req->sqe.opcode != IORING_OP_POLL_ADD)
+		return false;
+	if (req->object == OBJ_RING0 || req->object == OBJ_RING1)
+		return req->object == ring_object(step->ring) || req->sqe.len;
+	return !(req->sqe.flags & IOSQE_FIXED_FILE) &&
+	       req->sqe.fd == fd_of(ring_object(step->ring));
+}
+
+static void ring_polls_are_racy(struct step *step)
+{
+	int i;
+
+	for (i = 0; i < step->nr_sqes; i++)
+		if (poll_is_racy(step, &step->sqes[i]))
+			chain_is_racy(step, i);
+}
+
+/* Whether there is a racy waiter for a futex, its wake-up tells */
+static void wakes_are_racy(struct step *step)
+{
+	bool waits = false;
 	int i;
 
 	for (i = 0; i < step->nr_sqes; i++) {
 		const struct request *req = &step->sqes[i];
 
-		if (req->sqe.opcode == IORING_OP_POLL_ADD &&
-		    !(req->sqe.flags & IOSQE_FIXED_FILE) &&
-		    req->sqe.fd == fd_of(ring_object(step->ring)))
-			chain_is_racy(step, i);
+		waits |= req->racy && (req->sqe.opcode == IORING_OP_FUTEX_WAIT ||
+				       req->sqe.opcode == IORING_OP_FUTEX_WAITV);
 	}
+	for (i = 0; waits && i < step->nr_sqes; i++)
+		if (step->sqes[i].sqe.opcode == IORING_OP_FUTEX_WAKE)
+			chain_is_racy(step, i);
 }
 
 /* Does it complete at another time than its place in the batch says, or have two CQEs? */
@@ -619,8 +647,9 @@ static void mark_racy(struct step *step)
 	guards_are_racy(step);
 	names_are_racy(step);
 	streams_are_racy(step);
-	own_polls_are_racy(step);
+	ring_polls_are_racy(step);
 	cancels_are_racy(step);
+	wakes_are_racy(step);
 }
 
 void gen_round(int ring)
