@@ -277,9 +277,9 @@ enum iou_strict {
  * @low: while there are so many requests or more ...
  * @span: ... but less than that plus this, the number of buckets is right
  * @nr_walks: [A] who goes through the index: until then nothing in it is moved
+ * @old_bits: log2 of the number of @old
  * @abandoned: [A] marks of such who were killed, see iou_walk_abandon()
  * @old: the buckets of before, while requests are being moved from there; or NULL
- * @old_bits: log2 of their number
  * @old_next: the first of them that may not be empty
  * @first: the buckets to begin with
  */
@@ -290,8 +290,8 @@ struct iou_index {
 	u32 low;
 	u32 span;
 	atomic_t nr_walks;
-	struct llist_head abandoned;
 	u32 old_bits;
+	struct llist_head abandoned;
 	struct hlist_head *old;
 	u32 old_next;
 	struct hlist_head first[1 << IOU_INDEX_MIN_BITS];
@@ -530,6 +530,12 @@ struct iou_ring {
 	struct iou_batch finished;	/* [R] */
 	struct iou_ring *kick;		/* [R] */
 
+	/* What waits for others, or for its time */
+	struct iou_drain drain;		/* [R] */
+	struct list_head counting;	/* [R] */
+	struct iou_clocks *clocks;	/* [R] */
+	struct iou_turn *hash;		/* [R] */
+
 	/*
 	 * What is reached without the lock: workers that have finished, and senders of
 	 * messages, on other CPUs; waiters, and those who wake them
@@ -537,12 +543,12 @@ struct iou_ring {
 	struct llist_head done ____cacheline_aligned_in_smp;	/* [A] */
 	struct llist_head stranded;	/* [A] */
 	struct llist_node stranded_mark;	/* [A] */
-	bool stranded_marked;		/* [A] */
 	struct llist_head elsewhere;	/* [A] */
 	struct llist_node *elsewhere_next;	/* [R] */
 	atomic_t knocking;		/* [A] */
 	wait_queue_head_t cq_wait;
 	struct iou_wake wake;
+	bool stranded_marked;		/* [A] */
 	bool polled;			/* [A] */
 	bool evfd_by_worker;		/* [A] */
 	struct irq_work poll_wake;
@@ -554,18 +560,15 @@ struct iou_ring {
 	struct task_struct *owner;	/* [R] */
 	struct iou_seat *seat;		/* [C] */
 
-	/* What waits for something */
+	/* What waits for somebody outside */
 	struct iou_index parked;	/* [R] */
-	struct iou_drain drain;		/* [R] */
-	struct list_head counting;	/* [R] */
-	struct iou_clocks *clocks;	/* [R] */
-	struct iou_turn *hash;		/* [R] */
 	struct list_head commands;	/* [R] */
 	struct list_head polling;	/* [R] */
 	struct iou_iopoll *iopoll;	/* [C] */
 	struct iou_napi *napi;		/* [R] */
 	clockid_t clockid;		/* [C] */
 	u32 max_workers[2];		/* [R] */
+	refcount_t refs;
 
 	/* What was registered */
 	struct iou_table files;		/* [R] */
@@ -573,11 +576,11 @@ struct iou_ring {
 	struct iou_table bufs;		/* [R] */
 	struct iou_table leaving;	/* [R] */
 	u32 leaving_from;		/* [R] */
+	u32 next_personality;		/* [R] */
 	struct list_head unpin;		/* [R] */
 	struct iou_account *account;	/* [C] */
 	struct iou_pbufs pbufs;
 	struct xarray personalities;	/* [R] */
-	u32 next_personality;		/* [R] */
 	struct iou_restrict *restrictions;	/* [R] */
 
 	/* Its memory, and its end */
@@ -589,7 +592,6 @@ struct iou_ring {
 		u8 opcode;
 		u64 user_data;
 	} last_error;			/* [R] */
-	refcount_t refs;
 	struct work_struct drain_work;
 	struct rcu_work free_work;
 };

@@ -16,12 +16,12 @@
  *         is a backlog, so that one test finds both
  * @mask: slots - 1
  * @entries: number of slots
- * @cqe_shift: log2 of the size of a CQE
  * @published: [R] what the shared tail says; waiters read it without a lock
  * @nr_lost: [R] CQEs for which not even the backlog had memory
  * @nr_uncounted: [R] CQEs in the CQ since it was made that are not to be counted
  * @nr_unseen: [R] of these, those since @published was @unseen_from
  * @unseen_from: [R] see there
+ * @cqe_shift: log2 of the size of a CQE
  * @lost_unreported: [R] some were lost since the last -EBADR
  * @cqes: the CQEs
  * @hdr: the shared words
@@ -34,12 +34,12 @@ struct iou_cq {
 	u32 limit;
 	u32 mask;
 	u32 entries;
-	u32 cqe_shift;
 	u32 published;
 	u32 nr_lost;
 	u32 nr_uncounted;
 	u32 nr_unseen;
 	u32 unseen_from;
+	u8 cqe_shift;
 	bool lost_unreported;
 	void __shared *cqes;
 	struct iou_shared __shared *hdr;

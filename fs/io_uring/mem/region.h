@@ -25,9 +25,9 @@ struct vm_area_struct;
 struct iou_region {
 	void *mem;
 	size_t size;
-	bool is_vmalloc;
 	struct page **pages;
 	u32 nr_pages;
+	bool is_vmalloc;
 };
 
 int iou_region_alloc(struct iou_region *region, size_t size);
