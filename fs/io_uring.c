@@ -76,7 +76,8 @@ static noinline int enter_wait(struct iou_ring *ring, u32 min_complete, u32 flag
  * Return: number of SQEs consumed, or an error; *@yielded: others have waited for the
  * lock, which is free now, and there may be more.
  */
-static int enter_submit_some(struct iou_ring *ring, u32 to_submit, u32 flags, bool *yielded)
+static __always_inline int enter_submit_some(struct iou_ring *ring, u32 to_submit, u32 flags,
+					     bool *yielded)
 {
 	struct iou_lane *lane;
 	int ret;
@@ -84,36 +85,51 @@ static int enter_submit_some(struct iou_ring *ring, u32 to_submit, u32 flags, bo
 	if (iou_ring_lock_killable(ring))
 		return -EINTR;
 	lane = iou_task_lane(ring);
-	ret = likely(lane) ? iou_submit(ring, lane, to_submit) : -ENOMEM;
-	if (unlikely(ret != to_submit) && lane) {
+	if (unlikely(!lane)) {
+		iou_ring_unlock(ring);
+		return -ENOMEM;
+	}
+
+	ret = iou_submit(ring, lane, to_submit);
+	if (unlikely(ret != to_submit)) {
 		*yielded = lane->yielded;
 		lane->yielded = false;
 	}
-	if ((flags & IORING_ENTER_GETEVENTS) && ring->deferred && lane &&
-	    iou_lane_pending(lane))
+	if ((flags & IORING_ENTER_GETEVENTS) && ring->deferred && iou_lane_pending(lane))
 		iou_task_run_lane(lane, false);
 	iou_lane_unlock(ring, lane);
 	return ret;
 }
 
-static __always_inline int enter_submit(struct iou_ring *ring, u32 to_submit, u32 flags)
+/* Somebody has waited for the lock, and got it: go on. Return: number of SQEs consumed */
+static noinline int enter_submit_rest(struct iou_ring *ring, u32 to_submit, u32 flags)
 {
-	/* The tail is the program's, and what comes meanwhile is for the next call */
-	u32 nr = min(to_submit, ring->sq.entries);
-	bool yielded = false;
-	int submitted = enter_submit_some(ring, nr, flags, &yielded);
+	bool yielded = true;
+	u32 submitted = 0;
 
 	/* If nobody wants the lock, nothing else in here looks for a signal, or reschedules */
-	while (unlikely(yielded) && !fatal_signal_pending(current)) {
+	while (yielded && !fatal_signal_pending(current)) {
 		int ret;
 
 		cond_resched();
 		yielded = false;
-		ret = enter_submit_some(ring, nr - submitted, flags, &yielded);
+		ret = enter_submit_some(ring, to_submit - submitted, flags, &yielded);
 		if (ret <= 0)
 			break;
 		submitted += ret;
 	}
+	return submitted;
+}
+
+static __always_inline int enter_submit(struct iou_ring *ring, u32 to_submit, u32 flags)
+{
+	bool yielded = false;
+	int submitted = enter_submit_some(ring, to_submit, flags, &yielded);
+
+	/* The tail is the program's, and what comes meanwhile is for the next call */
+	if (unlikely(yielded))
+		submitted += enter_submit_rest(ring, min(to_submit, ring->sq.entries) - submitted,
+					       flags);
 	return submitted;
 }
 

@@ -43,11 +43,12 @@ static inline u32 iou_sq_pending(const struct iou_sq *sq)
 /**
  * iou_sq_next() - consume a slot
  * @sq: not empty
+ * @sqe: receives the SQE, which stays the kernel's until iou_sq_publish()
  *
- * Return: the SQE, which stays the kernel's until iou_sq_publish(); NULL: the
- * slot named an SQE that does not exist, and was counted as dropped.
+ * Return: false: the slot named an SQE that does not exist, and was counted as dropped.
  */
-static inline const struct io_uring_sqe __shared *iou_sq_next(struct iou_sq *sq)
+static __always_inline bool iou_sq_next(struct iou_sq *sq,
+					const struct io_uring_sqe __shared **sqe)
 {
 	u32 i = sq->head++ & sq->mask;
 
@@ -56,12 +57,13 @@ static inline const struct io_uring_sqe __shared *iou_sq_next(struct iou_sq *sq)
 		if (unlikely(i > sq->mask)) {
 			iou_store(&sq->hdr->sq_dropped,
 				  iou_load(&sq->hdr->sq_dropped) + 1);
-			return NULL;
+			return false;
 		}
 		/* Also when the test above was guessed wrong */
 		i &= sq->mask;
 	}
-	return sq->sqes + (size_t)(i * sq->sqe_size);
+	*sqe = sq->sqes + (size_t)(i * sq->sqe_size);
+	return true;
 }
 
 /* Give all consumed slots back to the program */

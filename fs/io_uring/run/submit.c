@@ -70,15 +70,14 @@ static __always_inline enum sqe_class sqe_classify(const struct iou_ring *ring,
 	if (personality || (ring->strict & ~IOU_STRICT_CHAIN))
 		return SQE_SPECIAL;
 
+	if (!ring->strict && !head_has_more(head, IOSQE_BUFFER_SELECT) && op->pbuf && op->start)
+		return SQE_SELECT;
+
 	/* Whatever comes while a chain is being built is its member */
 	if (!head_has_more(head, IOU_LINK_FLAGS))
 		return SQE_LINK;
 
-	if (ring->strict)
-		return SQE_SPECIAL;
-	if (!head_has_more(head, IOSQE_BUFFER_SELECT) && op->pbuf && op->start)
-		return SQE_SELECT;
-	if (!head_has_more(head, IOSQE_ASYNC))
+	if (!ring->strict && !head_has_more(head, IOSQE_ASYNC))
 		return SQE_ASYNC;
 	return SQE_SPECIAL;
 }
@@ -93,11 +92,10 @@ static void set_select(struct iou_req *req, const struct io_uring_sqe __shared *
 
 /* Prepare, and leave the rest to a worker */
 static noinline iou_verdict_t submit_async(struct iou_req *req,
-					   const struct io_uring_sqe __shared *sqe)
+					   const struct io_uring_sqe __shared *sqe,
+					   const struct iou_op *op)
 	__must_hold(&iou_req_ring(req)->lock)
 {
-	const struct iou_op *op = iou_req_op(req);
-
 	if (op->prep(req, sqe))
 		return IOU_REJECTED;
 	if (!op->work)
@@ -228,7 +226,7 @@ static noinline iou_verdict_t submit_special(struct iou_ring *ring, struct iou_r
 
 	if (op->start && !(head.flags & IOSQE_ASYNC))
 		return op->start(req, sqe);
-	return submit_async(req, sqe);
+	return submit_async(req, sqe, op);
 }
 
 /* Make a request of an SQE, and start it if nothing stands against that */
@@ -260,7 +258,7 @@ static __always_inline iou_verdict_t submit_sqe(struct iou_ring *ring, struct io
 	case SQE_PLAIN:
 		return op->start(req, sqe);
 	case SQE_ASYNC:
-		return submit_async(req, sqe);
+		return submit_async(req, sqe, op);
 	case SQE_LINK:
 		return submit_link(ring, req, sqe, op);
 	case SQE_SPECIAL:
@@ -269,24 +267,34 @@ static __always_inline iou_verdict_t submit_sqe(struct iou_ring *ring, struct io
 	return submit_special(ring, req, sqe, head, personality);
 }
 
-/* It is not complete, or not just a CQE. Return: the batch may go on */
-static noinline bool submit_settle(struct iou_ring *ring, struct iou_req *req,
-				   iou_verdict_t verdict)
+/* It has ended, was refused, or would wait. Return: as submit_settle() */
+static noinline bool submit_settle_rare(struct iou_ring *ring, struct iou_req *req,
+					iou_verdict_t verdict)
 	__must_hold(&ring->lock)
 {
-	if (likely((verdict == IOU_BUSY || verdict == IOU_PARKED || verdict == IOU_POLLED) &&
-		   !(req->held & IOU_HELD_INFLIGHT))) {
-		iou_req_keep(req);
-		if (verdict == IOU_POLLED)
-			iou_iopoll_add(req);
-		return true;
-	}
-
 	if (unlikely(verdict == IOU_REFUSED))
 		return ring->submit_all;
 
 	iou_issue_settle(req, verdict);
 	return verdict != IOU_REJECTED || ring->submit_all;
+}
+
+/* It is not complete, or not just a CQE. Return: the batch may go on */
+static __always_inline bool submit_settle(struct iou_ring *ring, struct iou_req *req,
+					  iou_verdict_t verdict)
+	__must_hold(&ring->lock)
+{
+	if (verdict == IOU_TAKEN)
+		return true;
+
+	if ((verdict == IOU_BUSY || verdict == IOU_PARKED || verdict == IOU_POLLED) &&
+	    !(req->held & IOU_HELD_INFLIGHT)) {
+		iou_req_keep(req);
+		if (verdict == IOU_POLLED)
+			iou_iopoll_add(req);
+		return true;
+	}
+	return submit_settle_rare(ring, req, verdict);
 }
 
 /* The rest of a batch is for later, unless a chain is being built */
@@ -322,18 +330,14 @@ static __always_inline struct iou_req *batch_get_req(struct iou_ring *ring,
 	return req;
 }
 
-/*
- * @req: one that is left, or NULL; @done of @nr SQEs were consumed.
- * Return: as submit_batch()
- */
-static __always_inline int batch_end(struct iou_ring *ring, struct iou_req *req, u32 done,
-				     u32 nr)
+/* @req: one that is left, or NULL; @done: SQEs were consumed. Return: as submit_batch() */
+static __always_inline int batch_end(struct iou_ring *ring, struct iou_req *req, u32 done)
 	__must_hold(&ring->lock)
 {
 	if (req)
 		iou_req_unget(ring, req);
 	else if (unlikely(!done))
-		return nr ? -EAGAIN : 0;
+		return -EAGAIN;
 
 	if (unlikely(ring->chain.head))
 		iou_chain_close(ring);
@@ -354,16 +358,16 @@ static int submit_batch(struct iou_ring *ring, struct iou_lane *lane, u32 to_sub
 	struct iou_req *req = NULL;
 	u32 done = 0;
 
-	while (done < nr) {
+	if (unlikely(!nr))
+		return 0;
+
+	do {
 		const struct io_uring_sqe __shared *sqe;
 		iou_verdict_t verdict;
 
 		if (!req)
 			req = batch_get_req(ring, lane);
-		if (unlikely(!req))
-			break;
-		sqe = iou_sq_next(&ring->sq);
-		if (unlikely(!sqe))
+		if (unlikely(!req || !iou_sq_next(&ring->sq, &sqe)))
 			break;
 		done++;
 
@@ -371,7 +375,7 @@ static int submit_batch(struct iou_ring *ring, struct iou_lane *lane, u32 to_sub
 		if (likely(verdict == IOU_DONE && iou_req_is_plain(req))) {
 			iou_req_post(ring, req);
 		} else {
-			bool ok = verdict == IOU_TAKEN || submit_settle(ring, req, verdict);
+			bool ok = submit_settle(ring, req, verdict);
 
 			req = NULL;
 			if (unlikely(!ok))
@@ -381,11 +385,9 @@ static int submit_batch(struct iou_ring *ring, struct iou_lane *lane, u32 to_sub
 			    batch_yields(ring, lane))
 				break;
 		}
-		if (done < nr && unlikely(batch_pauses(ring, lane, done)))
-			break;
-	}
+	} while (done < nr && likely(!batch_pauses(ring, lane, done)));
 
-	return batch_end(ring, req, done, nr);
+	return batch_end(ring, req, done);
 }
 
 static noinline int submit_plugged(struct iou_ring *ring, struct iou_lane *lane,

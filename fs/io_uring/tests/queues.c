@@ -181,6 +181,14 @@ static void sq_pending(struct kunit *test)
 	}
 }
 
+/* Return: the SQE of the next slot, or NULL if there is none */
+static struct io_uring_sqe *next_sqe(struct queues *q)
+{
+	const struct io_uring_sqe __shared *sqe;
+
+	return iou_sq_next(&q->sq, &sqe) ? (struct io_uring_sqe __force *)sqe : NULL;
+}
+
 static void sq_next(struct kunit *test)
 {
 	struct queues *q = test->priv;
@@ -191,7 +199,7 @@ static void sq_next(struct kunit *test)
 		for (n = 0; n < 3 * ENTRIES; n++) {
 			u32 slot = (starts[i] + n) % ENTRIES;
 
-			KUNIT_EXPECT_PTR_EQ(test, &q->sqes[slot], iou_raw(iou_sq_next(&q->sq)));
+			KUNIT_EXPECT_PTR_EQ(test, &q->sqes[slot], next_sqe(q));
 		}
 		KUNIT_EXPECT_EQ(test, starts[i], q->hdr.sq_head);
 		iou_sq_publish(&q->sq);
@@ -201,7 +209,7 @@ static void sq_next(struct kunit *test)
 	queues_start_at(q, 0);
 	q->sq.sqe_size = 128;
 	for (n = 0; n < ENTRIES / 2; n++)
-		KUNIT_EXPECT_PTR_EQ(test, &q->sqes[2 * n], iou_raw(iou_sq_next(&q->sq)));
+		KUNIT_EXPECT_PTR_EQ(test, &q->sqes[2 * n], next_sqe(q));
 }
 
 static void sq_array(struct kunit *test)
@@ -214,8 +222,7 @@ static void sq_array(struct kunit *test)
 	for (i = 0; i < ENTRIES; i++)
 		q->array[i] = ENTRIES - 1 - i;
 	for (i = 0; i < 2 * ENTRIES; i++)
-		KUNIT_EXPECT_PTR_EQ(test, &q->sqes[ENTRIES - 1 - i % ENTRIES],
-				    iou_raw(iou_sq_next(&q->sq)));
+		KUNIT_EXPECT_PTR_EQ(test, &q->sqes[ENTRIES - 1 - i % ENTRIES], next_sqe(q));
 	KUNIT_EXPECT_EQ(test, 0, q->hdr.sq_dropped);
 
 	/* An index beyond the SQEs: the slot is used up, and counted */
@@ -223,7 +230,7 @@ static void sq_array(struct kunit *test)
 		u32 head = q->sq.head;
 
 		q->array[head % ENTRIES] = bad[i];
-		KUNIT_EXPECT_NULL(test, iou_raw(iou_sq_next(&q->sq)));
+		KUNIT_EXPECT_NULL(test, next_sqe(q));
 		KUNIT_EXPECT_EQ(test, head + 1, q->sq.head);
 		KUNIT_EXPECT_EQ(test, i + 1, q->hdr.sq_dropped);
 	}
