@@ -824,6 +824,9 @@ struct iou_req {
 	};
 };
 
+/* A mask for iou_req.traits, from its parts: .sqe_flags, .held, .notes */
+#define iou_traits(...)		(((const struct iou_req){ __VA_ARGS__ }).traits)
+
 /* The opcode's part of a request, as @type */
 #define iou_req_cmd(req, type)						\
 ({									\

@@ -76,20 +76,20 @@ void iou_cq_post_slow(struct iou_cq *cq, u64 user_data, s32 res, u32 flags)
 }
 
 /**
- * iou_cq_post_uncounted() - add a CQE that does not count for who counts CQEs
- * @cq: its ring is locked
+ * iou_cq_post_uncounted_slow() - iou_cq_post_uncounted() when no free slot is known
+ * @cq: its ring is locked, @tail is @limit
  * @user_data: of the SQE
  * @res: the result or a negative errno
  * @flags: IORING_CQE_F_*
  *
  * Context: ring lock. May sleep, see iou_cq_post_slow().
  */
-void iou_cq_post_uncounted(struct iou_cq *cq, u64 user_data, s32 res, u32 flags)
+void iou_cq_post_uncounted_slow(struct iou_cq *cq, u64 user_data, s32 res, u32 flags)
 {
 	u32 lost = cq->nr_lost;
 	u32 tail = cq->tail;
 
-	iou_cq_post(cq, user_data, res, flags);
+	iou_cq_post_slow(cq, user_data, res, flags);
 	if (likely(cq->tail != tail))
 		iou_cq_uncount(cq);
 	else if (cq->nr_lost == lost)

@@ -57,7 +57,7 @@ struct iou_backlog_cqe {
 };
 
 void iou_cq_post_slow(struct iou_cq *cq, u64 user_data, s32 res, u32 flags);
-void iou_cq_post_uncounted(struct iou_cq *cq, u64 user_data, s32 res, u32 flags);
+void iou_cq_post_uncounted_slow(struct iou_cq *cq, u64 user_data, s32 res, u32 flags);
 void iou_cq_post_big(struct iou_cq *cq, u64 user_data, s32 res, u32 flags, u64 extra);
 bool iou_cq_try_post(struct iou_cq *cq, u64 user_data, s32 res, u32 flags);
 bool iou_cq_flush_backlog(struct iou_cq *cq, u32 max);
@@ -108,6 +108,25 @@ static inline void iou_cq_uncount(struct iou_cq *cq)
 	}
 	cq->nr_uncounted++;
 	cq->nr_unseen++;
+}
+
+/**
+ * iou_cq_post_uncounted() - add a CQE that does not count for who counts CQEs
+ * @cq: its ring is locked
+ * @user_data: of the SQE
+ * @res: the result or a negative errno
+ * @flags: IORING_CQE_F_*
+ *
+ * Context: ring lock. May sleep, see iou_cq_post_slow().
+ */
+static inline void iou_cq_post_uncounted(struct iou_cq *cq, u64 user_data, s32 res, u32 flags)
+{
+	if (unlikely(cq->tail == cq->limit)) {
+		iou_cq_post_uncounted_slow(cq, user_data, res, flags);
+		return;
+	}
+	iou_cq_fill(cq, user_data, res, flags);
+	iou_cq_uncount(cq);
 }
 
 /* How many CQEs count, up to @tail: that of the CQ, or what is published */

@@ -15,16 +15,19 @@
 	 IORING_TIMEOUT_ETIME_SUCCESS | IORING_TIMEOUT_MULTISHOT)
 
 /* Read a time. Return: 0, -EFAULT, -EINVAL: negative */
-static int get_time(const struct io_uring_sqe __shared *sqe, u64 addr, ktime_t *time)
+static int get_time(u64 addr, ktime_t *time)
 {
-	struct timespec64 ts;
+	struct timespec64 ts __uninitialized;
 
 	if (get_timespec64(&ts, u64_to_user_ptr(addr)))
 		return -EFAULT;
-	if (ts.tv_sec < 0 || ts.tv_nsec < 0)
+	if ((ts.tv_sec | ts.tv_nsec) < 0)
 		return -EINVAL;
 	/* More nanoseconds than a second has are accepted, and may be too many */
-	*time = ktime_add_safe(ktime_set(ts.tv_sec, 0), ts.tv_nsec);
+	if (likely(ts.tv_nsec < NSEC_PER_SEC))
+		*time = ktime_set(ts.tv_sec, ts.tv_nsec);
+	else
+		*time = ktime_add_safe(ktime_set(ts.tv_sec, 0), ts.tv_nsec);
 	return 0;
 }
 
@@ -54,7 +57,7 @@ static int prep_timeout(struct iou_req *req, const struct io_uring_sqe __shared 
 		return iou_reject(req, sqe, -EINVAL, "timeout: two clocks");
 	if ((flags & IORING_TIMEOUT_MULTISHOT) && (flags & IORING_TIMEOUT_ABS))
 		return iou_reject(req, sqe, -EINVAL, "timeout: MULTISHOT and ABS");
-	error = get_time(sqe, iou_sqe_get(sqe, addr), &timeout->time);
+	error = get_time(iou_sqe_get(sqe, addr), &timeout->time);
 	if (error)
 		return iou_reject(req, sqe, error, "timeout: bad time");
 	if (!iou_timeout_prepare(iou_req_ring(req)))
@@ -217,7 +220,7 @@ static int prep_update(struct iou_req *req, const struct io_uring_sqe __shared *
 
 	if (remove->flags & ~(IORING_TIMEOUT_UPDATE_MASK | IORING_TIMEOUT_ABS))
 		return iou_reject(req, sqe, -EINVAL, "timeout_remove: flags not for an update");
-	error = get_time(sqe, iou_sqe_get(sqe, addr2), &remove->time);
+	error = get_time(iou_sqe_get(sqe, addr2), &remove->time);
 	if (error)
 		return iou_reject(req, sqe, error, "timeout_remove: bad time");
 	return 0;
@@ -308,15 +311,22 @@ static iou_verdict_t issue_timeout_remove(struct iou_req *req)
 	return IOU_DONE;
 }
 
-static iou_verdict_t start_timeout_remove(struct iou_req *req,
-					  const struct io_uring_sqe __shared *sqe)
+static __flatten iou_verdict_t start_timeout_remove(struct iou_req *req,
+						    const struct io_uring_sqe __shared *sqe)
 {
 	struct iou_req *target;
 
 	if (unlikely(prep_timeout_remove(req, sqe)))
 		return IOU_REJECTED;
 	target = timeout_remove(req);
-	return target ? iou_req_done_and_end(req, target, -ECANCELED) : IOU_DONE;
+	if (unlikely(!target))
+		return IOU_DONE;
+
+	/* In the order of issue_timeout_remove(), by a shorter way */
+	iou_req_complete(req);
+	target->res = -ECANCELED;
+	iou_req_complete(target);
+	return IOU_TAKEN;
 }
 
 const struct iou_op iou_op_timeout_remove = {

@@ -42,7 +42,6 @@ static noinline void req_drop_rare(struct iou_req *req)
 {
 	struct iou_ring *ring = iou_req_ring(req);
 
-	iou_index_leave(req);
 	if (req->held & IOU_HELD_CLEANUP)
 		iou_req_op(req)->cleanup(req);
 	if (req->held & IOU_HELD_SERIAL)
@@ -63,8 +62,11 @@ static __always_inline void req_drop(struct iou_req *req)
 	struct iou_lane *lane = req->lane;
 
 	iou_assert_locked(lane->ring);
-	if (req->traits & rare)
-		req_drop_rare(req);
+	if (req->traits & rare) {
+		iou_index_leave(req);
+		if (req->held & HELD_RARELY)
+			req_drop_rare(req);
+	}
 	if (req->held & IOU_HELD_FILE)
 		iou_fput_for(req->file, lane->task->task);
 	if (req->held & IOU_HELD_INFLIGHT) {
@@ -83,22 +85,27 @@ static bool req_failed(const struct iou_req *req)
 	       (req->notes & IOU_NOTE_SHORT);
 }
 
-/*
- * A timeout: others do not count its CQE, if it has one. Or a command, whose CQE has a
- * second half.
- */
+/* The CQE of a timeout: others do not count it */
+static __always_inline void post_timer(struct iou_ring *ring, struct iou_req *req)
+	__must_hold(&ring->lock)
+{
+	iou_ring_end_waits(ring);
+	iou_cq_post_uncounted(&ring->cq, req->user_data, req->res, req->cflags);
+}
+
+/* A timeout, which may end without a CQE; or a command, whose CQE has a second half */
 static void post_rare(struct iou_ring *ring, struct iou_req *req, bool post)
 	__must_hold(&ring->lock)
 {
-	if (req->notes & IOU_NOTE_TIMER)
+	if (!(req->notes & IOU_NOTE_TIMER)) {
+		if (post)
+			iou_cq_post_big(&ring->cq, req->user_data, req->res, req->cflags,
+					req->extra);
+	} else if (post) {
+		post_timer(ring, req);
+	} else {
 		iou_ring_end_waits(ring);
-	if (!post)
-		return;
-
-	if (req->notes & IOU_NOTE_TIMER)
-		iou_cq_post_uncounted(&ring->cq, req->user_data, req->res, req->cflags);
-	else
-		iou_cq_post_big(&ring->cq, req->user_data, req->res, req->cflags, req->extra);
+	}
 }
 
 /* CQE, if wanted, and release */
@@ -183,7 +190,7 @@ static struct iou_req *chain_go_on(struct iou_req *next, bool failed, u8 flags)
 	return next;
 }
 
-static struct iou_req *complete_next(struct iou_req *req)
+static __always_inline struct iou_req *complete_next(struct iou_req *req)
 	__must_hold(&iou_req_ring(req)->lock)
 {
 	struct iou_req *next = iou_chain_next(req);
@@ -207,6 +214,20 @@ struct iou_req *iou_req_complete_next(struct iou_req *req)
 	return complete_next(req);
 }
 
+/* Drop what it holds, and recycle it, after its CQE */
+static __always_inline void complete_posted(struct iou_ring *ring, struct iou_req *req)
+	__must_hold(&ring->lock)
+{
+	if (req->held)
+		req_drop(req);
+	iou_req_recycle(ring, req);
+}
+
+/* What makes the end of a request more than a CQE, which it has whether it failed or not */
+#define MORE_THAN_CQE	iou_traits(.sqe_flags = IOU_LINK_FLAGS | IOSQE_CQE_SKIP_SUCCESS,	\
+				   .held = IOU_HELD_PBUF,					\
+				   .notes = IOU_NOTE_TIMER | IOU_NOTE_EXTRA)
+
 static noinline void complete_into_ready(struct iou_ring *ring, struct iou_req *req)
 	__must_hold(&ring->lock)
 {
@@ -216,6 +237,22 @@ static noinline void complete_into_ready(struct iou_ring *ring, struct iou_req *
 		list_add_tail(&next->work.node, &ring->ready);
 		ring->cold |= IOU_COLD_READY;
 	}
+}
+
+/* Something of MORE_THAN_CQE; the commonest by far is a timeout that stands alone */
+static noinline void complete_more(struct iou_ring *ring, struct iou_req *req)
+	__must_hold(&ring->lock)
+{
+	const u32 timer = iou_traits(.notes = IOU_NOTE_TIMER);
+
+	if (unlikely((req->traits & MORE_THAN_CQE) != timer || req->state == IOU_S_DONE)) {
+		complete_into_ready(ring, req);
+		return;
+	}
+
+	trace_io_uring_complete(ring, req, req->user_data, req->res, req->cflags, 0, 0);
+	post_timer(ring, req);
+	complete_posted(ring, req);
 }
 
 /**
@@ -229,22 +266,16 @@ static noinline void complete_into_ready(struct iou_ring *ring, struct iou_req *
  */
 void iou_req_complete(struct iou_req *req)
 {
-	const u32 more = iou_traits(.sqe_flags = IOU_LINK_FLAGS | IOSQE_CQE_SKIP_SUCCESS,
-				    .held = IOU_HELD_PBUF,
-				    .notes = IOU_NOTE_TIMER | IOU_NOTE_EXTRA);
 	struct iou_ring *ring = iou_req_ring(req);
 
 	iou_assert_locked(ring);
-	if (unlikely((req->traits & more) || req->state == IOU_S_DONE)) {
-		complete_into_ready(ring, req);
+	if (unlikely((req->traits & MORE_THAN_CQE) || req->state == IOU_S_DONE)) {
+		complete_more(ring, req);
 		return;
 	}
 
-	/* Nothing but a CQE, which it gets whether it failed or not */
 	iou_req_post(ring, req);
-	if (req->held)
-		req_drop(req);
-	iou_req_recycle(ring, req);
+	complete_posted(ring, req);
 }
 
 /**

@@ -28,9 +28,6 @@ static inline struct iou_req *iou_chain_next(const struct iou_req *req)
 	return req->sqe_flags & IOU_LINK_FLAGS ? req->link : NULL;
 }
 
-/* A mask for iou_req.traits, from its parts: .sqe_flags, .held, .notes */
-#define iou_traits(...)		(((const struct iou_req){ __VA_ARGS__ }).traits)
-
 /* Is there no more to a request's end than its CQE, and perhaps a successor? */
 static __always_inline bool iou_req_is_plain(const struct iou_req *req)
 {
@@ -68,26 +65,6 @@ static inline void iou_req_end(struct iou_req *req, s32 res)
 {
 	iou_req_set_result(req, res);
 	iou_req_complete(req);
-}
-
-/**
- * iou_req_done_and_end() - for .start of who cancels another request
- * @req: ->res is set
- * @target: the caller's, and waits for nothing any more
- * @res: of @target
- *
- * In the order in which programs expect the CQEs; a shorter way than iou_req_end_soon().
- *
- * Context: ring lock. May sleep.
- * Return: for the caller to return.
- */
-static inline iou_verdict_t iou_req_done_and_end(struct iou_req *req,
-						 struct iou_req *target, s32 res)
-	__must_hold(&iou_req_ring(req)->lock)
-{
-	iou_req_complete(req);
-	iou_req_end(target, res);
-	return IOU_TAKEN;
 }
 
 /* A timeout has ended, or a period of it: that ends waits */

@@ -79,18 +79,6 @@ void iou_count_add(struct iou_req *req, u32 nr, u32 tail)
 }
 
 /**
- * iou_count_del() - stop counting for a request
- * @req: given to iou_count_add(), or its list node is initialised
- *
- * Context: ring lock.
- */
-void iou_count_del(struct iou_req *req)
-{
-	iou_assert_locked(iou_req_ring(req));
-	list_del_init(&count_of(req)->node);
-}
-
-/**
  * iou_count_check() - end requests whose number is reached
  * @ring: locked
  *

@@ -320,8 +320,9 @@ bool iou_park_claim(struct iou_req *req)
 	return true;
 }
 
-static struct iou_req *bucket_find(const struct hlist_head *bucket, u64 user_data,
-				   iou_req_match_fn match, void *data)
+static __always_inline struct iou_req *bucket_find(const struct hlist_head *bucket,
+						   u64 user_data, iou_req_match_fn match,
+						   void *data)
 {
 	struct iou_req *req;
 
@@ -330,6 +331,21 @@ static struct iou_req *bucket_find(const struct hlist_head *bucket, u64 user_dat
 		    (!match || match(req, data)))
 			return req;
 	return NULL;
+}
+
+/* While requests are being moved to other buckets, it may be in one of two */
+static noinline struct iou_req *find_moving(const struct iou_index *index, u64 user_data,
+					    iou_req_match_fn match, void *data)
+{
+	u32 i = hash_64(user_data, index->old_bits);
+	struct iou_req *req = NULL;
+
+	if (i >= index->old_next)
+		req = bucket_find(&index->old[i], user_data, match, data);
+	if (req || i > index->old_next)
+		return req;
+	return bucket_find(&index->heads[hash_64(user_data, index->bits)], user_data,
+			   match, data);
 }
 
 /**
@@ -346,18 +362,10 @@ struct iou_req *iou_park_find(struct iou_ring *ring, u64 user_data,
 			      iou_req_match_fn match, void *data)
 {
 	struct iou_index *index = &ring->parked;
-	struct iou_req *req;
-	u32 i;
 
 	iou_assert_locked(ring);
-	if (unlikely(index->old)) {
-		i = hash_64(user_data, index->old_bits);
-		if (i >= index->old_next) {
-			req = bucket_find(&index->old[i], user_data, match, data);
-			if (req || i > index->old_next)
-				return req;
-		}
-	}
+	if (unlikely(index->old))
+		return find_moving(index, user_data, match, data);
 	return bucket_find(&index->heads[hash_64(user_data, index->bits)], user_data,
 			   match, data);
 }

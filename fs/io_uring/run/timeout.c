@@ -92,7 +92,7 @@ static enum hrtimer_restart clock_fired(struct hrtimer *timer)
 }
 
 /* From here on it may fire */
-static void due_add(struct iou_due *due)
+static __always_inline void due_add(struct iou_due *due)
 {
 	struct iou_clock *clock = due->clock;
 
@@ -135,7 +135,8 @@ static ktime_t span_end(ktime_t now, ktime_t span)
 {
 	if (IS_ENABLED(CONFIG_TIME_LOW_RES))
 		span = ktime_add_safe(span, hrtimer_resolution);
-	return ktime_add_safe(now, span);
+	/* Both are not negative */
+	return min_t(u64, ktime_add_unsafe(now, span), KTIME_MAX);
 }
 
 /**
@@ -218,13 +219,13 @@ void iou_timeout_again(struct iou_req *req)
 }
 
 /**
- * iou_timeout_prepare() - before the first timeout of a ring
+ * iou_timeout_make_clocks() - iou_timeout_prepare(), before the first timeout
  * @ring: locked
  *
  * Context: ring lock. May sleep.
  * Return: false without memory.
  */
-bool iou_timeout_prepare(struct iou_ring *ring)
+bool iou_timeout_make_clocks(struct iou_ring *ring)
 {
 	static const clockid_t ids[IOU_NR_CLOCKS] = {
 		[IOU_MONOTONIC]	= CLOCK_MONOTONIC,
@@ -235,8 +236,6 @@ bool iou_timeout_prepare(struct iou_ring *ring)
 	u32 i;
 
 	iou_assert_locked(ring);
-	if (likely(ring->clocks))
-		return true;
 	clocks = kmalloc(sizeof(*clocks), GFP_KERNEL_ACCOUNT);
 	if (!clocks)
 		return false;
@@ -254,7 +253,7 @@ bool iou_timeout_prepare(struct iou_ring *ring)
 }
 
 /**
- * iou_timeout_free() - free what iou_timeout_prepare() has made
+ * iou_timeout_free() - free what iou_timeout_make_clocks() has made
  * @ring: has no requests, and gets none
  *
  * Context: may sleep.

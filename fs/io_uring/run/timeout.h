@@ -38,10 +38,23 @@ struct iou_timeout {
 	u32 nr;
 };
 
-bool iou_timeout_prepare(struct iou_ring *ring) __must_hold(&ring->lock);
+bool iou_timeout_make_clocks(struct iou_ring *ring) __must_hold(&ring->lock);
 void iou_timeout_free(struct iou_ring *ring);
 int iou_timeout_start(struct iou_req *req) __must_hold(&iou_req_ring(req)->lock);
 void iou_timeout_unpark(struct iou_req *req) __must_hold(&iou_req_ring(req)->lock);
 void iou_timeout_again(struct iou_req *req) __must_hold(&iou_req_ring(req)->lock);
+
+/**
+ * iou_timeout_prepare() - before a timeout of a ring
+ * @ring: locked
+ *
+ * Context: ring lock. May sleep.
+ * Return: false without memory.
+ */
+static inline bool iou_timeout_prepare(struct iou_ring *ring)
+	__must_hold(&ring->lock)
+{
+	return likely(ring->clocks) || iou_timeout_make_clocks(ring);
+}
 
 #endif
