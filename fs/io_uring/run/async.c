@@ -42,7 +42,7 @@ static iou_verdict_t work_nowait(struct iou_req *req)
 	return verdict;
 }
 
-static enum iou_work_end work_attempt(struct iou_req *req)
+static __always_inline enum iou_work_end work_attempt(struct iou_req *req)
 {
 	const struct iou_op *op = iou_req_op(req);
 
@@ -56,23 +56,30 @@ static enum iou_work_end work_attempt(struct iou_req *req)
 	else
 		req->verdict = op->work(req);
 
-	if (req->verdict == IOU_WORK)
-		return IOU_WORK_UNBOUND;
-	return req->verdict == IOU_RETRY ? IOU_WORK_BACK : IOU_WORK_DONE;
+	if (likely(req->verdict != IOU_WORK && req->verdict != IOU_RETRY))
+		return IOU_WORK_DONE;
+	return req->verdict == IOU_RETRY ? IOU_WORK_BACK : IOU_WORK_UNBOUND;
+}
+
+static noinline enum iou_work_end work_as(struct iou_req *req, const struct cred *creds)
+{
+	const struct cred *old = override_creds(creds);
+	enum iou_work_end end = work_attempt(req);
+
+	revert_creds(old);
+	return end;
 }
 
 static enum iou_work_end work_run(struct iou_work *work)
 {
 	struct iou_req *req = container_of(work, struct iou_req, work);
-	const struct cred *old = NULL;
 	enum iou_work_end end;
 
 	iou_req_step(req, IOU_S_WORKING);
-	if (req->creds != current_cred())
-		old = override_creds(req->creds);
-	end = work_attempt(req);
-	if (old)
-		revert_creds(old);
+	if (likely(req->creds == current_cred()))
+		end = work_attempt(req);
+	else
+		end = work_as(req, req->creds);
 
 	/* Where a cancel looks for it */
 	if (end == IOU_WORK_UNBOUND)
@@ -208,27 +215,61 @@ static bool work_is_hashed(const struct iou_req *req)
 {
 	const struct file *file = req->file;
 
-	if (!iou_req_op(req)->hashed || !S_ISREG(iou_file_mode(file)))
+	if (!S_ISREG(iou_file_mode(file)))
 		return false;
 	return !((file->f_flags & O_DIRECT) &&
 		 (file->f_op->fop_flags & FOP_DIO_PARALLEL_WRITE));
 }
 
-static bool work_is_unbound(const struct iou_req *req)
-{
-	if (!iou_req_op(req)->unbound)
-		return false;
-	return !req->file || !iou_file_is_disk(req->file);
-}
-
 /* A worker has to run with the credentials of now. The usual ones are held already */
-static void work_set_creds(struct iou_req *req)
+static __always_inline void work_set_creds(struct iou_req *req)
 {
 	req->creds = current_cred();
 	if (unlikely(req->creds != req->lane->task->creds)) {
 		get_cred(req->creds);
 		req->held |= IOU_HELD_CREDS;
 	}
+}
+
+static __always_inline int async_begin(struct iou_req *req, const struct iou_op *op)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	iou_assert_locked(iou_req_ring(req));
+	if (unlikely(!iou_async_pool(req->lane)))
+		return -ENOMEM;
+	if (op->needs_file && !iou_req_get_file(req))
+		return -EBADF;
+
+	if (!(req->held & IOU_HELD_INFLIGHT))
+		iou_req_keep(req);
+	else
+		iou_req_own_file(req);
+	return 0;
+}
+
+static __always_inline void async_queue(struct iou_req *req, const struct iou_op *op)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	struct iou_pool *pool = req->lane->task->pool;
+	bool hashed = op->hashed && work_is_hashed(req);
+
+	iou_assert_locked(iou_req_ring(req));
+	if (!(req->held & IOU_HELD_CREDS))
+		work_set_creds(req);
+	req->work.unbound = op->unbound && !(req->file && iou_file_is_disk(req->file));
+	req->work.async = req->sqe_flags & IOSQE_ASYNC;
+	iou_req_step(req, IOU_S_QUEUED);
+	/* Its arguments would be read in any case */
+	if (trace_io_uring_queue_async_work_enabled())
+		trace_io_uring_queue_async_work(iou_req_ring(req), req, req->user_data,
+						req->opcode, req->sqe_flags, &req->work, hashed);
+
+	iou_index_enter(req);
+	req->work.expected = hashed && !(req->held & IOU_HELD_SERIAL) && !iou_hash_enter(req);
+	if (unlikely(req->work.expected))
+		iou_pool_expect(pool, &req->work);
+	else if (unlikely(!iou_pool_queue(pool, &req->work)))
+		iou_req_end(req, -ECANCELED);
 }
 
 /**
@@ -240,16 +281,7 @@ static void work_set_creds(struct iou_req *req)
  */
 int iou_async_begin(struct iou_req *req)
 {
-	iou_assert_locked(iou_req_ring(req));
-	if (!iou_async_pool(req->lane))
-		return -ENOMEM;
-	if (iou_req_op(req)->needs_file && !iou_req_get_file(req))
-		return -EBADF;
-
-	if (!(req->held & IOU_HELD_INFLIGHT))
-		iou_req_keep(req);
-	iou_req_own_file(req);
-	return 0;
+	return async_begin(req, iou_req_op(req));
 }
 
 /**
@@ -260,25 +292,22 @@ int iou_async_begin(struct iou_req *req)
  */
 void iou_async_queue(struct iou_req *req)
 {
-	struct iou_pool *pool = req->lane->task->pool;
-	bool hashed;
+	async_queue(req, iou_req_op(req));
+}
 
-	iou_assert_locked(iou_req_ring(req));
-	if (!(req->held & IOU_HELD_CREDS))
-		work_set_creds(req);
-	req->work.unbound = work_is_unbound(req);
-	req->work.async = req->sqe_flags & IOSQE_ASYNC;
-	iou_req_step(req, IOU_S_QUEUED);
-	hashed = work_is_hashed(req);
-	trace_io_uring_queue_async_work(iou_req_ring(req), req, req->user_data,
-					req->opcode, req->sqe_flags, &req->work, hashed);
+/**
+ * iou_async_start() - iou_async_begin() and iou_async_queue() in one
+ * @req: prepared, perhaps issued before. If the worker gives it back, ->event is called
+ *
+ * Context: ring lock, in the lane's task. May sleep.
+ * Return: as iou_async_begin().
+ */
+int iou_async_start(struct iou_req *req)
+{
+	const struct iou_op *op = iou_req_op(req);
+	int error = async_begin(req, op);
 
-	iou_index_enter(req);
-	req->work.expected = hashed && !(req->held & IOU_HELD_SERIAL) && !iou_hash_enter(req);
-	if (req->work.expected) {
-		iou_pool_expect(pool, &req->work);
-		return;
-	}
-	if (!iou_pool_queue(pool, &req->work))
-		iou_req_end(req, -ECANCELED);
+	if (likely(!error))
+		async_queue(req, op);
+	return error;
 }

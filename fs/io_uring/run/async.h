@@ -12,5 +12,6 @@ void iou_async_max_workers(const struct iou_ring *ring, u32 max[2])
 struct iou_pool *iou_async_pool(struct iou_lane *lane) __must_hold(&lane->ring->lock);
 int iou_async_begin(struct iou_req *req) __must_hold(&iou_req_ring(req)->lock);
 void iou_async_queue(struct iou_req *req) __must_hold(&iou_req_ring(req)->lock);
+int iou_async_start(struct iou_req *req) __must_hold(&iou_req_ring(req)->lock);
 
 #endif

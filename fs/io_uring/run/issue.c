@@ -200,24 +200,44 @@ static void returned_event(struct iou_req *req, bool cancel)
 }
 
 /*
- * A worker has to do it. It could not take a provided buffer: what wants one takes it
- * along. A multishot can only wait.
+ * A worker could not take a provided buffer: what wants one takes it along. A multishot can
+ * only wait.
  */
-static void issue_work(struct iou_req *req)
+static noinline int issue_work_rare(struct iou_req *req)
+	__must_hold(&iou_req_ring(req)->lock)
 {
 	int error = req->cancelled ? -ECANCELED : iou_async_begin(req);
 
-	if (!error && unlikely(req->notes & IOU_NOTE_MULTISHOT))
+	if (!error && (req->notes & IOU_NOTE_MULTISHOT))
 		error = -EBADFD;
-	if (!error && unlikely(req->notes & IOU_NOTE_SELECT))
+	if (!error && (req->notes & IOU_NOTE_SELECT))
 		error = iou_req_op(req)->take(req);
-	if (unlikely(error)) {
-		iou_req_end(req, error);
-		return;
-	}
+	if (!error)
+		iou_async_queue(req);
+	return error;
+}
+
+/* A worker has to do it */
+static void issue_work(struct iou_req *req)
+{
+	bool rare = (req->notes & (IOU_NOTE_SELECT | IOU_NOTE_MULTISHOT)) || req->cancelled;
+	int error;
 
 	req->event = returned_event;
-	iou_async_queue(req);
+	error = unlikely(rare) ? issue_work_rare(req) : iou_async_start(req);
+	if (unlikely(error))
+		iou_req_end(req, error);
+}
+
+/* What wants a provided buffer, or is a multishot: see iou_issue_async() */
+static noinline void issue_async_rare(struct iou_req *req)
+	__must_hold(&iou_req_ring(req)->lock)
+{
+	if (!req->cancelled && !iou_async_begin(req) &&
+	    ((req->notes & IOU_NOTE_MULTISHOT) || iou_req_can_park(req)))
+		iou_issue_settle(req, iou_req_issue(req));
+	else
+		issue_work(req);
 }
 
 /**
@@ -230,11 +250,8 @@ static void issue_work(struct iou_req *req)
  */
 void iou_issue_async(struct iou_req *req)
 {
-	if (unlikely(req->notes & (IOU_NOTE_SELECT | IOU_NOTE_MULTISHOT)) &&
-	    !req->cancelled && !iou_async_begin(req) &&
-	    ((req->notes & IOU_NOTE_MULTISHOT) || iou_req_can_park(req))) {
-		iou_issue_settle(req, iou_req_issue(req));
-		return;
-	}
-	issue_work(req);
+	if (unlikely(req->notes & (IOU_NOTE_SELECT | IOU_NOTE_MULTISHOT)))
+		issue_async_rare(req);
+	else
+		issue_work(req);
 }

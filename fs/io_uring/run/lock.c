@@ -184,7 +184,7 @@ static noinline void show_some(struct iou_ring *ring)
  * now. Whoever comes next there does not have to wait for the device, nor for the owner of
  * a deferred ring, where CQEs appear only when that asks for them.
  */
-static void end_work(struct iou_req *req)
+static __always_inline void end_work(struct iou_req *req)
 	__must_hold(&iou_req_ring(req)->lock)
 {
 	struct iou_ring *ring = iou_req_ring(req);

@@ -221,7 +221,20 @@ static u32 pool_nr_cpus(const struct iou_pool *pool)
 {
 	u32 allowed = pool->nr_cpus ?: READ_ONCE(pool->task->nr_cpus_allowed);
 
-	return clamp(allowed, 1, num_online_cpus());
+	return min(allowed, num_online_cpus());
+}
+
+/*
+ * Are as many threads on their way, or running, as there is work, or CPUs? Then none is
+ * wanted, and this is all that is looked at for most work.
+ */
+static bool class_is_served(const struct iou_pool *pool, const struct iou_class *class)
+{
+	u32 coming = class->nr[WORKER_STARTING] + class->nr_asked;
+
+	if (class->nr_queued <= coming && !class->nr_expected)
+		return true;
+	return coming + class->nr[WORKER_BUSY] >= pool_nr_cpus(pool);
 }
 
 /* What a class needs: threads to be woken, and to be made */
@@ -230,7 +243,7 @@ struct class_need {
 	u32 make;
 };
 
-/* How many more threads are wanted? */
+/* How many more threads are wanted, if it is not served? */
 static struct class_need class_need(const struct iou_pool *pool,
 				    const struct iou_class *class)
 {
@@ -239,7 +252,7 @@ static struct class_need class_need(const struct iou_pool *pool,
 	u32 workers = class_nr_workers(class);
 	u32 queued = class->nr_queued;
 	struct class_need need = { };
-	u32 nr_cpus, wanted;
+	u32 wanted;
 
 	/* Somebody has to be there for what is expected, and be made while there is a task */
 	if (class->nr_expected && !workers && !queued)
@@ -247,11 +260,8 @@ static struct class_need class_need(const struct iou_pool *pool,
 	/* For each thread that is coming there is work already */
 	if (queued <= coming)
 		return need;
-	nr_cpus = pool_nr_cpus(pool);
-	if (running >= nr_cpus)
-		return need;
 
-	wanted = min(queued - coming, nr_cpus - running);
+	wanted = min(queued - coming, pool_nr_cpus(pool) - running);
 	need.wake = min(wanted, class->nr[WORKER_IDLE]);
 	running += need.wake;
 	wanted -= need.wake;
@@ -301,15 +311,21 @@ static void class_ask(struct iou_pool *pool, struct iou_class *class, u32 nr)
 		pool->ask = POOL_ASK_NOW;
 }
 
-/* Work came, or a thread went: get as many threads as are needed */
-static void class_activate(struct iou_pool *pool, struct iou_class *class)
+static noinline void class_get_threads(struct iou_pool *pool, struct iou_class *class)
 {
 	struct class_need need = class_need(pool, class);
 
-	lockdep_assert_held(&pool->lock);
 	while (need.wake--)
 		class_wake_one(class);
 	class_ask(pool, class, need.make);
+}
+
+/* Work came, or a thread went: get as many threads as are needed */
+static inline void class_activate(struct iou_pool *pool, struct iou_class *class)
+{
+	lockdep_assert_held(&pool->lock);
+	if (!class_is_served(pool, class))
+		class_get_threads(pool, class);
 }
 
 /*
@@ -498,15 +514,17 @@ static struct iou_work *worker_take(struct iou_worker *worker)
 	struct iou_work *work;
 
 	lockdep_assert_held(&worker->pool->lock);
-	/* It was meant for the work before */
-	if (test_thread_flag(TIF_NOTIFY_SIGNAL))
-		clear_notify_signal();
-	if (worker->state == WORKER_ENDING || fatal_signal_pending(current))
-		return NULL;
-	work = list_first_entry_or_null(&class->queue, struct iou_work, node);
-	if (!work)
+	if (unlikely(signal_pending(current))) {
+		/* It was meant for the work before */
+		if (test_thread_flag(TIF_NOTIFY_SIGNAL))
+			clear_notify_signal();
+		if (fatal_signal_pending(current))
+			return NULL;
+	}
+	if (worker->state == WORKER_ENDING || list_empty(&class->queue))
 		return NULL;
 
+	work = list_first_entry(&class->queue, struct iou_work, node);
 	class_remove(class, work);
 	worker_set_state(worker, WORKER_BUSY);
 	worker->cancelled = false;
@@ -555,19 +573,21 @@ static void worker_set_ending(struct iou_worker *worker)
 		worker_set_state(worker, WORKER_ENDING);
 }
 
-/* Signals here are SIGKILL, SIGSTOP and the freezer's. Return: the thread was killed */
-static bool worker_take_signals(void)
+static noinline bool worker_get_signal(void)
 {
 	struct ksignal ksig;
 
-	return task_sigpending(current) && get_signal(&ksig);
+	return get_signal(&ksig);
 }
 
-/*
- * What others do on their way to user space. Also with more to do: a program that has a
- * long queue is stopped and frozen as any other. Return: the thread was killed.
- */
-static bool worker_resume(void)
+/* Signals here are SIGKILL, SIGSTOP and the freezer's. Return: the thread was killed */
+static bool worker_take_signals(void)
+{
+	return unlikely(task_sigpending(current)) && worker_get_signal();
+}
+
+/* Return: the thread was killed */
+static noinline bool worker_do_resume(void)
 {
 	if (task_work_pending(current))
 		task_work_run();
@@ -576,25 +596,36 @@ static bool worker_resume(void)
 	return worker_take_signals();
 }
 
+/*
+ * What others do on their way to user space. Also with more to do: a program that has a
+ * long queue is stopped and frozen as any other. Return: the thread was killed.
+ */
+static bool worker_resume(void)
+{
+	const unsigned long reasons = _TIF_NEED_RESCHED | _TIF_SIGPENDING | _TIF_NOTIFY_RESUME;
+
+	/* Mostly there is nothing. If RCU waits for this CPU, the tick sets NEED_RESCHED */
+	if (likely(!(read_thread_flags() & reasons) && !task_work_pending(current)))
+		return false;
+	return worker_do_resume();
+}
+
 static void worker_run(struct iou_worker *worker, struct iou_work *work)
 {
 	const struct iou_pool_ops *ops = worker->pool->ops;
+	enum iou_work_end end = ops->run(work);
 
-	switch (ops->run(work)) {
-	case IOU_WORK_DONE:
+	if (likely(end == IOU_WORK_DONE)) {
 		/* From here on a cancel finds nobody to interrupt */
 		WRITE_ONCE(work->worker, NULL);
 		/* What interrupted it is not for who closes its file now, and waits for that */
 		if (test_thread_flag(TIF_NOTIFY_SIGNAL))
 			clear_notify_signal();
 		ops->done(work);
-		break;
-	case IOU_WORK_BACK:
+	} else if (end == IOU_WORK_BACK) {
 		worker_give_back(worker, work);
-		break;
-	case IOU_WORK_UNBOUND:
+	} else {
 		worker_move(worker, work);
-		break;
 	}
 }
 
@@ -973,22 +1004,24 @@ void iou_pool_free(struct iou_pool *pool)
 bool iou_pool_queue(struct iou_pool *pool, struct iou_work *work)
 {
 	struct iou_class *class = pool_class(pool, work);
-	bool ok, ask, first;
+	bool ask, first;
 
 	raw_spin_lock_irq(&pool->lock);
-	ok = !pool->dying || class_nr_workers(class);
-	if (likely(ok)) {
-		pool->unused = false;
-		class_add(class, work);
-		class_activate(pool, class);
+	if (unlikely(pool->dying && !class_nr_workers(class))) {
+		raw_spin_unlock_irq(&pool->lock);
+		return false;
 	}
+
+	pool->unused = false;
+	class_add(class, work);
+	class_activate(pool, class);
 	ask = pool_must_ask(pool);
 	first = ask && class_nr_workers(class) == class->nr_asked;
 	raw_spin_unlock_irq(&pool->lock);
 
 	if (unlikely(ask))
 		pool_get_threads(pool, first);
-	return ok;
+	return true;
 }
 
 /**
