@@ -64,8 +64,14 @@ void iou_req_free(struct iou_ring *ring)
 	}
 }
 
-static struct file *find_fixed_file(struct iou_req *req)
-	__must_hold(&iou_req_ring(req)->lock)
+/**
+ * iou_req_find_fixed() - iou_req_find_file() with IOSQE_FIXED_FILE
+ * @req: has no file
+ *
+ * Context: as there.
+ * Return: the file, or NULL.
+ */
+struct file *iou_req_find_fixed(struct iou_req *req)
 {
 	struct iou_node *node = iou_table_get(&iou_req_ring(req)->files, req->fd);
 
@@ -86,18 +92,7 @@ static struct file *find_fixed_file(struct iou_req *req)
  */
 struct file *iou_req_find_file(struct iou_req *req)
 {
-	struct fd f;
-
-	if (req->sqe_flags & IOSQE_FIXED_FILE)
-		return find_fixed_file(req);
-	f = fdget(req->fd);
-	if (unlikely(fd_empty(f)))
-		return NULL;
-	trace_io_uring_file_get(iou_req_ring(req), req, req->user_data, req->fd);
-	req->file = fd_file(f);
-	if (f.word & FDPUT_FPUT)
-		req->held |= IOU_HELD_FILE;
-	return req->file;
+	return iou_req_find_file_here(req);
 }
 
 /* For the tracepoint: a private copy of an SQE that may change meanwhile */

@@ -21,6 +21,8 @@
 int iou_req_init_cache(void);
 struct iou_req *iou_req_refill(struct iou_ring *ring) __must_hold(&ring->lock);
 void iou_req_free(struct iou_ring *ring);
+struct file *iou_req_find_fixed(struct iou_req *req)
+	__must_hold(&iou_req_ring(req)->lock);
 struct file *iou_req_find_file(struct iou_req *req);
 int iou_reject(struct iou_req *req, const struct io_uring_sqe __shared *sqe,
 	       int error, const char *reason);
@@ -40,6 +42,25 @@ static inline struct iou_req *iou_req_alloc(struct iou_ring *ring)
 		return iou_req_refill(ring);
 	ring->free_reqs = req->next;
 	return req;
+}
+
+/* iou_req_find_file() for reads and writes, where the call would be a part of the cost */
+static __always_inline struct file *iou_req_find_file_here(struct iou_req *req)
+{
+	struct fd f;
+
+	if (req->sqe_flags & IOSQE_FIXED_FILE)
+		return iou_req_find_fixed(req);
+	f = fdget(req->fd);
+	if (unlikely(fd_empty(f)))
+		return NULL;
+	/* Its arguments would be read in any case */
+	if (trace_io_uring_file_get_enabled())
+		trace_io_uring_file_get(iou_req_ring(req), req, req->user_data, req->fd);
+	req->file = fd_file(f);
+	if (f.word & FDPUT_FPUT)
+		req->held |= IOU_HELD_FILE;
+	return req->file;
 }
 
 /**

@@ -607,11 +607,11 @@ static iou_verdict_t rw_attempt_at_pos(struct iou_req *req, struct iou_rw_try *t
  * Context: in a worker without a lock, else under the ring lock, in the lane's task.
  * Return: a verdict.
  */
-iou_verdict_t iou_rw_attempt(struct iou_req *req, struct iou_rw_try try)
+iou_verdict_t iou_rw_attempt(struct iou_req *req, struct iou_rw_try *try)
 {
 	if (unlikely(req->mark & RW_CUR_POS))
-		return rw_attempt_at_pos(req, &try);
-	return rw_attempt(req, &try);
+		return rw_attempt_at_pos(req, try);
+	return rw_attempt(req, try);
 }
 
 static int rw_begin(struct iou_req *req, int dir)
@@ -640,7 +640,7 @@ iou_verdict_t iou_rw_issue(struct iou_req *req, int dir)
 		return iou_rw_finish(req, dir, error);
 
 	try.can = iou_rw_can(req->file, dir);
-	return iou_rw_attempt(req, try);
+	return iou_rw_attempt(req, &try);
 }
 
 /* Before the first shot. It must be possible to wait */
@@ -679,7 +679,7 @@ iou_verdict_t iou_rw_issue_shot(struct iou_req *req)
 	rw->done = 0;
 	req->notes &= ~IOU_NOTE_SHORT;
 	try.can = iou_rw_can(req->file, READ);
-	return iou_rw_attempt(req, try);
+	return iou_rw_attempt(req, &try);
 }
 
 /**
@@ -699,7 +699,7 @@ iou_verdict_t iou_rw_work(struct iou_req *req, int dir)
 		return iou_rw_finish(req, dir, error);
 
 	try.can = iou_rw_can(req->file, dir);
-	return iou_rw_attempt(req, try);
+	return iou_rw_attempt(req, &try);
 }
 
 /* The device was asked not to block, and says that it would */

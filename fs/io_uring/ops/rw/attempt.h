@@ -59,7 +59,7 @@ ssize_t iou_rw_once_restless(struct iou_req *req, const struct iou_rw_try *try);
 iou_verdict_t iou_rw_decide(struct iou_req *req, const struct iou_rw_try *try, ssize_t ret);
 iou_verdict_t iou_rw_leave(struct iou_req *req, const struct iou_rw_try *try, iou_verdict_t how);
 iou_verdict_t iou_rw_finish(struct iou_req *req, int dir, ssize_t ret);
-iou_verdict_t iou_rw_attempt(struct iou_req *req, struct iou_rw_try try);
+iou_verdict_t iou_rw_attempt(struct iou_req *req, struct iou_rw_try *try);
 iou_verdict_t iou_rw_issue(struct iou_req *req, int dir)
 	__must_hold(&iou_req_ring(req)->lock);
 iou_verdict_t iou_rw_issue_shot(struct iou_req *req)
@@ -91,6 +91,21 @@ static inline void iou_rw_set_pos(struct file *file, loff_t pos)
 	data_race(file->f_pos = pos);
 }
 
+/* What of a request's flags has to be thought of before it begins. Return: as iou_rw_begin() */
+static __always_inline int iou_rw_begin_flags(struct iou_req *req)
+{
+	struct kiocb *iocb = &iou_req_cmd(req, struct iou_rw)->iocb;
+
+	if (unlikely(iocb->ki_flags & IOCB_NOWAIT))
+		req->mark |= RW_NOWAIT;
+
+	/* The block layer would do that, but perhaps in another thread */
+	if ((iocb->ki_flags & IOCB_DIRECT) && !iocb->ki_ioprio)
+		iocb->ki_ioprio = get_current_ioprio();
+
+	return unlikely(iocb->ki_flags & IOCB_HIPRI) ? iou_rw_begin_polled(req) : 0;
+}
+
 /**
  * iou_rw_begin() - before the first attempt: what depends on the file
  * @req: prepared
@@ -118,18 +133,9 @@ static __always_inline int iou_rw_begin(struct iou_req *req, struct file *file, 
 	error = kiocb_set_rw_flags(iocb, flags, dir);
 	if (error)
 		return error;
-	if (unlikely(iocb->ki_flags & IOCB_NOWAIT))
-		req->mark |= RW_NOWAIT;
-
-	if (iocb->ki_flags & IOCB_DIRECT) {
-		/* The block layer would do that, but perhaps in another thread */
-		if (!iocb->ki_ioprio)
-			iocb->ki_ioprio = get_current_ioprio();
-	}
-
-	if (unlikely(iocb->ki_flags & IOCB_HIPRI)) {
-		error = iou_rw_begin_polled(req);
-		if (error)
+	if (iocb->ki_flags & (IOCB_NOWAIT | IOCB_DIRECT | IOCB_HIPRI)) {
+		error = iou_rw_begin_flags(req);
+		if (unlikely(error))
 			return error;
 	}
 
@@ -315,7 +321,7 @@ static __always_inline iou_verdict_t iou_rw_start(struct iou_req *req, int dir, 
 		[READ][true]	= { .dir = READ, .nowait = true, .own = true },
 		[WRITE][true]	= { .dir = WRITE, .nowait = true, .own = true },
 	};
-	struct file *file = iou_req_find_file(req);
+	struct file *file = iou_req_find_file_here(req);
 	int error = iou_rw_begin(req, file, dir);
 	enum iou_rw_can can;
 
@@ -323,9 +329,12 @@ static __always_inline iou_verdict_t iou_rw_start(struct iou_req *req, int dir, 
 		return iou_rw_finish(req, dir, error);
 
 	can = iou_rw_can(file, dir);
+	/* There is nothing to be tried here. So are all files on tmpfs */
+	if (can == RW_CAN_NOT && likely(!(req->mark & (RW_NOWAIT | RW_CUR_POS))))
+		return IOU_WORK;
 	if (unlikely(can != RW_CAN_NOWAIT || (req->mark & RW_CUR_POS)) ||
 	    (dir == WRITE && iou_rw_write_blocks(req)))
-		return iou_rw_attempt(req, (struct iou_rw_try){ .dir = dir, .can = can });
+		return iou_rw_attempt(req, &(struct iou_rw_try){ .dir = dir, .can = can });
 
 	return iou_rw_run(req, &usual[dir][own]);
 }

@@ -6,16 +6,8 @@
 
 #include "iter.h"
 
-/**
- * iou_rw_iter_fixed() - iou_rw_iter() over a part of a registered buffer
- * @req: holds one; that the part is inside of it was checked when it was prepared
- * @dir: READ or WRITE
- * @iter: receives what is left to do
- *
- * Context: any.
- * Return: 0, -EFAULT.
- */
-int iou_rw_iter_fixed(struct iou_req *req, int dir, struct iov_iter *iter)
+/* Over a part of a registered buffer: that it is one was checked when it was prepared */
+static int rw_iter_fixed(struct iou_req *req, int dir, struct iov_iter *iter)
 {
 	struct iou_rw *rw = iou_req_cmd(req, struct iou_rw);
 	u64 addr = rw->addr + rw->done;
@@ -29,7 +21,7 @@ int iou_rw_iter_fixed(struct iou_req *req, int dir, struct iov_iter *iter)
 
 /**
  * iou_rw_iter_rest() - the rarer cases of iou_rw_iter()
- * @req: has iovecs, or something was transferred already
+ * @req: has a registered buffer or iovecs, or something was transferred already
  * @dir: READ or WRITE
  * @iter: receives what is left to do
  *
@@ -42,7 +34,7 @@ int iou_rw_iter_rest(struct iou_req *req, int dir, struct iov_iter *iter)
 	struct iou_rw_aux *aux = req->aux;
 
 	if (req->held & IOU_HELD_BUF)
-		return iou_rw_iter_fixed(req, dir, iter);
+		return rw_iter_fixed(req, dir, iter);
 
 	if (req->held & IOU_HELD_CLEANUP)
 		*iter = aux->iter;

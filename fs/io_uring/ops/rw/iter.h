@@ -50,7 +50,6 @@ struct iou_rw_aux {
 	struct iovec fast[IOU_FAST_IOV];
 };
 
-int iou_rw_iter_fixed(struct iou_req *req, int dir, struct iov_iter *iter);
 int iou_rw_iter_rest(struct iou_req *req, int dir, struct iov_iter *iter);
 int iou_rw_check_far_end(const struct iou_rw *rw, u32 len);
 void iou_rw_commit_buf(struct iou_req *req, const struct iou_pbuf *buf, ssize_t ret)
@@ -117,10 +116,8 @@ static __always_inline int iou_rw_iter(struct iou_req *req, int dir, struct iov_
 {
 	struct iou_rw *rw = iou_req_cmd(req, struct iou_rw);
 
-	if (unlikely((req->held & IOU_HELD_CLEANUP) || rw->done))
+	if ((req->held & (IOU_HELD_CLEANUP | IOU_HELD_BUF)) || unlikely(rw->done))
 		return iou_rw_iter_rest(req, dir, iter);
-	if (req->held & IOU_HELD_BUF)
-		return iou_rw_iter_fixed(req, dir, iter);
 
 	iov_iter_ubuf(iter, dir, u64_to_user_ptr(rw->addr), rw->len);
 	return 0;

@@ -104,19 +104,22 @@ static __always_inline int prep_fixed(struct iou_req *req,
 }
 
 static __always_inline int prep_plain(struct iou_req *req,
-				      const struct io_uring_sqe __shared *sqe)
+				      const struct io_uring_sqe __shared *sqe, bool own)
 {
 	struct iou_rw *rw = iou_req_cmd(req, struct iou_rw);
 
-	if (unlikely(!access_ok(u64_to_user_ptr(rw->addr), rw->len)) &&
-	    !(req->notes & IOU_NOTE_SELECT))
+	if ((own || !(req->notes & IOU_NOTE_SELECT)) &&
+	    unlikely(!access_ok(u64_to_user_ptr(rw->addr), rw->len)))
 		return iou_reject(req, sqe, -EFAULT, "rw: the buffer is not user memory");
 	return 0;
 }
 
-/* The .prep of all of them; @dir and @kind are constants */
+/*
+ * The .prep of all of them; @dir, @kind and @own are constants. @own: it is known to want
+ * no provided buffer
+ */
 static __always_inline int prep_rw(struct iou_req *req, const struct io_uring_sqe __shared *sqe,
-				   int dir, enum rw_kind kind)
+				   int dir, enum rw_kind kind, bool own)
 	__must_hold(&iou_req_ring(req)->lock)
 {
 	struct iou_rw *rw = iou_req_cmd(req, struct iou_rw);
@@ -142,7 +145,7 @@ static __always_inline int prep_rw(struct iou_req *req, const struct io_uring_sq
 		return prep_vec(req, sqe, dir);
 	if (kind == RW_FIXED)
 		return prep_fixed(req, sqe);
-	return prep_plain(req, sqe);
+	return prep_plain(req, sqe, own);
 }
 
 /* Something was transferred, and there will be no further attempt */
@@ -180,7 +183,7 @@ static __always_inline iou_verdict_t start_rw(struct iou_req *req,
 					      int dir, enum rw_kind kind, bool own)
 	__must_hold(&iou_req_ring(req)->lock)
 {
-	if (unlikely(prep_rw(req, sqe, dir, kind)))
+	if (unlikely(prep_rw(req, sqe, dir, kind, own)))
 		return IOU_REJECTED;
 	return kind == RW_VEC ? iou_rw_issue(req, dir) : iou_rw_start(req, dir, own);
 }
@@ -216,7 +219,7 @@ static __always_inline iou_verdict_t start_any(struct iou_req *req,
 static int prep_##op(struct iou_req *req, const struct io_uring_sqe __shared *sqe)	\
 	__must_hold(&iou_req_ring(req)->lock)						\
 {											\
-	return prep_rw(req, sqe, dir, kind);						\
+	return prep_rw(req, sqe, dir, kind, false);					\
 }											\
 											\
 static iou_verdict_t start_##op(struct iou_req *req,					\
@@ -273,7 +276,7 @@ static int prep_read_multishot(struct iou_req *req, const struct io_uring_sqe __
 		return iou_reject(req, sqe, -EINVAL, "read_multishot: addr and len must be 0");
 
 	req->notes |= IOU_NOTE_MULTISHOT;
-	return prep_rw(req, sqe, READ, RW_PLAIN);
+	return prep_rw(req, sqe, READ, RW_PLAIN, false);
 }
 
 static iou_verdict_t issue_read_multishot(struct iou_req *req)
