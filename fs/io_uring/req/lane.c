@@ -21,6 +21,15 @@
 #include "state.h"
 #include "wake.h"
 
+static __always_inline bool task_is_killed(void)
+{
+	const struct signal_struct *signal = current->signal;
+	const struct task_struct *exec = READ_ONCE(signal->group_exec_task);
+
+	return (signal->flags & SIGNAL_GROUP_EXIT) || fatal_signal_pending(current) ||
+	       (unlikely(exec) && exec != current);
+}
+
 /**
  * iou_task_is_killed() - is the current process ending, or all of it but the thread
  *	that runs another program?
@@ -29,11 +38,7 @@
  */
 bool iou_task_is_killed(void)
 {
-	const struct signal_struct *signal = current->signal;
-	const struct task_struct *exec = READ_ONCE(signal->group_exec_task);
-
-	return (signal->flags & SIGNAL_GROUP_EXIT) || fatal_signal_pending(current) ||
-	       (exec && exec != current);
+	return task_is_killed();
 }
 
 /**
@@ -48,7 +53,7 @@ bool iou_task_is_ending(void)
 	const struct io_uring_task *task = current->io_uring;
 
 	return (current->flags & PF_EXITING) || (task && task->iou.leaving) ||
-	       iou_task_is_killed();
+	       task_is_killed();
 }
 
 /* This is the owner's lane; from here on others look into it without the ring lock */
@@ -335,9 +340,16 @@ static bool has_tag(const struct iou_node *node)
  */
 static bool req_is_lazy(const struct iou_req *req)
 {
-	if (req->sqe_flags & (IOSQE_IO_LINK | IOSQE_IO_HARDLINK | IOSQE_CQE_SKIP_SUCCESS))
-		return false;
-	if ((req->held & IOU_HELD_SERIAL) || (req->notes & IOU_NOTE_MULTISHOT))
+	const u32 never = iou_traits(.sqe_flags = IOSQE_IO_LINK | IOSQE_IO_HARDLINK |
+						  IOSQE_CQE_SKIP_SUCCESS,
+				     .held = IOU_HELD_SERIAL,
+				     .notes = IOU_NOTE_MULTISHOT);
+	const u32 perhaps = iou_traits(.held = IOU_HELD_CLEANUP | IOU_HELD_FILE_NODE |
+					       IOU_HELD_BUF);
+
+	if (likely(!(req->traits & (never | perhaps))))
+		return true;
+	if (req->traits & never)
 		return false;
 	/* The notification does not come before it ends */
 	if ((req->held & IOU_HELD_CLEANUP) && iou_req_op(req)->notifies)
@@ -348,7 +360,8 @@ static bool req_is_lazy(const struct iou_req *req)
 	return !((req->held & IOU_HELD_BUF) && has_tag(req->buf_node));
 }
 
-static void push_deferred(struct iou_lane *lane, bool first, bool lazy, bool can_wait)
+static __always_inline void push_deferred(struct iou_lane *lane, bool first, bool lazy,
+					  bool can_wait)
 {
 	struct iou_ring *ring = lane->ring;
 
@@ -381,14 +394,16 @@ static void push_deferred(struct iou_lane *lane, bool first, bool lazy, bool can
 static __always_inline void lane_push(struct iou_req *req, bool lazy)
 {
 	struct iou_lane *lane = req->lane;
-	bool can_wait = event_can_wait(lane, req);
-	bool first;
+	bool first, can_wait;
 
 	/* The request keeps the lane only until somebody takes it from there */
 	rcu_read_lock();
-	trace_io_uring_task_add(lane->ring, req, req->user_data, req->opcode, 0);
+	/* Its arguments would be read in any case */
+	if (trace_io_uring_task_add_enabled())
+		trace_io_uring_task_add(lane->ring, req, req->user_data, req->opcode, 0);
 	if (lane->deferred) {
 		lazy = lazy && req_is_lazy(req);
+		can_wait = event_can_wait(lane, req);
 		first = llist_add(&req->qnode, &lane->events);
 		push_deferred(lane, first, lazy, can_wait);
 	} else if (llist_add(&req->qnode, &lane->events)) {

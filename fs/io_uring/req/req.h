@@ -199,6 +199,16 @@ static inline bool iou_req_can_park(const struct iou_req *req)
 	       req->file && file_can_poll(req->file);
 }
 
+/*
+ * A callee has finished a request. Return: the worker that called it has not left it yet, and
+ * pushes it. Mostly there is no worker: that takes a look, and no locked instruction.
+ */
+static inline bool iou_req_worker_pushes(struct iou_req *req)
+{
+	return unlikely(READ_ONCE(req->state) == IOU_S_WORKING) &&
+	       iou_req_try_step(req, IOU_S_WORKING, IOU_S_CLAIMED);
+}
+
 /**
  * iou_req_arrived() - the event of a BUSY request has come
  * @req: the caller is its callee, and does not touch it afterwards. Its event leads to
@@ -211,7 +221,7 @@ static inline bool iou_req_can_park(const struct iou_req *req)
  */
 static inline void iou_req_arrived(struct iou_req *req)
 {
-	if (iou_req_try_step(req, IOU_S_WORKING, IOU_S_CLAIMED))
+	if (iou_req_worker_pushes(req))
 		return;
 	iou_req_step(req, IOU_S_CLAIMED);
 	iou_lane_push_lazy(req);
@@ -226,7 +236,7 @@ static inline void iou_req_arrived(struct iou_req *req)
  */
 static inline void iou_req_goes_on(struct iou_req *req)
 {
-	if (iou_req_try_step(req, IOU_S_WORKING, IOU_S_CLAIMED))
+	if (iou_req_worker_pushes(req))
 		return;
 	iou_req_step(req, IOU_S_CLAIMED);
 	iou_lane_push(req);

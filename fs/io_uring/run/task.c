@@ -30,7 +30,7 @@ static noinline bool batch_order(struct iou_lane *lane)
  * Run the events that were taken off a lane.
  * Return: true: some are left, because somebody waits for the lock, or for a message.
  */
-static bool run_batch(struct iou_lane *lane, bool cancel)
+static __always_inline bool run_batch(struct iou_lane *lane, bool cancel)
 	__must_hold(&lane->ring->lock)
 {
 	struct iou_ring *ring = lane->ring;
@@ -57,6 +57,13 @@ static bool run_batch(struct iou_lane *lane, bool cancel)
 	return lane->batch.next;
 }
 
+/* What was left the last time. Return: as run_batch() */
+static noinline bool run_left(struct iou_lane *lane, bool cancel)
+	__must_hold(&lane->ring->lock)
+{
+	return run_batch(lane, cancel);
+}
+
 /**
  * iou_task_run_lane() - run the events of a lane
  * @lane: deferred; its ring is locked
@@ -70,7 +77,7 @@ static bool run_batch(struct iou_lane *lane, bool cancel)
 bool iou_task_run_lane(struct iou_lane *lane, bool cancel)
 {
 	/* What was left the last time comes first */
-	bool more = unlikely(lane->batch.next) && run_batch(lane, cancel);
+	bool more = unlikely(lane->batch.next) && run_left(lane, cancel);
 
 	if (likely(!more)) {
 		iou_lane_take(lane);
@@ -130,8 +137,7 @@ static void ready_lane_end(struct iou_lane *lane, struct iou_ring *ring)
 static bool ready_lane_run(struct iou_lane *lane, bool cancel)
 	__must_hold(&lane->ring->lock)
 {
-	/* What was left the last time */
-	if (unlikely(lane->batch.next) && run_batch(lane, cancel))
+	if (unlikely(lane->batch.next) && run_left(lane, cancel))
 		return true;
 
 	WRITE_ONCE(lane->queued, 0);

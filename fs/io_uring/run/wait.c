@@ -158,7 +158,8 @@ static int wait_collect(struct iou_ring *ring, struct iou_lane *lane, const u32 
 		 !(target && iou_wake_reached(iou_wake_seq(ring), *target)));
 
 	/* The last reference to a file was dropped: a peer may wait for its end */
-	iou_task_run_work();
+	if (unlikely(task_work_pending(current)))
+		iou_task_run_work();
 	return 0;
 }
 
