@@ -73,6 +73,9 @@ void iou_creds_drop(struct iou_ring *ring)
 	unsigned long id;
 
 	iou_assert_locked(ring);
+	if (likely(xa_empty(&ring->personalities)))
+		return;
+
 	xa_for_each(&ring->personalities, id, creds)
 		put_cred(creds);
 	xa_destroy(&ring->personalities);

@@ -235,10 +235,13 @@ void iou_pbuf_free(struct iou_ring *ring)
 	struct iou_pbuf_group *group;
 	unsigned long i;
 
+	kfree(ring->pbufs.vec);
+	if (xa_empty(&ring->pbufs.groups))
+		return;
+
 	xa_for_each(&ring->pbufs.groups, i, group)
 		group_free(group);
 	xa_destroy(&ring->pbufs.groups);
-	kfree(ring->pbufs.vec);
 }
 
 /*

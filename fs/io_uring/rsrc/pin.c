@@ -60,9 +60,11 @@ void iou_account_put(struct iou_account *account)
 
 	if (!account || !refcount_dec_and_test(&account->refs))
 		return;
-	/* A store that failed may have left nodes in which there is nothing */
-	WARN_ON_ONCE(xa_find(&account->folios, &pfn, ULONG_MAX, XA_PRESENT));
-	xa_destroy(&account->folios);
+	if (unlikely(!xa_empty(&account->folios))) {
+		/* A store that failed may have left nodes in which there is nothing */
+		WARN_ON_ONCE(xa_find(&account->folios, &pfn, ULONG_MAX, XA_PRESENT));
+		xa_destroy(&account->folios);
+	}
 
 	if (account->user)
 		free_uid(account->user);
