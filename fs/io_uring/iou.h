@@ -206,6 +206,8 @@ enum iou_lane_state {
  *          IOU_LANE_RETIRED: it will not be there any more
  * @events: requests whose event has come
  * @batch: those that were taken off @events and not run yet
+ * @elsewhere: requests whose events a kernel worker runs, oldest first; or NULL
+ * @elsewhere_last: of these, if there are some
  * @yielded: the last submission ended early, because somebody waited for the lock
  * @coming: on deferred lanes: what they will add to what waiters count, see
  *          req/wake.h
@@ -229,6 +231,8 @@ struct iou_lane {
 	u32 queued;			/* [A] */
 	struct llist_head events;	/* [A] */
 	struct iou_batch batch;		/* [R] */
+	struct llist_node *elsewhere;	/* [R] */
+	struct llist_node *elsewhere_last;	/* [R] */
 	bool yielded;			/* [R] */
 	atomic_t coming;		/* [A] */
 	struct llist_node ready_node;	/* [A] */
@@ -443,8 +447,7 @@ enum iou_ring_state {
  *            deferred one, with a reference
  * @stranded_mark: on @done, so that one of these is looked after ...
  * @stranded_marked: ... if this is set
- * @elsewhere: requests whose events a kernel worker runs, newest first ...
- * @elsewhere_next: ... and those it has taken from there, oldest first
+ * @elsewhere: there are some on the list of that name of a lane; changed under the lock
  * @knocking: how many try to get the lock without queueing up for it
  * @kick: another ring, on whose @done something was put; a reference
  * @cq_wait: waiters in enter() and poll(2) on the ring's file
@@ -543,14 +546,13 @@ struct iou_ring {
 	struct llist_head done ____cacheline_aligned_in_smp;	/* [A] */
 	struct llist_head stranded;	/* [A] */
 	struct llist_node stranded_mark;	/* [A] */
-	struct llist_head elsewhere;	/* [A] */
-	struct llist_node *elsewhere_next;	/* [R] */
-	atomic_t knocking;		/* [A] */
 	wait_queue_head_t cq_wait;
 	struct iou_wake wake;
 	bool stranded_marked;		/* [A] */
+	bool elsewhere;			/* [A] */
 	bool polled;			/* [A] */
 	bool evfd_by_worker;		/* [A] */
+	atomic_t knocking;		/* [A] */
 	struct irq_work poll_wake;
 	struct timer_list evfd_late;
 

@@ -218,11 +218,6 @@ static void ring_drain_later(struct iou_ring *ring)
 		iou_ring_put(ring);
 }
 
-static bool has_events_elsewhere(const struct iou_ring *ring)
-{
-	return READ_ONCE(ring->elsewhere_next) || !llist_empty(&ring->elsewhere);
-}
-
 /*
  * The lock was taken when somebody wanted to run the events of these lanes. It is one's
  * turn: all of them at once would be in each other's way. See iou_ring_next_stranded().
@@ -238,7 +233,7 @@ static void release_stranded(struct iou_ring *ring)
 	node = llist_del_first(&ring->stranded);
 	if (node)
 		iou_lane_hand_over(llist_entry(node, struct iou_lane, ready_node));
-	if (unlikely(has_events_elsewhere(ring))) {
+	if (unlikely(ring->elsewhere)) {
 		refcount_inc(&ring->refs);
 		ring_drain_later(ring);
 	}
@@ -936,44 +931,53 @@ void iou_ring_send(struct iou_ring *ring, struct iou_ring *target, struct iou_re
  */
 void iou_ring_run_elsewhere(struct iou_req *req)
 {
-	struct iou_ring *ring = iou_req_ring(req);
+	struct iou_lane *lane = req->lane;
+	struct iou_ring *ring = lane->ring;
 
 	iou_assert_locked(ring);
-	llist_add(&req->qnode, &ring->elsewhere);
+	req->qnode.next = NULL;
+	if (lane->elsewhere)
+		lane->elsewhere_last->next = &req->qnode;
+	else
+		lane->elsewhere = &req->qnode;
+	lane->elsewhere_last = &req->qnode;
+	WRITE_ONCE(ring->elsewhere, true);
+
 	refcount_inc(&ring->refs);
 	ring_drain_later(ring);
 }
 
-/* The next one whose event a kernel worker is to run, or NULL */
-static struct llist_node *elsewhere_take(struct iou_ring *ring)
-	__must_hold(&ring->lock)
+/* Return: false: somebody wants the lock, and there is more */
+static bool lane_run_elsewhere(struct iou_lane *lane)
+	__must_hold(&lane->ring->lock)
 {
-	struct llist_node *node = ring->elsewhere_next;
+	u32 nr = 0;
 
-	if (!node)
-		node = iou_lane_in_order(llist_del_all(&ring->elsewhere));
-	if (node)
-		WRITE_ONCE(ring->elsewhere_next, node->next);
-	return node;
+	while (lane->elsewhere) {
+		struct iou_req *req = llist_entry(lane->elsewhere, struct iou_req, qnode);
+
+		lane->elsewhere = req->qnode.next;
+		req->event(req, true);
+		if (iou_ring_hold(lane->ring, ++nr) == IOU_HOLD_YIELD)
+			return !lane->elsewhere;
+	}
+	return true;
 }
 
-/* Run such events. If somebody wants the lock, the worker comes back for the rest. */
+/* Run such events of all lanes. If somebody wants the lock, the worker comes back. */
 static void run_elsewhere(struct iou_ring *ring)
 	__must_hold(&ring->lock)
 {
-	struct llist_node *node;
-	u32 nr = 0;
+	struct iou_lane *lane;
 
-	while ((node = elsewhere_take(ring))) {
-		struct iou_req *req = llist_entry(node, struct iou_req, qnode);
-
-		req->event(req, true);
-		if (iou_ring_hold(ring, ++nr) != IOU_HOLD_YIELD || !has_events_elsewhere(ring))
+	list_for_each_entry(lane, &ring->lanes, ring_node) {
+		if (lane_run_elsewhere(lane))
 			continue;
 		refcount_inc(&ring->refs);
 		ring_drain_later(ring);
 		return;
 	}
+	WRITE_ONCE(ring->elsewhere, false);
 }
 
 /* Who has the lock may be stuck; a kernel worker must not be, and the holder does it */
@@ -981,13 +985,14 @@ static void ring_drain_work(struct work_struct *work)
 {
 	struct iou_ring *ring = container_of(work, struct iou_ring, drain_work);
 
-	if (unlikely(has_events_elsewhere(ring))) {
+	if (unlikely(READ_ONCE(ring->elsewhere))) {
 		mark_stranded(ring);
 		/* J before K, also if others are about to put the mark there */
 		smp_mb();
 	}
 	if (iou_ring_trylock(ring)) {
-		run_elsewhere(ring);
+		if (unlikely(ring->elsewhere))
+			run_elsewhere(ring);
 		iou_ring_unlock(ring);
 	}
 	iou_ring_put(ring);
@@ -1037,7 +1042,6 @@ void iou_lock_init(struct iou_ring *ring)
 	INIT_LIST_HEAD(&ring->unpin);
 	init_llist_head(&ring->done);
 	init_llist_head(&ring->stranded);
-	init_llist_head(&ring->elsewhere);
 	init_waitqueue_head(&ring->cq_wait);
 	init_irq_work(&ring->poll_wake, ring_poll_wake);
 	timer_setup(&ring->evfd_late, ring_evfd_late, 0);
