@@ -73,11 +73,9 @@ static noinline int enter_wait(struct iou_ring *ring, u32 min_complete, u32 flag
 
 /*
  * Submit; who wants events gets those that are there in the same lock section.
- * Return: number of SQEs consumed, or an error; *@yielded: others have waited for the
- * lock, which is free now, and there may be more.
+ * Return: number of SQEs consumed, or an error.
  */
-static __always_inline int enter_submit_some(struct iou_ring *ring, u32 to_submit, u32 flags,
-					     bool *yielded)
+static __always_inline int enter_submit_some(struct iou_ring *ring, u32 to_submit, u32 flags)
 {
 	struct iou_lane *lane;
 	int ret;
@@ -91,29 +89,43 @@ static __always_inline int enter_submit_some(struct iou_ring *ring, u32 to_submi
 	}
 
 	ret = iou_submit(ring, lane, to_submit);
-	if (unlikely(ret != to_submit)) {
-		*yielded = lane->yielded;
-		lane->yielded = false;
-	}
 	if ((flags & IORING_ENTER_GETEVENTS) && ring->deferred && iou_lane_pending(lane))
 		iou_task_run_lane(lane, false);
 	iou_lane_unlock(ring, lane);
 	return ret;
 }
 
-/* Somebody has waited for the lock, and got it: go on. Return: number of SQEs consumed */
-static noinline int enter_submit_rest(struct iou_ring *ring, u32 to_submit, u32 flags)
+/*
+ * Have others waited for the lock, which is free now, so that there may be more to submit?
+ * Nobody else submits by this lane.
+ */
+static bool enter_has_yielded(const struct iou_ring *ring)
 {
-	bool yielded = true;
-	u32 submitted = 0;
+	struct io_uring_task *task = current->io_uring;
+	struct iou_lane *lane;
+	bool yielded;
+
+	if (!task || READ_ONCE(task->iou.last_ring) != ring)
+		return false;
+	lane = task->iou.last_lane;
+	yielded = lane->yielded;
+	lane->yielded = false;
+	return yielded;
+}
+
+/* Not all were @submitted: go on, if that was for others' sake. Return: all that were */
+static noinline int enter_submit_rest(struct iou_ring *ring, u32 to_submit, u32 flags,
+				      int submitted)
+{
+	/* The tail is the program's, and what comes meanwhile is for the next call */
+	u32 nr = min(to_submit, ring->sq.entries);
 
 	/* If nobody wants the lock, nothing else in here looks for a signal, or reschedules */
-	while (yielded && !fatal_signal_pending(current)) {
+	while (enter_has_yielded(ring) && !fatal_signal_pending(current)) {
 		int ret;
 
 		cond_resched();
-		yielded = false;
-		ret = enter_submit_some(ring, to_submit - submitted, flags, &yielded);
+		ret = enter_submit_some(ring, nr - submitted, flags);
 		if (ret <= 0)
 			break;
 		submitted += ret;
@@ -123,13 +135,10 @@ static noinline int enter_submit_rest(struct iou_ring *ring, u32 to_submit, u32 
 
 static __always_inline int enter_submit(struct iou_ring *ring, u32 to_submit, u32 flags)
 {
-	bool yielded = false;
-	int submitted = enter_submit_some(ring, to_submit, flags, &yielded);
+	int submitted = enter_submit_some(ring, to_submit, flags);
 
-	/* The tail is the program's, and what comes meanwhile is for the next call */
-	if (unlikely(yielded))
-		submitted += enter_submit_rest(ring, min(to_submit, ring->sq.entries) - submitted,
-					       flags);
+	if (unlikely(submitted != to_submit))
+		submitted = enter_submit_rest(ring, to_submit, flags, submitted);
 	return submitted;
 }
 

@@ -233,7 +233,7 @@ struct iou_lane {
 	struct iou_batch batch;		/* [R] */
 	struct llist_node *elsewhere;	/* [R] */
 	struct llist_node *elsewhere_last;	/* [R] */
-	bool yielded;			/* [R] */
+	bool yielded;			/* [O] */
 	atomic_t coming;		/* [A] */
 	struct llist_node ready_node;	/* [A] */
 	struct list_head ring_node;	/* [R] */
