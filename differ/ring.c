@@ -401,7 +401,7 @@ void sleep_ns(long ns)
 {
 	struct timespec ts = { ns / 1000000000, ns % 1000000000 };
 
-	nanosleep(&ts, NULL);
+	syscall(NR_NANOSLEEP, CLOCK_MONOTONIC, 0, &ts, NULL);
 }
 
 static bool thread_is_busy(const char *tid)

@@ -71,7 +71,7 @@ static long do_wake(int word)
 	__u32 *p = at(WORD(word));
 
 	__atomic_add_fetch(p, 1, __ATOMIC_SEQ_CST);
-	return syscall(SYS_futex, p, FUTEX_PRIVATE_FLAG | FUTEX_WAKE, 1, NULL, NULL, 0);
+	return syscall(NR_FUTEX, p, FUTEX_PRIVATE_FLAG | FUTEX_WAKE, 1, NULL, NULL, 0);
 }
 
 static long do_action(const struct action *action, int ring)

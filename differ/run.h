@@ -76,6 +76,18 @@ extern struct run run;
 
 #define MAX_OUT		65536
 
+/*
+ * With times of 64 bits, also for 32-bit programs: the kernel need not have the others, which
+ * the C library prefers
+ */
+#ifdef SYS_futex_time64
+#define NR_FUTEX	SYS_futex_time64
+#define NR_NANOSLEEP	SYS_clock_nanosleep_time64
+#else
+#define NR_FUTEX	SYS_futex
+#define NR_NANOSLEEP	SYS_clock_nanosleep
+#endif
+
 /**
  * struct completion - a CQE that was consumed
  * @user_data, @res, @flags, @big: from it

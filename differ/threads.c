@@ -42,13 +42,13 @@ static int nr_threads;
 static void futex_wait(__u32 *word, __u32 value)
 {
 	while (load(word) == value)
-		syscall(SYS_futex, word, FUTEX_WAIT, value, NULL, NULL, 0);
+		syscall(NR_FUTEX, word, FUTEX_WAIT, value, NULL, NULL, 0);
 }
 
 static void futex_set(__u32 *word, __u32 value)
 {
 	store(word, value);
-	syscall(SYS_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0);
+	syscall(NR_FUTEX, word, FUTEX_WAKE, 1, NULL, NULL, 0);
 }
 
 static int wait_a_little(const struct thread *t)
