@@ -164,7 +164,7 @@ static void add_flags(struct round *round, struct request *req, bool async, bool
 /* Is it known to differ? Of two with the same user_data that could not be told */
 static bool has_rules(const struct request *req)
 {
-	return (req->sqe.flags & IOSQE_BUFFER_SELECT) ||
+	return (req->sqe.flags & (IOSQE_BUFFER_SELECT | IOSQE_CQE_SKIP_SUCCESS)) ||
 	       (gen_params()->flags & IORING_SETUP_IOPOLL) || req->object == OBJ_EPOLL ||
 	       req->sqe.opcode == IORING_OP_SEND_ZC || req->sqe.opcode == IORING_OP_SENDMSG_ZC;
 }
@@ -357,11 +357,10 @@ static bool by_worker(const struct step *step, int i)
 /* What a task has given to its workers, or has not begun, may be cancelled when it exits */
 static void task_exits(struct step *step)
 {
-	bool drained = false;
+	bool drained = program.drains;
 	int i;
 
 	for (i = 0; i < step->nr_sqes; i++) {
-		drained |= step->sqes[i].sqe.flags & IOSQE_IO_DRAIN;
 		if (drained || by_worker(step, i) ||
 		    step->sqes[i].sqe.opcode == IORING_OP_LINK_TIMEOUT)
 			chain_is_racy(step, i);
@@ -612,15 +611,34 @@ static bool ends_connection(const struct request *req, const struct request *oth
 	       other_end(req->object) == other->object;
 }
 
-/* A worker does one, and another one, which nothing orders, uses the same stream */
+/* Does it wait for its socket first? 6.12 does that when the batch was submitted */
+static bool polls_first(const struct io_uring_sqe *sqe)
+{
+	switch (sqe->opcode) {
+	case IORING_OP_SEND:
+	case IORING_OP_SENDMSG:
+	case IORING_OP_SEND_ZC:
+	case IORING_OP_SENDMSG_ZC:
+	case IORING_OP_RECV:
+	case IORING_OP_RECVMSG:
+		return sqe->ioprio & IORING_RECVSEND_POLL_FIRST;
+	case IORING_OP_ACCEPT:
+		return sqe->ioprio & IORING_ACCEPT_POLL_FIRST;
+	default:
+		return false;
+	}
+}
+
+/* One is done later, and another one, which nothing orders, uses the same stream */
 static void streams_are_racy(struct step *step)
 {
 	int i, j;
 
 	for (i = 0; i < step->nr_sqes; i++) {
 		const struct request *req = &step->sqes[i];
+		bool late = leaves_submitter(step, i) || polls_first(&req->sqe);
 
-		for (j = 0; leaves_submitter(step, i) && j < step->nr_sqes; j++) {
+		for (j = 0; late && j < step->nr_sqes; j++) {
 			const struct request *other = &step->sqes[j];
 
 			if (j == i || (req->chain && req->chain == other->chain))

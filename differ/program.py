@@ -14,10 +14,6 @@ STEP_ORDER = {'s': 0, 'o': 1, 'm': 2, 'g': 3, 'l': 4, 'r': 5, 'b': 7}
 FIELD_ORDER = {'a': 1, '': 2, 'e': 3, 'w': 4, 'd': 4, 'p': 5, 'x': 6, 'q': 7}
 LAST_STEP = 100
 
-# What may have several CQEs
-SEVERAL = re.compile(r'READ_MULTISHOT|(SEND|SENDMSG)_ZC|POLL_ADD .* len=1 |'
-                     r'(RECV|RECVMSG) .* ioprio=0x\w?[2367abef] |ACCEPT .* ioprio=0x\w?[13579bdf] |'
-                     r'(SEND|RECV) .* ioprio=0x[1357bdf]\w |TIMEOUT .* opflags=0x[4567]\w ')
 ROUND_FIELDS = {'e': 'ENTER', 'a': 'ACTION', 'q': 'QUEUE', 'x': 'OTHERCQE', 'w': 'WAIT'}
 
 
@@ -48,7 +44,7 @@ class Program:
                                    capture_output=True, text=True, check=True).stdout
         self.ops, self.flags, self.chains, self.fields = {}, {}, {}, {}
         self.steps, self.rings = {}, {}
-        self.first_drain = self.first_several = LAST_STEP + 1
+        self.first_drain = LAST_STEP + 1
         for line in self.text.split('\n'):
             self.parse(line)
 
@@ -62,8 +58,6 @@ class Program:
             step = int(sqe[1:].split('.')[0])
             if 'DRAIN' in match[3]:
                 self.first_drain = min(self.first_drain, step)
-            if SEVERAL.match(match[2] + match[4] + ' '):
-                self.first_several = min(self.first_several, step)
         match = re.match(r's\d+ setup (ring\d) .* flags=(.*) idle=', line)
         if match:
             self.rings[match[1]] = match[2].replace(' ', '|')
@@ -170,7 +164,6 @@ class Program:
             'round': ','.join(both(other) + '{' + self.fields[other] + '}'
                               for other in of_round),
             'step': self.steps.get(step, ''),
-            'several': str(int(self.rank(key)[0] >= self.first_several)),
             'ring': self.rings.get(self.steps.get(step, '').split(' ')[0], ''),
             'held': str(int(bool(sqe) and self.behind_drain(of_round, sqe))),
             'signals': str(int(any('EVENTFD_ASYNC' in text for text in self.steps.values()))),
