@@ -207,7 +207,7 @@ TEST_F(bundle, waiting_costs_no_buffer)
 	close_pair(other);
 }
 
-/* Having waited it takes all that came. (The untouched 6.12 may take one buffer.) */
+/* Having waited it takes all that came. (The untouched 6.12 takes some whole buffers.) */
 TEST_F(bundle, recv_after_waiting)
 {
 	struct io_uring_cqe cqe;
@@ -218,8 +218,8 @@ TEST_F(bundle, recv_after_waiting)
 	EXPECT_TRUE(stays_quiet(&self->ring));
 	ASSERT_TRUE(feed(self->fd[0], 3 * SIZE + 17, 1));
 	ASSERT_EQ(0, ring_wait(&self->ring, &cqe));
-	if (cqe.res == SIZE && untouched())
-		SKIP(return, "this kernel takes one buffer");
+	if (cqe.res > 0 && !(cqe.res % SIZE) && untouched())
+		SKIP(return, "this kernel takes %d whole buffers", cqe.res / SIZE);
 	EXPECT_EQ(3 * SIZE + 17, cqe.res);
 	EXPECT_TRUE(has_pattern(pbufs_at(&self->bufs, 0), 3 * SIZE + 17, 1));
 }
