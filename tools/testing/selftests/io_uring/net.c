@@ -770,6 +770,23 @@ TEST_F(net, connect_refused)
 	}
 }
 
+/* A worker may begin late. Return: whether the connection is being made */
+static bool is_connecting(int fd)
+{
+	struct tcp_info info;
+	socklen_t len;
+	int i;
+
+	for (i = 0; i < WAIT_MS; i++, usleep(1000)) {
+		len = sizeof(info);
+		if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len))
+			return false;
+		if (info.tcpi_state == TCP_SYN_SENT)
+			return true;
+	}
+	return false;
+}
+
 /*
  * Nobody answers, and then the program has enough of it: that ends the request, and the
  * socket is not connected a second time.
@@ -791,6 +808,7 @@ TEST_F(net, connect_shut_down)
 		sqe->flags = variant->sqe_flags;
 		ASSERT_EQ(1, ring_submit(&self->ring));
 		EXPECT_TRUE(stays_quiet(&self->ring));
+		ASSERT_TRUE(is_connecting(self->fd[0]));
 		if (i & 4) {
 			prep(&self->ring, IORING_OP_SHUTDOWN, self->fd[0], NULL, how, 0)->flags =
 				IOSQE_CQE_SKIP_SUCCESS;
