@@ -58,8 +58,6 @@ static int prep_open(struct iou_req *req, const struct io_uring_sqe __shared *sq
 		return iou_reject(req, sqe, -EINVAL, "open: buf_index must be 0");
 	if (unlikely(req->sqe_flags & IOSQE_FIXED_FILE))
 		return iou_reject(req, sqe, -EBADF, "open: a directory cannot be a fixed file");
-	if (unlikely(mid.file_index && (open->how.flags & O_CLOEXEC)))
-		return iou_reject(req, sqe, -EINVAL, "open: O_CLOEXEC with a fixed file");
 	if (!(open->how.flags & O_PATH) && force_o_largefile())
 		open->how.flags |= O_LARGEFILE;
 	open->dfd = req->fd;
@@ -69,6 +67,10 @@ static int prep_open(struct iou_req *req, const struct io_uring_sqe __shared *sq
 	if (IS_ERR(open->name))
 		return iou_reject(req, sqe, PTR_ERR(open->name), "open: bad path in addr");
 	req->held |= IOU_HELD_CLEANUP;
+
+	/* An error of the path comes first */
+	if (unlikely(mid.file_index && (open->how.flags & O_CLOEXEC)))
+		return iou_reject(req, sqe, -EINVAL, "open: O_CLOEXEC with a fixed file");
 	return 0;
 }
 

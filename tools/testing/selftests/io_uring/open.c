@@ -538,6 +538,38 @@ TEST_F(open, no_table)
 	close(next);
 }
 
+/* A path that cannot be read is the first thing to be wrong. */
+TEST_F(open, path_before_cloexec)
+{
+	static char longer[PATH_MAX + 1];
+	const struct {
+		const char *path;
+		int error;
+	} t[] = {
+		{ "", -ENOENT },
+		{ no_access(4096), -EFAULT },
+		{ longer, -ENAMETOOLONG },
+		{ "file", -EINVAL },
+		{ "none", -EINVAL },
+	};
+	const struct open_how how = { .flags = O_CLOEXEC };
+	unsigned int i, two;
+
+	memset(longer, 'x', PATH_MAX);
+	for (i = 0; i < ARRAY_LEN(t); i++) {
+		for (two = 0; two < 2; two++) {
+			struct io_uring_sqe sqe;
+
+			sqe = two ? openat2_sqe(self->dfd, t[i].path, &how) :
+				    openat_sqe(self->dfd, t[i].path, O_CLOEXEC, 0);
+			sqe.file_index = 1;
+			EXPECT_EQ(t[i].error, RUN(sqe)) {
+				TH_LOG("path %u, openat%s", i, two ? "2" : "");
+			}
+		}
+	}
+}
+
 /* Files that are opened into the table, used, and closed there */
 TEST_F(open, direct)
 {
