@@ -5,7 +5,9 @@
 #ifndef IOU_OPS_IOVEC_H
 #define IOU_OPS_IOVEC_H
 
+#include <linux/compat.h>
 #include <linux/slab.h>
+#include <linux/uaccess.h>
 #include <linux/uio.h>
 
 /**
@@ -48,6 +50,38 @@ static __always_inline ssize_t iou_iovec_import(int dir, const struct iovec __us
 	if (unlikely(len < 0))
 		kfree(*big);
 	return len;
+}
+
+/**
+ * iou_iovec_cap() - copy the one iovec that says how much of a provided buffer to use
+ * @uvec: the program's
+ * @cap: receives that, for iou_pbuf_cap()
+ * @compat: it is that of a 32-bit program
+ *
+ * As in 6.12, the lowest 32 bits of a length count, whatever the others say; only 32-bit
+ * programs are told that a length is negative.
+ *
+ * Context: in the program's task. May sleep.
+ * Return: 0, -EFAULT, -EINVAL.
+ */
+static inline int iou_iovec_cap(const void __user *uvec, u32 *cap, bool compat)
+{
+	struct compat_iovec narrow;
+	struct iovec vec;
+
+	if (!compat) {
+		if (copy_from_user(&vec, uvec, sizeof(vec)))
+			return -EFAULT;
+		*cap = vec.iov_len;
+		return 0;
+	}
+
+	if (copy_from_user(&narrow, uvec, sizeof(narrow)))
+		return -EFAULT;
+	if ((compat_ssize_t)narrow.iov_len < 0)
+		return -EINVAL;
+	*cap = narrow.iov_len;
+	return 0;
 }
 
 #endif

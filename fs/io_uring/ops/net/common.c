@@ -121,17 +121,17 @@ static int copy_hdr(struct iou_msg *msg, void __user *addr, int dir, bool compat
 /* With provided buffers an iovec only says how much of one to use */
 static int copy_cap(struct iou_req *req, const struct iovec *vec)
 {
-	struct iovec fast, *one;
+	u32 cap = 0;
+	int error;
 
-	req->buf_cap = iou_pbuf_cap(0);
-	if (!vec->iov_len)
-		return 0;
 	if (vec->iov_len > 1)
 		return -EINVAL;
-	one = iovec_from_user(vec->iov_base, 1, 1, &fast, iou_req_ring(req)->compat);
-	if (IS_ERR(one))
-		return PTR_ERR(one);
-	req->buf_cap = iou_pbuf_cap(min_t(size_t, one->iov_len, MAX_RW_COUNT));
+	if (vec->iov_len) {
+		error = iou_iovec_cap(vec->iov_base, &cap, iou_req_ring(req)->compat);
+		if (error)
+			return error;
+	}
+	req->buf_cap = iou_pbuf_cap(cap);
 	return 0;
 }
 

@@ -4,7 +4,6 @@
  * their SQE. What they do is in attempt.c, and the same for all.
  */
 #include <linux/blkdev.h>
-#include <linux/compat.h>
 #include <linux/fs.h>
 #include <linux/ioprio.h>
 #include <linux/slab.h>
@@ -32,27 +31,20 @@ static noinline int prep_ioprio(struct iou_req *req, const struct io_uring_sqe _
 	return error ? iou_reject(req, sqe, error, "rw: bad ioprio") : 0;
 }
 
-/* One iovec says how much of a provided buffer to use. No length is too large for that */
+/* One iovec says how much of a provided buffer to use */
 static int prep_cap(struct iou_req *req, const struct io_uring_sqe __shared *sqe)
 {
-	struct iou_rw *rw = iou_req_cmd(req, struct iou_rw);
-	void __user *addr = u64_to_user_ptr(rw->addr);
-	struct compat_iovec compat;
-	struct iovec iov;
+	const struct iou_rw *rw = iou_req_cmd(req, struct iou_rw);
+	int error;
+	u32 cap;
 
 	if (rw->len != 1)
 		return iou_reject(req, sqe, -EINVAL, "rw: one iovec with BUFFER_SELECT");
 
-	if (!iou_req_ring(req)->compat) {
-		if (copy_from_user(&iov, addr, sizeof(iov)))
-			return iou_reject(req, sqe, -EFAULT, "rw: bad iovec");
-	} else {
-		if (copy_from_user(&compat, addr, sizeof(compat)))
-			return iou_reject(req, sqe, -EFAULT, "rw: bad iovec");
-		iov.iov_len = compat.iov_len;
-	}
-
-	req->buf_cap = iou_pbuf_cap(min_t(size_t, iov.iov_len, MAX_RW_COUNT));
+	error = iou_iovec_cap(u64_to_user_ptr(rw->addr), &cap, iou_req_ring(req)->compat);
+	if (error)
+		return iou_reject(req, sqe, error, "rw: bad iovec");
+	req->buf_cap = iou_pbuf_cap(cap);
 	return 0;
 }
 

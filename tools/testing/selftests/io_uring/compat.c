@@ -230,6 +230,11 @@ TEST_F(compat, provided_buffers)
 	EXPECT_EQ(7, cqe.res);
 	EXPECT_TRUE(!!(cqe.flags & IORING_CQE_F_BUFFER));
 	EXPECT_EQ(0, memcmp(self->data + 64 * (cqe.flags >> 16), "0123456", 7));
+
+	/* Programs of 64 bits are not told of this */
+	iov.iov_len = -20;
+	sqe.addr = (uintptr_t)at_end(self->end, &iov, sizeof(iov));
+	EXPECT_EQ(-EINVAL, RUN(sqe));
 	close(fds[0]);
 	close(fds[1]);
 }

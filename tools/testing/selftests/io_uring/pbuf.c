@@ -438,6 +438,45 @@ TEST_F(pbuf, recvmsg)
 	EXPECT_EQ(-EINVAL, cqe.res);
 }
 
+/* How much of a buffer to use has 32 bits: in an iovec, the others say nothing. */
+TEST_F(pbuf, iovec_lengths)
+{
+	static const struct {
+		size_t len;
+		int res;
+	} t[] = {
+		{ 20, 20 }, { 0, 100 }, { SIZE_MAX, 100 }, { SIZE_MAX / 2, 100 },
+		{ SIZE_MAX - 19, 100 }, { 1UL << 63, 100 }, { 1UL << 63 | 20, 20 },
+		{ 1UL << 32, 100 }, { 1UL << 32 | 20, 20 }, { 1UL << 31, 100 },
+		{ UINT_MAX, 100 },
+	};
+	static const int ops[] = { IORING_OP_RECVMSG, IORING_OP_READV };
+	struct io_uring_cqe cqe;
+	unsigned int i, op;
+	char text[100];
+
+	if (variant->flags & IOU_PBUF_RING_INC)
+		SKIP(return, "a rest of a buffer would be left");
+	ASSERT_EQ(0, sock_pair(SOCK_UDP4, self->fd));
+	fill_pattern(text, sizeof(text), 1);
+	for (op = 0; op < ARRAY_LEN(ops); op++) {
+		for (i = 0; i < ARRAY_LEN(t); i++) {
+			struct iovec iov = { NULL, t[i].len };
+			struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+			void *addr = ops[op] == IORING_OP_READV ? (void *)&iov : &msg;
+
+			ASSERT_EQ(0, give(self, variant, 0, 1));
+			ASSERT_EQ(100, send(self->fd[0], text, 100, 0));
+			prep_select(&self->ring, ops[op], self->fd[1], addr, 1);
+			ASSERT_EQ(0, one(&self->ring, &cqe));
+			EXPECT_EQ(t[i].res, cqe.res) {
+				TH_LOG("opcode %d, length %zx", ops[op], t[i].len);
+			}
+			EXPECT_EQ(0, cqe_bid(&cqe));
+		}
+	}
+}
+
 TEST_F(pbuf, no_such_group)
 {
 	struct io_uring_cqe cqe;
