@@ -672,14 +672,18 @@ iou_verdict_t iou_rw_issue_shot(struct iou_req *req)
 	struct iou_rw_try try = { .dir = READ, .shot = true };
 	struct iou_rw *rw = iou_req_cmd(req, struct iou_rw);
 	int error = shots_begin(req);
+	iou_verdict_t verdict;
 
 	if (unlikely(error))
 		return iou_rw_finish(req, READ, error);
 
 	rw->done = 0;
-	req->notes &= ~IOU_NOTE_SHORT;
 	try.can = iou_rw_can(req->file, READ);
-	return iou_rw_attempt(req, &try);
+	verdict = iou_rw_attempt(req, &try);
+
+	/* It asks for what there is. Less than a buffer is no failure, and the end is none */
+	req->notes &= ~IOU_NOTE_SHORT;
+	return verdict;
 }
 
 /**

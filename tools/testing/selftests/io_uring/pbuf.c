@@ -987,6 +987,52 @@ TEST_F(pbuf, read_multishot)
 	close(pipes[0]);
 }
 
+/* The end is a success: CQE_SKIP_SUCCESS hides it, and a link goes on. */
+TEST_F(pbuf, read_multishot_ends_well)
+{
+	static const __u8 flags[] = {
+		IOSQE_CQE_SKIP_SUCCESS, IOSQE_IO_LINK, IOSQE_IO_LINK | IOSQE_CQE_SKIP_SUCCESS,
+	};
+	struct io_uring_sqe *sqe;
+	struct io_uring_cqe cqe;
+	unsigned int i, parked;
+	int pipes[2];
+
+	ASSERT_EQ(0, give(self, variant, 0, NR));
+	for (i = 0; i < ARRAY_LEN(flags); i++) {
+		for (parked = 0; parked < 2; parked++) {
+			ASSERT_EQ(0, pipe(pipes));
+			ASSERT_EQ(5, write(pipes[1], "hello", 5));
+			if (!parked)
+				close(pipes[1]);
+			sqe = prep_select(&self->ring, IORING_OP_READ_MULTISHOT, pipes[0], NULL, 0);
+			sqe->flags |= flags[i];
+			if (flags[i] & IOSQE_IO_LINK)
+				ASSERT_TRUE(prep_nop(&self->ring, 1));
+			ASSERT_LE(1, ring_submit(&self->ring));
+			ASSERT_EQ(0, ring_wait(&self->ring, &cqe));
+			EXPECT_EQ(5, cqe.res);
+			EXPECT_TRUE(!!(cqe.flags & IORING_CQE_F_MORE));
+			if (parked)
+				close(pipes[1]);
+
+			if (!(flags[i] & IOSQE_CQE_SKIP_SUCCESS)) {
+				ASSERT_EQ(0, ring_wait(&self->ring, &cqe));
+				EXPECT_EQ(IORING_OP_READ_MULTISHOT, (int)cqe.user_data);
+				EXPECT_EQ(0, cqe.res);
+				EXPECT_EQ(0u, cqe.flags);
+			}
+			if (flags[i] & IOSQE_IO_LINK) {
+				ASSERT_EQ(0, ring_wait(&self->ring, &cqe));
+				EXPECT_EQ(1, (int)cqe.user_data);
+				EXPECT_EQ(0, cqe.res);
+			}
+			EXPECT_TRUE(stays_quiet(&self->ring));
+			close(pipes[0]);
+		}
+	}
+}
+
 /*
  * A file that gives less than was asked for at a time, and more if it is asked again: the
  * result is all that is in the buffer, and the next one begins behind it.
