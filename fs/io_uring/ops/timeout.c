@@ -147,14 +147,14 @@ const struct iou_op iou_op_timeout = {
 };
 
 /*
- * The time of what it guards is up. That may have ended in this moment, and has
- * then taken itself out of ->aux.
+ * The time of what it guards is up. That may have ended before this was seen, and has
+ * then taken itself out of ->aux: there is nothing left to be cancelled.
  */
 static void link_timeout_event(struct iou_req *req, bool cancel)
 	__must_hold(&iou_req_ring(req)->lock)
 {
 	struct iou_req *guarded = req->aux;
-	int ret = 0;
+	int ret = -ENOENT;
 
 	iou_timeout_unpark(req);
 	if (guarded) {

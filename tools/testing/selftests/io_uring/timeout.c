@@ -1251,6 +1251,34 @@ TEST_F(timeout, link_in_time)
 	EXPECT_EQ(0, RES(3));
 }
 
+/* Its time comes when what it guards has ended, but before that is seen. */
+TEST_F(timeout, link_in_time_seen_late)
+{
+	struct __kernel_timespec ts = ts_ms(1000);
+	long start = now_ms();
+
+	/* Other rings see it at once */
+	if (!(variant->setup & IORING_SETUP_DEFER_TASKRUN))
+		return;
+	PUT(1, LINK, BLOCKER());
+	PUT(2, LINK, sqe_link_timeout(&ts, 0));
+	PUT(3, 0, sqe_nop());
+	PUT(4, LINK, BLOCKER());
+	PUT(5, LINK | IOSQE_CQE_SKIP_SUCCESS, sqe_link_timeout(&ts, 0));
+	PUT(6, 0, sqe_nop());
+	SUBMIT(6);
+	RELEASE();
+	RELEASE();
+	while (now_ms() - start < 1500)
+		nap();
+	GET(5);
+	EXPECT_EQ(1, RES(1));
+	EXPECT_EQ(-ENOENT, RES(2));
+	EXPECT_EQ(0, RES(3));
+	EXPECT_EQ(1, RES(4));
+	EXPECT_EQ(0, RES(6));
+}
+
 TEST_F(timeout, link_at_once)
 {
 	struct __kernel_timespec ts = TS_NEVER;
