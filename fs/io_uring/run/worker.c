@@ -252,7 +252,7 @@ static struct class_need class_need(const struct iou_pool *pool,
 	u32 workers = class_nr_workers(class);
 	u32 queued = class->nr_queued;
 	struct class_need need = { };
-	u32 wanted;
+	u32 nr_cpus, wanted;
 
 	/* Somebody has to be there for what is expected, and be made while there is a task */
 	if (class->nr_expected && !workers && !queued)
@@ -260,8 +260,12 @@ static struct class_need class_need(const struct iou_pool *pool,
 	/* For each thread that is coming there is work already */
 	if (queued <= coming)
 		return need;
+	/* There may be fewer than a moment ago: the task is told at any time where it may run */
+	nr_cpus = pool_nr_cpus(pool);
+	if (unlikely(running >= nr_cpus))
+		return need;
 
-	wanted = min(queued - coming, pool_nr_cpus(pool) - running);
+	wanted = min(queued - coming, nr_cpus - running);
 	need.wake = min(wanted, class->nr[WORKER_IDLE]);
 	running += need.wake;
 	wanted -= need.wake;
