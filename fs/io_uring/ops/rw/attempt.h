@@ -77,17 +77,16 @@ static inline bool iou_rw_is_possible(const struct file *file, int dir)
 	return (file->f_mode & mode) == mode;
 }
 
-/*
- * The position of a file that is on no disk has no lock: others who use it at the same time
- * get this one or that, as with read(2) and write(2).
- */
+/* Not to be relied on, unless the request has the position for itself */
 static inline loff_t iou_rw_pos(const struct file *file)
 {
+	/* That of a file which is on no disk has no lock, and read(2) changes it, too */
 	return data_race(file->f_pos);
 }
 
 static inline void iou_rw_set_pos(struct file *file, loff_t pos)
 {
+	/* As read(2) does: of two that do it at the same time one wins */
 	data_race(file->f_pos = pos);
 }
 
