@@ -218,6 +218,13 @@ static void ring_drain_later(struct iou_ring *ring)
 		iou_ring_put(ring);
 }
 
+/* The same with a reference of its own, for who keeps the ring */
+static void ring_ask_worker(struct iou_ring *ring)
+{
+	refcount_inc(&ring->refs);
+	ring_drain_later(ring);
+}
+
 /*
  * The lock was taken when somebody wanted to run the events of these lanes. It is one's
  * turn: all of them at once would be in each other's way. See iou_ring_next_stranded().
@@ -233,10 +240,8 @@ static void release_stranded(struct iou_ring *ring)
 	node = llist_del_first(&ring->stranded);
 	if (node)
 		iou_lane_hand_over(llist_entry(node, struct iou_lane, ready_node));
-	if (unlikely(ring->elsewhere)) {
-		refcount_inc(&ring->refs);
-		ring_drain_later(ring);
-	}
+	if (unlikely(ring->elsewhere))
+		ring_ask_worker(ring);
 }
 
 /* Return: whether it is something that a worker has done */
@@ -506,8 +511,7 @@ static void take_unpin(struct iou_ring *ring, struct iou_release *release)
 	__must_hold(&ring->lock)
 {
 	if (release->visit) {
-		refcount_inc(&ring->refs);
-		ring_drain_later(ring);
+		ring_ask_worker(ring);
 		return;
 	}
 	ring->cold &= ~IOU_COLD_UNPIN;
@@ -709,10 +713,8 @@ void iou_ring_end_peek(struct iou_ring *ring)
 	release(ring);
 	/* L-M above */
 	smp_mb();
-	if (unlikely(more || !llist_empty(&ring->done))) {
-		refcount_inc(&ring->refs);
-		ring_drain_later(ring);
-	}
+	if (unlikely(more || !llist_empty(&ring->done)))
+		ring_ask_worker(ring);
 }
 
 /**
@@ -943,8 +945,7 @@ void iou_ring_run_elsewhere(struct iou_req *req)
 	lane->elsewhere_last = &req->qnode;
 	WRITE_ONCE(ring->elsewhere, true);
 
-	refcount_inc(&ring->refs);
-	ring_drain_later(ring);
+	ring_ask_worker(ring);
 }
 
 /* Return: false: somebody wants the lock, and there is more */
@@ -973,8 +974,7 @@ static void run_elsewhere(struct iou_ring *ring)
 	list_for_each_entry(lane, &ring->lanes, ring_node) {
 		if (lane_run_elsewhere(lane))
 			continue;
-		refcount_inc(&ring->refs);
-		ring_drain_later(ring);
+		ring_ask_worker(ring);
 		return;
 	}
 	WRITE_ONCE(ring->elsewhere, false);
