@@ -750,6 +750,16 @@ struct again {
 	u32 nr_by_tester;
 };
 
+/* Requests of this ring are messages, which @op delivers. Its opcode is 0 */
+static void fake_sends(struct kunit *test, struct fake *from, const struct iou_op *op)
+{
+	const struct iou_op **ops = kunit_kcalloc(test, 256, sizeof(*ops), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, ops);
+	ops[0] = op;
+	from->ring.ops = ops;
+}
+
 static void deliver_again(struct iou_req *req, struct iou_ring *target)
 {
 	struct again *again = req->aux;
@@ -782,16 +792,13 @@ static void deliver_once(struct iou_req *req, struct iou_ring *target)
 static void unlock_lets_others_in(struct kunit *test)
 {
 	static const struct iou_op op = { .name = "ONCE", .deliver = deliver_once };
-	const struct iou_op **ops = kunit_kcalloc(test, 256, sizeof(*ops), GFP_KERNEL);
 	struct fake *from = fake_ring(test), *to = fake_ring(test);
 	struct iou_req *reqs = fake_reqs(test, from, NR_DELIVERIES);
 	struct once *once = kunit_kzalloc(test, sizeof(*once), GFP_KERNEL);
 	u32 i, tries = 0;
 
-	KUNIT_ASSERT_NOT_NULL(test, ops);
 	KUNIT_ASSERT_NOT_NULL(test, once);
-	ops[0] = &op;
-	from->ring.ops = ops;
+	fake_sends(test, from, &op);
 	once->rival.ring = &to->ring;
 	once->rival.counter = &once->nr;
 	mutex_lock(&to->ring.lock);
@@ -824,19 +831,16 @@ static void deliver_last_use(struct iou_req *req, struct iou_ring *target)
 static void visit_cleans_nothing_up(struct kunit *test)
 {
 	static const struct iou_op op = { .name = "LAST", .deliver = deliver_last_use };
-	const struct iou_op **ops = kunit_kcalloc(test, 256, sizeof(*ops), GFP_KERNEL);
 	struct iou_account *account = kunit_kzalloc(test, sizeof(*account), GFP_KERNEL);
 	struct fake *from = fake_ring(test), *to = fake_ring(test);
 	struct iou_req *req = fake_reqs(test, from, 1);
 	struct iou_buf *buf = kvzalloc(sizeof(*buf), GFP_KERNEL);
 
-	KUNIT_ASSERT_NOT_NULL(test, ops);
 	KUNIT_ASSERT_NOT_NULL(test, account);
 	KUNIT_ASSERT_NOT_NULL(test, buf);
 	refcount_set(&account->refs, 2);
 	buf->account = account;
-	ops[0] = &op;
-	from->ring.ops = ops;
+	fake_sends(test, from, &op);
 	req->aux = buf;
 	/* The worker that would do it has not come yet */
 	disable_work_sync(&to->ring.drain_work);
@@ -888,17 +892,14 @@ static void batch_order(struct kunit *test)
 static void unlock_has_an_end(struct kunit *test)
 {
 	static const struct iou_op op = { .name = "AGAIN", .deliver = deliver_again };
-	const struct iou_op **ops = kunit_kcalloc(test, 256, sizeof(*ops), GFP_KERNEL);
 	struct again *again = kunit_kzalloc(test, sizeof(*again), GFP_KERNEL);
 	struct fake *from = fake_ring(test), *to = fake_ring(test);
 	struct iou_req *req = fake_reqs(test, from, 1);
 	u32 tries = 0;
 
-	KUNIT_ASSERT_NOT_NULL(test, ops);
 	KUNIT_ASSERT_NOT_NULL(test, again);
 	again->tester = current;
-	ops[req->opcode] = &op;
-	from->ring.ops = ops;
+	fake_sends(test, from, &op);
 	req->aux = again;
 
 	mutex_lock(&to->ring.lock);
